@@ -1,0 +1,238 @@
+//! The embedded DuckDB: the only file that knows its crate.
+//!
+//! One in-memory database for a run, a connection for each thread that asks. Everything that leaves here is text, Arrow or our own types.
+//! Does not know about plans, stages or checks.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::record_batch::RecordBatch;
+use duckdb::{Config, Connection};
+
+use super::engine_types::{parse_type, type_name};
+use crate::error::Error;
+use crate::expr::Expr;
+use crate::relation::Relation;
+use crate::source::Staging;
+use crate::sql;
+use crate::stage::Binder;
+use crate::types::DataType;
+
+/// How much of the machine a run may use.
+#[derive(Clone, Debug, Default)]
+pub struct Resources {
+    /// The number of threads; `None` is all.
+    pub threads: Option<usize>,
+    /// The memory that staging may take before it spills to disk, such as `2GB`.
+    pub memory: Option<String>,
+}
+
+/// A database in memory, spilling into a folder that goes with it.
+pub struct Session {
+    idle: Mutex<Vec<Connection>>,
+    root: Mutex<Connection>,
+    interrupts: Mutex<Vec<Arc<duckdb::InterruptHandle>>>,
+    stopped: Arc<AtomicBool>,
+    /// Removed with the session.
+    _spill: Option<tempfile::TempDir>,
+}
+
+impl Session {
+    /// Opens an empty database; `stopped` is the flag that Ctrl-C sets.
+    pub fn open(resources: &Resources, stopped: Arc<AtomicBool>) -> Result<Session, Error> {
+        let mut config = Config::default()
+            .with("autoinstall_known_extensions", "false")
+            .and_then(|c| c.with("autoload_known_extensions", "false"))
+            .and_then(|c| c.with("preserve_insertion_order", "true"))
+            .map_err(failure)?;
+        if let Some(threads) = resources.threads {
+            config = config.threads(threads.max(1) as i64).map_err(failure)?;
+        }
+        let spill = tempfile::Builder::new().prefix("pipe-spill-").tempdir().ok();
+        if let Some(folder) = &spill {
+            config = config.with("temp_directory", folder.path().to_string_lossy()).map_err(failure)?;
+        }
+        if let Some(memory) = &resources.memory {
+            config = config.max_memory(memory).map_err(|e| {
+                let message = format!("`--memory {memory}` is not an amount of memory: {}", first_line(&e.to_string()));
+                Error::new("X0302", message).help("Write an amount with its unit, such as `2GB`.")
+            })?;
+        }
+        let root = Connection::open_in_memory_with_flags(config).map_err(failure)?;
+        root.execute_batch(FUNCTIONS).map_err(failure)?;
+        Ok(Session { idle: Mutex::default(), root: Mutex::new(root), interrupts: Mutex::default(), stopped, _spill: spill })
+    }
+
+    /// Stops whatever runs; every thread's next call ends with [`Error::interrupted`].
+    pub fn interrupt(&self) {
+        for handle in lock(&self.interrupts).iter() {
+            handle.interrupt();
+        }
+    }
+
+    /// Runs `work` on a connection of its own.
+    fn with<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+        if self.stopped.load(Ordering::Relaxed) {
+            return Err(Error::interrupted());
+        }
+        let reused = lock(&self.idle).pop();
+        let connection = match reused {
+            Some(connection) => connection,
+            None => {
+                let connection = lock(&self.root).try_clone().map_err(failure)?;
+                lock(&self.interrupts).push(connection.interrupt_handle());
+                connection
+            }
+        };
+        let result = work(&connection);
+        lock(&self.idle).push(connection);
+        match result {
+            Err(_) if self.stopped.load(Ordering::Relaxed) => Err(Error::interrupted()),
+            other => other,
+        }
+    }
+
+    /// Runs a query and hands its rows over batch by batch, in order.
+    pub fn stream(&self, sql: &str, deliver: &mut dyn FnMut(RecordBatch) -> Result<(), Error>) -> Result<(), Error> {
+        self.with(|connection| {
+            let mut statement = connection.prepare(sql).map_err(failure)?;
+            for batch in statement.stream_arrow([]).map_err(failure)? {
+                if self.stopped.load(Ordering::Relaxed) {
+                    return Err(Error::interrupted());
+                }
+                deliver(batch.map_err(failure)?)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Returns the engine's version.
+    pub fn version(&self) -> Result<String, Error> {
+        lock(&self.root).version().map_err(failure)
+    }
+}
+
+/// Functions of the language that are written in the engine's own SQL.
+const FUNCTIONS: &str = "CREATE MACRO pipe_uuid5(digest) AS
+    substr(digest, 1, 12) || '5' || substr(digest, 14, 3) || substr('89ab89ab89ab89ab', instr('0123456789abcdef', substr(digest, 17, 1)), 1)
+    || substr(digest, 18, 15);";
+
+impl Staging for Session {
+    fn execute(&self, sql: &str) -> Result<(), Error> {
+        self.with(|connection| connection.execute_batch(sql).map_err(failure))
+    }
+
+    fn rows(&self, sql: &str) -> Result<Vec<Vec<Option<String>>>, Error> {
+        self.with(|connection| {
+            let mut statement = connection.prepare(&format!("SELECT COLUMNS(*)::VARCHAR FROM ({sql})")).map_err(failure)?;
+            let mut rows = statement.query([]).map_err(failure)?;
+            let mut found = vec![];
+            while let Some(row) = rows.next().map_err(failure)? {
+                let width = row.as_ref().column_count();
+                found.push((0..width).map(|i| row.get::<_, Option<String>>(i)).collect::<Result<Vec<_>, _>>().map_err(failure)?);
+            }
+            Ok(found)
+        })
+    }
+
+    fn describe(&self, sql: &str) -> Result<Vec<(String, DataType)>, Error> {
+        self.with(|connection| {
+            let mut statement = connection.prepare(&format!("DESCRIBE {sql}")).map_err(failure)?;
+            let mut rows = statement.query([]).map_err(failure)?;
+            let mut columns = vec![];
+            while let Some(row) = rows.next().map_err(failure)? {
+                let name: String = row.get(0).map_err(failure)?;
+                let data_type: String = row.get(1).map_err(failure)?;
+                columns.push((name, parse_type(&data_type)));
+            }
+            Ok(columns)
+        })
+    }
+
+    fn create(&self, table: &str, columns: &[(String, DataType)]) -> Result<(), Error> {
+        let list: Vec<String> = columns.iter().map(|(name, t)| format!("{} {}", quote(name), type_name(t))).collect();
+        self.execute(&format!("CREATE TABLE {} ({})", quote(table), list.join(", ")))
+    }
+
+    fn append(
+        &self,
+        table: &str,
+        produce: &mut dyn FnMut(&mut dyn FnMut(RecordBatch) -> Result<(), Error>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.with(|connection| {
+            let mut appender = connection.appender(table).map_err(failure)?;
+            produce(&mut |batch| {
+                if self.stopped.load(Ordering::Relaxed) {
+                    return Err(Error::interrupted());
+                }
+                appender.append_record_batch(batch).map_err(failure)
+            })?;
+            appender.flush().map_err(failure)
+        })
+    }
+}
+
+impl Binder for Session {
+    fn define(&self, table: &str, relation: &Relation) -> Result<Vec<(String, DataType)>, String> {
+        let query = printed(relation)?;
+        let name = quote(table);
+        self.execute(&format!("CREATE OR REPLACE VIEW {name} AS {query}")).map_err(|e| e.message)?;
+        self.describe(&format!("SELECT * FROM {name}")).map_err(|e| e.message)
+    }
+
+    fn type_of(&self, relation: &Relation, expr: &Expr) -> Result<DataType, String> {
+        let query = printed(&relation.clone().project(vec![("value".to_string(), expr.clone())]))?;
+        let columns = self.describe(&query).map_err(|e| e.message)?;
+        Ok(columns.into_iter().next().map_or(DataType::Unknown, |(_, data_type)| data_type))
+    }
+}
+
+/// Prints a relation in the engine's words.
+fn printed(relation: &Relation) -> Result<String, String> {
+    sql::relation::query(&sql::duckdb::DuckDb, relation).map_err(|u| format!("the engine cannot say {}", u.what))
+}
+
+/// Quotes a name for the engine.
+pub fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Quotes a text for the engine.
+pub fn quote_text(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// Names a path for the engine's readers.
+pub fn quote_path(path: &Path) -> String {
+    quote_text(&path.to_string_lossy())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // A thread that panicked while it held a list of connections left the list whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn first_line(message: &str) -> String {
+    message.lines().next().unwrap_or("").to_string()
+}
+
+/// Turns the engine's error into ours.
+fn failure(error: duckdb::Error) -> Error {
+    let message = match &error {
+        duckdb::Error::DuckDBFailure(_, Some(message)) => message.clone(),
+        other => other.to_string(),
+    };
+    if message.starts_with("INTERRUPT") {
+        return Error::interrupted();
+    }
+    if message.contains("Out of Memory") || message.contains("could not allocate") {
+        return Error::new("X0303", format!("not enough memory: {}", first_line(&message)))
+            .help("Give the run more with `--memory`, or run it with fewer `--threads`.");
+    }
+    if message.contains("No space left") {
+        return Error::new("X0103", format!("the disk is full: {}", first_line(&message)))
+            .help("Free some space; the folder for temporary files is chosen by TMPDIR.");
+    }
+    Error::new("X0301", message)
+}

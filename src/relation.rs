@@ -1,0 +1,57 @@
+//! The relational algebra that every clause lowers to: plain, closed, matched exhaustively.
+//!
+//! A relation is a tree over named tables. Columns whose names start with `#` are the books' own: `#row` is the record that a row
+//! descends from, `#1`, `#2` its positions in the lists that were unnested, `#fails.c` whether column `c` would not cast.
+//! Does not know how it is printed or run.
+
+use crate::expr::{Expr, OrderBy};
+
+/// The hidden column that holds the number of the source's record.
+pub const ROW: &str = "#row";
+
+/// A table-valued expression.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Relation {
+    /// All rows of a staged table or view.
+    Scan { table: String },
+    /// Exactly these columns, computed from the input.
+    Project { input: Box<Relation>, columns: Vec<(String, Expr)> },
+    /// The rows where the predicate is TRUE.
+    Filter { input: Box<Relation>, predicate: Expr },
+    /// One row per element of a list: the input's columns, the element and its position from 1.
+    Unnest { input: Box<Relation>, list: Expr, element: String, position: String, keep_empty: bool },
+    /// The first row of each group of equal keys (NULLs are equal), by the given order.
+    Distinct { input: Box<Relation>, on: Vec<Expr>, order_by: Vec<OrderBy> },
+    /// The input in this order.
+    Sort { input: Box<Relation>, order_by: Vec<OrderBy> },
+}
+
+impl Relation {
+    pub fn scan(table: impl Into<String>) -> Relation {
+        Relation::Scan { table: table.into() }
+    }
+
+    pub fn project(self, columns: Vec<(String, Expr)>) -> Relation {
+        Relation::Project { input: Box::new(self), columns }
+    }
+
+    pub fn filter(self, predicate: Expr) -> Relation {
+        Relation::Filter { input: Box::new(self), predicate }
+    }
+
+    pub fn sort(self, order_by: Vec<OrderBy>) -> Relation {
+        Relation::Sort { input: Box::new(self), order_by }
+    }
+
+    /// Returns the names of the tables that this relation reads, in order of appearance, each once.
+    pub fn reads(&self) -> Vec<&str> {
+        match self {
+            Relation::Scan { table } => vec![table],
+            Relation::Project { input, .. }
+            | Relation::Filter { input, .. }
+            | Relation::Unnest { input, .. }
+            | Relation::Distinct { input, .. }
+            | Relation::Sort { input, .. } => input.reads(),
+        }
+    }
+}

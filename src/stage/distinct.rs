@@ -1,0 +1,88 @@
+//! `distinct: {on: [k], order_by: "ts desc", keep: first}`: one row per key; the others are counted.
+
+use super::flow::{Change, Flow};
+use super::{Clause, Lowering};
+use crate::diagnostics::Spanned;
+use crate::expr::{Expr, OrderBy, parse};
+use crate::relation::Relation;
+use crate::spec::yaml::{Node, Value};
+
+pub struct Distinct;
+
+impl Clause for Distinct {
+    fn keyword(&self) -> &'static str {
+        "distinct"
+    }
+
+    fn summary(&self) -> &'static str {
+        "one row per key, chosen by an order; the others are counted"
+    }
+
+    fn lower(&self, body: Option<&Node>, mut flow: Flow, cx: &mut Lowering) -> Option<Flow> {
+        let body = body?;
+        let (names, mut order_by, last) = decode(body, &flow, cx)?;
+        let mut on = vec![];
+        for name in &names {
+            let key = cx.parse(name)?;
+            on.push(cx.resolve(key, &flow)?);
+        }
+        for key in &mut order_by {
+            key.expr = cx.resolve(key.expr.clone(), &flow)?;
+        }
+        // Where the order leaves a choice, the source's order decides, so that every run keeps the same row.
+        order_by.extend(flow.origin.columns().iter().map(|c| ascending(c, body)));
+        if last {
+            for key in &mut order_by {
+                key.descending = !key.descending;
+                key.nulls_first = Some(!key.nulls_first.unwrap_or(false));
+            }
+        }
+        flow.relation = Relation::Distinct { input: Box::new(flow.relation), on, order_by };
+        flow.ordered = false;
+        let keys: Vec<&str> = names.iter().map(|n| n.value.as_str()).collect();
+        let why = format!("same {}", keys.join(", "));
+        flow.step(self.keyword(), body.span, Change::Drop { after: flow.relation.clone(), why });
+        Some(flow)
+    }
+}
+
+fn ascending(column: &str, at: &Node) -> OrderBy {
+    OrderBy { expr: Expr::column(column, at.span), descending: false, nulls_first: None }
+}
+
+type Parts = (Vec<Spanned<String>>, Vec<OrderBy>, bool);
+
+fn decode(body: &Node, flow: &Flow, cx: &mut Lowering) -> Option<Parts> {
+    let Value::Map(map) = &body.value else {
+        // `distinct: true` is about whole rows, `distinct: [a, b]` about these columns.
+        if body.value == Value::Boolean(true) {
+            return Some((flow.columns.iter().map(|c| Spanned::new(format!("\"{}\"", c.name), body.span)).collect(), vec![], false));
+        }
+        return Some((body.expect_names("`distinct`", cx.out)?, vec![], false));
+    };
+    map.only("`distinct`", &["on", "order_by", "keep"], cx.out);
+    let Some(on) = map.get("on") else {
+        cx.out.error("E0202", body.span, "`distinct` has no `on`").help("Name the key: `distinct: {on: [id]}`.");
+        return None;
+    };
+    let on = on.expect_names("`on`", cx.out)?;
+    let mut order_by = vec![];
+    if let Some(node) = map.get("order_by") {
+        for text in node.expect_names("`order_by`", cx.out)? {
+            let rendered = cx.templates.expression(&text, cx.out)?;
+            let exact = rendered.exact && cx.sources.snippet(text.span) == text.value;
+            order_by.extend(parse::order_by(&rendered.text, text.span, exact, cx.out)?);
+        }
+    }
+    let keep = map.get("keep").and_then(|n| n.expect_text("`keep`", cx.out));
+    let last = match keep.as_ref().map(|k| k.value.as_str()) {
+        None | Some("first") => false,
+        Some("last") => true,
+        Some(other) => {
+            let span = keep.as_ref().map_or(body.span, |k| k.span);
+            cx.out.error("E0206", span, format!("`keep` is first or last, not `{other}`")).suggest(other, ["first", "last"]);
+            false
+        }
+    };
+    Some((on, order_by, last))
+}

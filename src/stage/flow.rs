@@ -1,0 +1,113 @@
+//! What flows from clause to clause while a table is lowered: its relation, its columns and the books kept about its rows.
+//!
+//! Does not know about YAML or about any one clause.
+
+use std::collections::BTreeSet;
+
+use super::load::LoadPlan;
+use super::validate::PlannedCheck;
+use crate::diagnostics::Span;
+use crate::relation::{ROW, Relation};
+use crate::types::DataType;
+
+/// The state of a table after some of its clauses.
+#[derive(Clone, Debug)]
+pub struct Flow {
+    pub relation: Relation,
+    /// The columns that expressions can name. A name may have dots: `parent.slug`.
+    pub columns: Vec<Column>,
+    /// The books' own columns that the relation carries besides.
+    pub hidden: Vec<String>,
+    pub origin: Origin,
+    /// Whether columns may exist that nobody has seen yet, since a source was only looked at in part.
+    pub open: bool,
+    /// Whether rows come in the order of their source; else they are sorted before they are staged.
+    pub ordered: bool,
+    pub steps: Vec<Step>,
+    pub checks: Vec<PlannedCheck>,
+    /// How many words of check bits and fill bits the relation carries.
+    pub words: usize,
+    /// The columns that `default` fills, by bit of `#fill`.
+    pub fills: Vec<String>,
+    pub loads: Vec<LoadPlan>,
+}
+
+/// A column that expressions can name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    pub name: String,
+    pub data_type: DataType,
+    /// The fields of sources that its values come from.
+    pub lineage: BTreeSet<Lineage>,
+    /// Whether its values are a source's own, unchanged.
+    pub direct: bool,
+}
+
+/// A field of a source: `raw` and `profile.age`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lineage {
+    pub source: String,
+    pub path: String,
+}
+
+/// Where the rows come from: a source's records, and the lists unnested on the way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    pub source: Option<String>,
+    /// One path per unnest; the positions are in `#1`, `#2`, ...
+    pub lists: Vec<String>,
+}
+
+impl Origin {
+    /// The hidden columns that tell a row's origin.
+    pub fn columns(&self) -> Vec<String> {
+        match self.source {
+            Some(_) => std::iter::once(ROW.to_string()).chain((1..=self.lists.len()).map(hidden_position)).collect(),
+            None => vec![],
+        }
+    }
+}
+
+/// The hidden column of the position in the `level`-th unnested list.
+pub fn hidden_position(level: usize) -> String {
+    format!("#{level}")
+}
+
+/// One line of the ledger.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The clause, so that the stage is `table.clause`.
+    pub clause: &'static str,
+    pub span: Span,
+    pub change: Change,
+}
+
+/// What a stage does to the number of rows; who counts it is the engine's business.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Rows out are rows in.
+    None,
+    /// The rows of this source or table enter.
+    Enter { from: String },
+    /// Each row becomes as many as its list has elements; the relation has them, with the position in this column.
+    Expand { after: Relation, position: String, list: String },
+    /// Rows leave; the relation has those that stay.
+    Drop { after: Relation, why: String },
+    /// NULLs are filled, rows stay.
+    Fill,
+    /// Rows are judged.
+    Judge,
+    /// Rows reach the target.
+    Load { target: String },
+}
+
+impl Flow {
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|c| c.name == name)
+    }
+
+    /// Notes a step of the ledger.
+    pub fn step(&mut self, clause: &'static str, span: Span, change: Change) {
+        self.steps.push(Step { clause, span, change });
+    }
+}

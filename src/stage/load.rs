@@ -1,0 +1,203 @@
+//! `load: {table, mode, key}`: where the rows go and how they meet the rows that are there.
+
+use std::sync::Arc;
+
+use super::flow::{Change, Flow};
+use super::{Clause, Lowering};
+use crate::check::Measure;
+use crate::contract::{Contract, Generated};
+use crate::diagnostics::{Span, Spanned};
+use crate::spec::yaml::{Map, Node, Value};
+
+pub struct Load;
+
+/// A table's way into the target.
+#[derive(Clone, Debug)]
+pub struct LoadPlan {
+    pub span: Span,
+    pub schema: Option<String>,
+    pub table: String,
+    pub mode: Mode,
+    pub contract: Option<Arc<Contract>>,
+}
+
+/// How rows meet those that are already there.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Mode {
+    /// Only new rows; one whose key is there fails the load before anything changed.
+    Insert,
+    /// New rows are inserted, rows with the same key are changed to these.
+    Upsert { key: Vec<String> },
+    /// The rows in scope become exactly these.
+    Replace { scope: Vec<(String, Node)> },
+}
+
+impl LoadPlan {
+    /// The columns that tell one row from another in the target: the load's key, else the primary key, else a unique key.
+    pub fn key(&self) -> Vec<String> {
+        if let Mode::Upsert { key } = &self.mode {
+            return key.clone();
+        }
+        let Some(contract) = &self.contract else { return vec![] };
+        if !contract.primary_key.is_empty() {
+            return contract.primary_key.clone();
+        }
+        let unique = contract.checks.iter().find(|d| match d.check.measure() {
+            Measure::Unique(key) => key.only_where.is_none() && key.parts.len() == d.check.columns().len(),
+            _ => false,
+        });
+        unique.map(|d| d.check.columns()).unwrap_or_default()
+    }
+
+    /// The name as messages show it.
+    pub fn shown(&self) -> String {
+        match &self.schema {
+            Some(schema) => format!("{schema}.{}", self.table),
+            None => self.table.clone(),
+        }
+    }
+}
+
+impl Clause for Load {
+    fn keyword(&self) -> &'static str {
+        "load"
+    }
+
+    fn summary(&self) -> &'static str {
+        "the target table and how rows meet those that are there"
+    }
+
+    fn lower(&self, body: Option<&Node>, mut flow: Flow, cx: &mut Lowering) -> Option<Flow> {
+        let body = body?;
+        let plan = decode(body, &flow, cx)?;
+        contract_fits(&plan, &flow, cx);
+        flow.step(self.keyword(), body.span, Change::Load { target: plan.shown() });
+        flow.loads.push(plan);
+        Some(flow)
+    }
+}
+
+/// Returns the schema and name of the table that a block loads, if it loads one; nothing is reported.
+pub fn destination(name: &str, body: &Node) -> (Option<String>, String) {
+    let written = match &body.value {
+        Value::Map(map) => map.get("table").and_then(|n| n.expect_text("`table`", &mut Default::default())),
+        _ => None,
+    };
+    let written = written.map_or(name.to_string(), |w| w.value);
+    match written.split_once('.') {
+        Some((schema, table)) => (Some(schema.to_string()), table.to_string()),
+        None => (None, written),
+    }
+}
+
+fn decode(body: &Node, flow: &Flow, cx: &mut Lowering) -> Option<LoadPlan> {
+    let empty = Map::default();
+    let map = match &body.value {
+        Value::Null | Value::Boolean(true) => &empty,
+        _ => body.expect_map("`load`", cx.out)?,
+    };
+    map.only("`load`", &["table", "mode", "key", "scope"], cx.out);
+    let (schema, table) = destination(&cx.table.name.value, body);
+    let mode = map.get("mode").and_then(|n| n.expect_text("`mode`", cx.out));
+    let key = map.get("key").and_then(|n| n.expect_names("`key`", cx.out));
+    for name in key.iter().flatten() {
+        known_column(name, flow, cx)?;
+    }
+    let mode = match mode.as_ref().map(|m| m.value.as_str()) {
+        None | Some("insert") => Mode::Insert,
+        Some("upsert") => {
+            let Some(key) = key.filter(|k| !k.is_empty()) else {
+                cx.out
+                    .error("E0406", body.span, "an upsert needs a `key`")
+                    .help("Name the columns that tell which row it is: `load: {mode: upsert, key: id}`.");
+                return None;
+            };
+            Mode::Upsert { key: key.into_iter().map(|k| k.value).collect() }
+        }
+        Some("replace") => {
+            let scope = map.get("scope").and_then(|n| n.expect_map("`scope`", cx.out)).map(|m| m.entries.clone());
+            let mut rendered = vec![];
+            for (column, node) in scope.unwrap_or_default() {
+                known_column(&column, flow, cx)?;
+                let value = match &node.value {
+                    Value::Text { text, plain } => {
+                        let text = cx.templates.bare(&Spanned::new(text.clone(), node.span), cx.out)?;
+                        Node { value: Value::Text { text, plain: *plain }, span: node.span }
+                    }
+                    _ => node,
+                };
+                rendered.push((column.value, value));
+            }
+            Mode::Replace { scope: rendered }
+        }
+        Some(other) => {
+            let span = mode.as_ref().map_or(body.span, |m| m.span);
+            cx.out.error("E0206", span, format!("there is no load mode `{other}`")).suggest(other, ["insert", "upsert", "replace"]);
+            return None;
+        }
+    };
+    let schema = schema.or(cx.target_schema.map(String::from));
+    Some(LoadPlan { span: body.span, schema, table, mode, contract: cx.table.contract.clone() })
+}
+
+fn known_column(name: &Spanned<String>, flow: &Flow, cx: &mut Lowering) -> Option<()> {
+    if flow.column(&name.value).is_some() {
+        return Some(());
+    }
+    let names: Vec<&str> = flow.columns.iter().map(|c| c.name.as_str()).collect();
+    cx.out
+        .error("E0401", name.span, format!("table `{}` has no column `{}`", cx.table.name.value, name.value))
+        .suggest(&name.value, names.iter().copied());
+    None
+}
+
+/// Compares the table's columns with the target's.
+fn contract_fits(plan: &LoadPlan, flow: &Flow, cx: &mut Lowering) {
+    let Some(contract) = &plan.contract else {
+        cx.out
+            .warning("W0401", plan.span, format!("table `{}` is loaded without a contract", plan.shown()))
+            .help("Put its CREATE TABLE statement or a YAML contract below `schemas/`, so that its constraints are judged before the load.");
+        return;
+    };
+    for column in &flow.columns {
+        let Some(target) = contract.column(&column.name) else {
+            let names: Vec<&str> = contract.columns.iter().map(|c| c.name.as_str()).collect();
+            let span = written_at(&column.name, cx).unwrap_or(plan.span);
+            cx.out
+                .error("E0407", span, format!("target table `{}` has no column `{}`", plan.shown(), column.name))
+                .label(contract.span, "the contract")
+                .suggest(&column.name, names.iter().copied())
+                .help("Take the column out of `map`, or add it to the contract and to the database.");
+            continue;
+        };
+        if target.generated == Generated::Computed {
+            let span = written_at(&column.name, cx).unwrap_or(plan.span);
+            cx.out
+                .error("E0408", span, format!("column `{}` of `{}` is computed by the database", column.name, plan.shown()))
+                .label(target.span, "computed here")
+                .help("Take it out of `map`: a computed column cannot be written.");
+        }
+    }
+    for column in &contract.columns {
+        let given = flow.column(&column.name).is_some() || column.default.is_some() || column.generated != Generated::No;
+        if column.not_null && !given {
+            cx.out
+                .error("E0409", plan.span, format!("column `{}` of `{}` needs a value and gets none", column.name, plan.shown()))
+                .label(column.span, "NOT NULL, and without a default")
+                .help(format!("Add `{}` to `map` or to `default`.", column.name));
+        }
+    }
+}
+
+/// Finds where the author wrote a column of `map`.
+fn written_at(column: &str, cx: &Lowering) -> Option<Span> {
+    match &cx.table.clauses.get("map")?.value {
+        Value::Map(map) => map.entries.iter().find(|(name, _)| name.value == column).map(|(name, _)| name.span),
+        _ => None,
+    }
+}
+
+/// Tells whether a block's rows reach the target's tables.
+pub fn is_loaded(context: &Map) -> bool {
+    context.get("load").is_some()
+}
