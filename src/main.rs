@@ -1,1 +1,5 @@
-fn main() {}
+//! `pipe`: see the library for everything.
+
+fn main() -> std::process::ExitCode {
+    pipe::cli::main()
+}

@@ -66,7 +66,7 @@ if [ ${#packages[@]} -gt 0 ]; then
 fi
 binaries=$(server_binaries) || missing "a PostgreSQL server (initdb, pg_ctl, postgres)" "Install the package postgresql, or put its programs on PATH."
 [ -d "$HOME/.cargo/bin" ] && PATH=$PATH:$HOME/.cargo/bin
-command -v cargo >/dev/null || missing cargo "Install a Rust toolchain: https://rustup.rs"
+command -v cargo >/dev/null || missing cargo "Install a Rust toolchain with rustup."
 for component in fmt clippy; do
     cargo "$component" --version >/dev/null 2>&1 && continue
     command -v rustup >/dev/null && rustup component add rustfmt clippy >/dev/null 2>&1

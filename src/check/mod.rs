@@ -3,6 +3,19 @@
 //! A kind decodes itself from YAML and says how it is measured ([`Measure`], closed), so that the engine can judge all checks of a
 //! table in one scan and the dialects can say the same in the target. Does not know about stages, engines or dialects.
 
+pub mod condition;
+pub mod constant;
+pub mod data_type;
+pub mod length;
+mod list;
+pub mod matches;
+pub mod not_null;
+pub mod one_of;
+pub mod range;
+pub mod references;
+pub mod rows;
+pub mod unique;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,8 +23,21 @@ use crate::diagnostics::{Diagnostics, Severity, Span};
 use crate::expr::Expr;
 use crate::spec::yaml::Node;
 
+pub use list::decode_list;
+
 /// Every kind of check that `validate:` knows.
-pub const CHECKS: &[&dyn CheckKind] = &[];
+pub const CHECKS: &[&dyn CheckKind] = &[
+    &not_null::Kind,
+    &unique::Kind,
+    &one_of::Kind,
+    &range::Kind,
+    &length::Kind,
+    &matches::Kind,
+    &data_type::Kind,
+    &references::Kind,
+    &rows::Kind,
+    &condition::Kind,
+];
 
 /// A kind of check, as an author declares it.
 pub trait CheckKind: Sync {
@@ -23,6 +49,11 @@ pub trait CheckKind: Sync {
 
     /// Reads the value of the key; one declaration may give several checks (`one_of: {a: [...], b: [...]}`).
     fn decode(&self, body: &Node, out: &mut Diagnostics) -> Vec<Arc<dyn Check>>;
+
+    /// Whether this kind can stand under a contract's column.
+    fn stands_under_column(&self) -> bool {
+        false
+    }
 
     /// Reads the value that stands under a contract's column (`range: [0, 1]`), if this kind can stand there.
     fn decode_for_column(&self, column: &str, body: &Node, out: &mut Diagnostics) -> Option<Arc<dyn Check>> {

@@ -4,10 +4,21 @@
 //! Does not know about pipelines or dialects: the meaning of lengths, NULLs and case is the target's, and judged there.
 
 pub mod ddl;
+mod ddl_alter;
+mod ddl_call;
+mod ddl_check;
+mod ddl_cursor;
+mod ddl_expr;
+mod ddl_names;
+mod ddl_settle;
+mod ddl_split;
+mod ddl_table;
+mod ddl_type;
 pub mod yaml;
+mod yaml_keys;
 
 use crate::check::Declared;
-use crate::diagnostics::Span;
+use crate::diagnostics::{Diagnostics, Span};
 use crate::types::DataType;
 
 /// One target table.
@@ -84,4 +95,14 @@ impl Contract {
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|c| c.name == name)
     }
+}
+
+/// Tells whether a contract has a column, and reports it where not.
+fn known_column(contract: &Contract, name: &str, span: Span, out: &mut Diagnostics) -> bool {
+    let known = contract.column(name).is_some();
+    if !known {
+        out.error("E0505", span, format!("table `{}` has no column `{name}`", contract.table))
+            .suggest(name, contract.columns.iter().map(|c| c.name.as_str()));
+    }
+    known
 }

@@ -71,6 +71,11 @@ impl Session {
         }
     }
 
+    /// Tells whether Ctrl-C was pressed.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
     /// Runs `work` on a connection of its own.
     fn with<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
         if self.stopped.load(Ordering::Relaxed) {

@@ -4,7 +4,12 @@
 //! a new form is refused by the compiler until every dialect says how to write it.
 //! Does not know about YAML, relations or engines.
 
+pub mod exact;
+mod functions;
+mod lower;
 pub mod parse;
+mod signatures;
+mod tokens;
 pub mod typing;
 
 use crate::diagnostics::Span;

@@ -57,6 +57,10 @@ pub struct Request {
     /// Types that the author pins.
     pub pins: Vec<(String, DataType)>,
     pub csv: CsvOptions,
+    /// Rows that stand in the pipeline itself.
+    pub rows: Vec<serde_json::Value>,
+    /// Take only the first so many records (`--limit`).
+    pub limit: Option<u64>,
 }
 
 /// How a delimited file is written.

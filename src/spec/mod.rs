@@ -7,7 +7,14 @@
 pub mod pipeline;
 pub mod project;
 pub mod template;
+mod template_failure;
+mod template_macros;
+mod template_value;
 pub mod yaml;
+mod yaml_error;
+mod yaml_json;
+mod yaml_mend;
+mod yaml_read;
 
 pub use pipeline::PipelineSpec;
 pub use project::{Project, TargetSpec};

@@ -47,7 +47,7 @@ pub struct TableSpec {
 
 /// Finds the file that `name` means: a path, or a bare name in `pipelines/`.
 ///
-/// Errors: neither exists (X0101).
+/// Errors: neither exists (X0106).
 pub fn locate(name: &Path) -> Result<PathBuf, Error> {
     let mut tried = vec![name.to_path_buf()];
     if name.parent().is_none_or(|p| p.as_os_str().is_empty()) {
@@ -60,7 +60,7 @@ pub fn locate(name: &Path) -> Result<PathBuf, Error> {
         return Ok(found.clone());
     }
     let names: Vec<String> = tried.iter().map(|p| format!("`{}`", p.display())).collect();
-    Err(Error::new("X0101", format!("there is no pipeline `{}`", name.display()))
+    Err(Error::new("X0106", format!("there is no pipeline `{}`", name.display()))
         .at(name)
         .help(format!("Looked for {}.", names.join(" and "))))
 }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::yaml::{Map, Node, Value};
+use super::yaml_error;
 use super::yaml_read::Open;
 use crate::diagnostics::{Diagnostics, Span, Spanned};
 
@@ -16,7 +17,11 @@ const MAX_PIECES: usize = 64;
 /// Makes the value of a finished collection that covers `span`.
 pub(super) fn collection(open: Open, span: Span, text: &str, out: &mut Diagnostics) -> Value {
     if !open.map {
-        let items = if open.flow { mend_list(open.nodes, text, out) } else { open.nodes };
+        let items = if open.flow {
+            mend_list(open.nodes, text, out)
+        } else {
+            open.nodes
+        };
         return Value::List(items);
     }
     let mut entries = vec![];
@@ -25,68 +30,31 @@ pub(super) fn collection(open: Open, span: Span, text: &str, out: &mut Diagnosti
         entries.push((key, value));
     }
     if open.flow {
-        if source(text, span).starts_with("{{") && matches!(entries.as_slice(), [(Node { value: Value::Map(_), .. }, _)]) {
-            unquoted_template(span, text, out);
-            return Value::Text { text: source(text, span).to_owned(), plain: true };
+        if source(text, span).starts_with("{{")
+            && matches!(
+                entries.as_slice(),
+                [(
+                    Node {
+                        value: Value::Map(_),
+                        ..
+                    },
+                    _
+                )]
+            )
+        {
+            yaml_error::unquoted_template(span, text, out);
+            return Value::Text {
+                text: source(text, span).to_owned(),
+                plain: true,
+            };
         }
         entries = mend_entries(entries, text, out);
     }
     Value::Map(unique_keys(entries, text, out))
 }
 
-/// Reports a syntax error by its cause, if it comes from one of the two habits.
-pub(super) fn explains_error(stack: &[Open], text: &str, at: Span, out: &mut Diagnostics) -> bool {
-    let line_start = text.get(..at.start as usize).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
-    let line = text.get(line_start..).and_then(|rest| rest.lines().next()).unwrap_or("");
-    let before_template = line.find("{{").map(|offset| (offset, line[..offset].trim_end()));
-    if let Some((offset, before)) = before_template
-        && before.ends_with([':', '-', ',', '[', '{'])
-    {
-        let length = line[offset..].find("}}").map_or(2, |end| end + 2);
-        unquoted_template(new_span(at, line_start + offset, line_start + offset + length), text, out);
-        return true;
-    }
-    let in_flow = stack.last().is_some_and(|open| open.flow);
-    let Some(offset) = cut_call(text.get(line_start..at.start as usize).unwrap_or(""), in_flow) else { return false };
-    out.error("E0105", new_span(at, line_start + offset, at.end as usize), "flow style cuts this expression off at a comma or bracket")
-        .help("Quote the whole expression, or write it on a line of its own.");
-    true
-}
-
-/// Finds where the value begins whose `(` is still open at the end of `line`, if it stands in flow style.
-fn cut_call(line: &str, in_flow: bool) -> Option<usize> {
-    let mut flow = usize::from(in_flow);
-    let mut value_start = 0;
-    let mut call = None;
-    let mut quote = None;
-    for (offset, c) in line.char_indices() {
-        match c {
-            _ if quote.is_some() => quote = quote.filter(|open| *open != c),
-            '\'' | '"' => quote = Some(c),
-            '{' | '[' if call.is_none() => flow += 1,
-            '}' | ']' if call.is_none() => flow = flow.saturating_sub(1),
-            '(' if flow > 0 => call = call.map(|(start, depth)| (start, depth + 1)).or(Some((value_start, 1))),
-            ')' => call = call.filter(|(_, depth)| *depth > 1).map(|(start, depth)| (start, depth - 1)),
-            _ => {}
-        }
-        if call.is_none() && matches!(c, '{' | '[' | ',' | ':' | ' ') {
-            value_start = offset + 1;
-        }
-    }
-    call.map(|(start, _): (usize, usize)| start)
-}
-
-fn source(text: &str, span: Span) -> &str {
+pub(super) fn source(text: &str, span: Span) -> &str {
     text.get(span.start as usize..span.end as usize).unwrap_or("")
-}
-
-fn new_span(near: Span, start: usize, end: usize) -> Span {
-    Span { start: start as u32, end: end as u32, ..near }
-}
-
-fn unquoted_template(span: Span, text: &str, out: &mut Diagnostics) {
-    out.error("E0107", span, "a template without quotes is read as a YAML mapping")
-        .help(format!("Put the whole value in quotes: \"{}\".", source(text, span)));
 }
 
 fn unique_keys(entries: Vec<(Node, Node)>, text: &str, out: &mut Diagnostics) -> Map {
@@ -100,7 +68,9 @@ fn unique_keys(entries: Vec<(Node, Node)>, text: &str, out: &mut Diagnostics) ->
                 continue;
             }
             Value::Text { text, .. } => text.clone(),
-            Value::Null | Value::Boolean(_) | Value::Number(_) if key.span.start < key.span.end => source(text, key.span).to_owned(),
+            Value::Null | Value::Boolean(_) | Value::Number(_) if key.span.start < key.span.end => {
+                source(text, key.span).to_owned()
+            }
             _ => {
                 out.error("E0101", key.span, format!("a key must be text, found {}", key.kind()));
                 continue;
@@ -138,13 +108,20 @@ fn inherit(value: Node, map: &mut Map, places: &mut BTreeMap<String, Span>, out:
             }
         }
         _ => {
-            out.error("E0106", value.span, format!("expected `<<` to be a mapping, found {}", value.kind()));
+            out.error(
+                "E0106",
+                value.span,
+                format!("expected `<<` to be a mapping, found {}", value.kind()),
+            );
         }
     }
 }
 
 fn mend_entries(entries: Vec<(Node, Node)>, text: &str, out: &mut Diagnostics) -> Vec<(Node, Node)> {
-    let pieces: Vec<_> = entries.iter().map(|(key, value)| (value, value.span.end.max(key.span.end))).collect();
+    let pieces: Vec<_> = entries
+        .iter()
+        .map(|(key, value)| (value, value.span.end.max(key.span.end)))
+        .collect();
     let splits = find_splits(&pieces, text);
     let mut mended = Vec::with_capacity(entries.len());
     let mut skipped_to = 0;
@@ -194,7 +171,14 @@ fn find_splits(pieces: &[(&Node, u32)], text: &str) -> BTreeMap<usize, (usize, u
             let mut parentheses = Parentheses::default();
             let mut from = value.span.start;
             for (offset, (_, end)) in pieces.iter().skip(index).take(MAX_PIECES).enumerate() {
-                parentheses.read(source(text, Span { start: from, end: *end, ..value.span }));
+                parentheses.read(source(
+                    text,
+                    Span {
+                        start: from,
+                        end: *end,
+                        ..value.span
+                    },
+                ));
                 from = *end;
                 if offset > 0 && parentheses.closed() {
                     next = index + offset + 1;
@@ -218,11 +202,23 @@ fn starts_call(value: &Node, text: &str) -> bool {
 fn split_call(key: Option<&str>, value: Node, end: u32, text: &str, out: &mut Diagnostics) -> Node {
     let span = Span { end, ..value.span };
     let whole = source(text, span);
-    let quoted = if whole.contains('"') { format!("'{}'", whole.replace('\'', "''")) } else { format!("\"{whole}\"") };
+    let quoted = if whole.contains('"') {
+        format!("'{}'", whole.replace('\'', "''"))
+    } else {
+        format!("\"{whole}\"")
+    };
     let example = key.map_or(quoted.clone(), |key| format!("{key}: {quoted}"));
     out.error("E0105", span, format!("flow style splits `{whole}` at its comma"))
-        .help(format!("Quote the expression, as in `{example}`, or write it on a line of its own."));
-    Node { value: Value::Text { text: whole.to_owned(), plain: true }, span }
+        .help(format!(
+            "Quote the expression, as in `{example}`, or write it on a line of its own."
+        ));
+    Node {
+        value: Value::Text {
+            text: whole.to_owned(),
+            plain: true,
+        },
+        span,
+    }
 }
 
 /// Counts parentheses outside SQL quotes.

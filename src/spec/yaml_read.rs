@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_saphyr::granit_parser::{self, ErrorKind, Event, Parser, ScalarStyle, ScanError, StructureStyle, Tag};
 
 use super::yaml::{Node, Value};
-use super::yaml_mend;
+use super::{yaml_error, yaml_mend};
 use crate::diagnostics::{Diagnostics, FileId, Span};
 
 /// How deep lists and mappings may nest, aliases followed.
@@ -32,7 +32,16 @@ pub(super) fn read(text: &str, file: FileId, out: &mut Diagnostics) -> Option<No
         flow_nesting_limit: MAX_DEPTH,
         block_nesting_limit: MAX_DEPTH,
     };
-    let mut reader = Reader { text, file, out, stack: vec![], anchors: BTreeMap::new(), copied: 0, root: None, failed: false };
+    let mut reader = Reader {
+        text,
+        file,
+        out,
+        stack: vec![],
+        anchors: BTreeMap::new(),
+        copied: 0,
+        root: None,
+        failed: false,
+    };
     for event in Parser::new_from_str_with_options(text, options) {
         match event {
             Ok((event, span)) => reader.event(event, span),
@@ -42,7 +51,10 @@ pub(super) fn read(text: &str, file: FileId, out: &mut Diagnostics) -> Option<No
             return None;
         }
     }
-    Some(reader.root.unwrap_or(Node { value: Value::Null, span: Span { file, start: 0, end: 0 } }))
+    Some(reader.root.unwrap_or(Node {
+        value: Value::Null,
+        span: Span { file, start: 0, end: 0 },
+    }))
 }
 
 /// A list or mapping that is still open. A mapping's keys and values lie in `nodes` by turns.
@@ -95,8 +107,17 @@ impl Reader<'_, '_> {
             Event::UnresolvedAlias(name) => {
                 self.out
                     .error("E0101", span, format!("alias `{name}` refers to no anchor"))
-                    .help(format!("Define `&{name}` further up, or quote the text if it is not meant as an alias."));
-                self.complete(Node { value: Value::Null, span }, 0, 0);
+                    .help(format!(
+                        "Define `&{name}` further up, or quote the text if it is not meant as an alias."
+                    ));
+                self.complete(
+                    Node {
+                        value: Value::Null,
+                        span,
+                    },
+                    0,
+                    0,
+                );
             }
             _ => {}
         }
@@ -111,16 +132,30 @@ impl Reader<'_, '_> {
             ScalarStyle::Plain if span.start == span.end => Value::Null,
             ScalarStyle::Plain if !forced_text => plain_value(text, self.source(span) == text),
             ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => {
-                span = Span { start: span.start + 1, end: span.end.saturating_sub(1).max(span.start + 1), ..span };
-                Value::Text { text: text.to_owned(), plain: false }
+                span = Span {
+                    start: span.start + 1,
+                    end: span.end.saturating_sub(1).max(span.start + 1),
+                    ..span
+                };
+                Value::Text {
+                    text: text.to_owned(),
+                    plain: false,
+                }
             }
-            _ => Value::Text { text: text.to_owned(), plain: false },
+            _ => Value::Text {
+                text: text.to_owned(),
+                plain: false,
+            },
         };
         Node { value, span }
     }
 
     fn span(&self, start: usize, end: usize) -> Span {
-        Span { file: self.file, start: start as u32, end: end as u32 }
+        Span {
+            file: self.file,
+            start: start as u32,
+            end: end as u32,
+        }
     }
 
     fn source(&self, span: Span) -> &str {
@@ -143,13 +178,27 @@ impl Reader<'_, '_> {
             return self.too_deep(span);
         }
         let flow = style == StructureStyle::Flow;
-        self.stack.push(Open { map, flow, start: span.start as usize, nodes: vec![], anchor, depth: 0 });
+        self.stack.push(Open {
+            map,
+            flow,
+            start: span.start as usize,
+            nodes: vec![],
+            anchor,
+            depth: 0,
+        });
     }
 
     fn close(&mut self, end: usize) {
         let Some(open) = self.stack.pop() else { return };
         // The end of a block is only known by what follows it, so its last part tells where it really ends.
-        let end = if open.flow { end } else { open.nodes.last().map_or(open.start, |last| last.span.end as usize).max(open.start) };
+        let end = if open.flow {
+            end
+        } else {
+            open.nodes
+                .last()
+                .map_or(open.start, |last| last.span.end as usize)
+                .max(open.start)
+        };
         let (anchor, depth) = (open.anchor, open.depth + 1);
         let span = self.span(open.start, end);
         let value = yaml_mend::collection(open, span, self.text, self.out);
@@ -160,7 +209,14 @@ impl Reader<'_, '_> {
     fn complete(&mut self, mut node: Node, anchor: usize, depth: usize) {
         if anchor != 0 {
             let cost = cost(&node);
-            self.anchors.insert(anchor, Anchor { node: node.clone(), depth, cost });
+            self.anchors.insert(
+                anchor,
+                Anchor {
+                    node: node.clone(),
+                    depth,
+                    cost,
+                },
+            );
         }
         let Some(parent) = self.stack.last_mut() else {
             self.root = Some(node);
@@ -178,7 +234,11 @@ impl Reader<'_, '_> {
 
     fn alias(&mut self, id: usize, span: Span) {
         let Some(anchor) = self.anchors.get(&id) else {
-            self.out.error("E0104", span, format!("alias `{}` lies inside the value that it refers to", self.source(span)));
+            self.out.error(
+                "E0104",
+                span,
+                format!("alias `{}` lies inside the value that it refers to", self.source(span)),
+            );
             self.failed = true;
             return;
         };
@@ -199,61 +259,31 @@ impl Reader<'_, '_> {
     }
 
     fn too_deep(&mut self, span: Span) {
-        self.out.error("E0104", span, format!("lists and mappings are nested more than {MAX_DEPTH} levels deep"));
+        self.out.error(
+            "E0104",
+            span,
+            format!("lists and mappings are nested more than {MAX_DEPTH} levels deep"),
+        );
         self.failed = true;
     }
 
     fn syntax_error(&mut self, error: &ScanError) {
         self.failed = true;
         let at = error.marker().byte_offset().unwrap_or(0).min(self.text.len());
-        let length = self.text.get(at..).and_then(|rest| rest.chars().next()).filter(|c| *c != '\n').map_or(0, char::len_utf8);
+        let length = self
+            .text
+            .get(at..)
+            .and_then(|rest| rest.chars().next())
+            .filter(|c| *c != '\n')
+            .map_or(0, char::len_utf8);
         let span = self.span(at, at + length);
         if *error.kind() == ErrorKind::RecursionLimitExceeded {
             self.too_deep(span);
-        } else if !yaml_mend::explains_error(&self.stack, self.text, span, self.out) {
-            let (message, help) = wording(error.kind());
-            let found = self.out.error("E0101", span, message);
-            if let Some(help) = help {
-                found.help(help);
-            }
+        } else {
+            let in_flow = self.stack.last().is_some_and(|open| open.flow);
+            yaml_error::report(error.kind(), span, in_flow, self.text, self.out);
         }
     }
-}
-
-/// Says a syntax error in an author's words, with what to do where that is known.
-fn wording(kind: &ErrorKind) -> (String, Option<&'static str>) {
-    let (message, help) = match kind {
-        ErrorKind::MappingValueNotAllowed => (
-            "a `:` cannot stand here",
-            "Quote a text that holds `: `, and check that this line is indented like the lines around it.",
-        ),
-        ErrorKind::UnclosedQuotedScalar | ErrorKind::InvalidQuotedScalarIndent | ErrorKind::DocumentIndicatorInQuotedScalar => {
-            ("quoted text is not closed", "Close the quote on the line where it was opened.")
-        }
-        ErrorKind::InvalidTrailingSingleQuotedScalar | ErrorKind::InvalidTrailingDoubleQuotedScalar => (
-            "text follows a closing quote",
-            "Quote the whole value: a value that begins with a quote ends with it. SQL text goes inside, as in \"'a' || b\".",
-        ),
-        ErrorKind::TabInIndentation | ErrorKind::TabInBlockIndentation | ErrorKind::TabNotAllowed | ErrorKind::TabInPlainScalar => {
-            ("a tab cannot indent YAML", "Indent with spaces.")
-        }
-        ErrorKind::ExpectedBlockMappingKey | ErrorKind::SimpleKeyExpected | ErrorKind::InvalidIndentation => (
-            "expected a `key: value` line",
-            "Check that the line has a `:` with a space behind it and is indented like the lines around it.",
-        ),
-        ErrorKind::UnexpectedEofFlowSequence | ErrorKind::UnexpectedEofFlowMapping | ErrorKind::UnclosedFlowCollection { .. } => {
-            ("a bracket is not closed", "Close every `[` and `{` that was opened.")
-        }
-        ErrorKind::UnknownQuotedScalarEscape => {
-            ("unknown escape in double-quoted text", "Write the text in single quotes, where a backslash is only a backslash.")
-        }
-        ErrorKind::UnexpectedCharacter { character } => {
-            let message = format!("a plain text cannot start with `{}`", character.escape_default());
-            return (message, Some("Quote the text."));
-        }
-        other => return (other.to_string().replace("while ", ""), None),
-    };
-    (message.to_owned(), Some(help))
 }
 
 /// Reads a plain scalar by the core schema of YAML 1.2; `exact` tells that it lies on one line.
@@ -263,7 +293,10 @@ fn plain_value(text: &str, exact: bool) -> Value {
         "true" | "True" | "TRUE" => Value::Boolean(true),
         "false" | "False" | "FALSE" => Value::Boolean(false),
         _ if is_number(text) => Value::Number(text.to_owned()),
-        _ => Value::Text { text: text.to_owned(), plain: exact },
+        _ => Value::Text {
+            text: text.to_owned(),
+            plain: exact,
+        },
     }
 }
 
@@ -297,7 +330,11 @@ fn cost(node: &Node) -> usize {
         Value::Null | Value::Boolean(_) => 0,
         Value::Number(text) | Value::Text { text, .. } => text.len() / 16,
         Value::List(items) => items.iter().map(cost).sum(),
-        Value::Map(map) => map.entries.iter().map(|(key, value)| 1 + key.value.len() / 16 + cost(value)).sum(),
+        Value::Map(map) => map
+            .entries
+            .iter()
+            .map(|(key, value)| 1 + key.value.len() / 16 + cost(value))
+            .sum(),
     }
 }
 
@@ -316,7 +353,9 @@ mod tests {
     }
 
     fn map(node: &Node) -> &Map {
-        let Value::Map(map) = &node.value else { panic!("a mapping, not {}", node.kind()) };
+        let Value::Map(map) = &node.value else {
+            panic!("a mapping, not {}", node.kind())
+        };
         map
     }
 
@@ -327,7 +366,10 @@ mod tests {
         assert!(found.is_empty(), "{found:?}");
         let node = node.unwrap();
         let entries = &map(&node).entries;
-        let text_of = |t: &str, plain| Value::Text { text: t.to_owned(), plain };
+        let text_of = |t: &str, plain| Value::Text {
+            text: t.to_owned(),
+            plain,
+        };
         let wanted = [
             ("a", Value::Number("1.10".to_owned()), "1.10"),
             ("b", Value::Number("007".to_owned()), "007"),
@@ -362,9 +404,18 @@ mod tests {
     fn all_repeated_keys_are_told_with_both_places() {
         let (sources, node, found) = read("a: 1\nb: {x: 1, x: 2}\na: 3\na: 4\n");
         assert_eq!(map(&node.unwrap()).entries.len(), 2);
-        let places: Vec<_> =
-            found.iter().map(|d| (d.code, sources.line_column(d.span), sources.line_column(d.labels[0].0))).collect();
-        assert_eq!(places, [("E0103", (2, 11), (2, 5)), ("E0103", (3, 1), (1, 1)), ("E0103", (4, 1), (1, 1))]);
+        let places: Vec<_> = found
+            .iter()
+            .map(|d| (d.code, sources.line_column(d.span), sources.line_column(d.labels[0].0)))
+            .collect();
+        assert_eq!(
+            places,
+            [
+                ("E0103", (2, 11), (2, 5)),
+                ("E0103", (3, 1), (1, 1)),
+                ("E0103", (4, 1), (1, 1))
+            ]
+        );
     }
 
     #[test]
@@ -382,7 +433,11 @@ mod tests {
         ] {
             let (sources, _, found) = read(text);
             assert_eq!(found.len(), 1, "{text}: {found:?}");
-            assert_eq!((found[0].code, sources.line_column(found[0].span)), ("E0101", place), "{text}: {found:?}");
+            assert_eq!(
+                (found[0].code, sources.line_column(found[0].span)),
+                ("E0101", place),
+                "{text}: {found:?}"
+            );
         }
     }
 
@@ -390,7 +445,10 @@ mod tests {
     fn expressions_with_commas_in_flow_style_are_told_and_mended() {
         let (sources, node, found) = read("a: {id: uuid5(x, g(1, 2), y), ok: h(1), z: k(c, d)}\nb: [f(a, b), c, d]\n");
         let told: Vec<_> = found.iter().map(|d| (d.code, sources.snippet(d.span))).collect();
-        assert_eq!(told, [("E0105", "uuid5(x, g(1, 2), y)"), ("E0105", "k(c, d)"), ("E0105", "f(a, b)")]);
+        assert_eq!(
+            told,
+            [("E0105", "uuid5(x, g(1, 2), y)"), ("E0105", "k(c, d)"), ("E0105", "f(a, b)")]
+        );
         let json = serde_json::json!({
             "a": {"id": "uuid5(x, g(1, 2), y)", "ok": "h(1)", "z": "k(c, d)"},
             "b": ["f(a, b)", "c", "d"],
@@ -409,17 +467,31 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].code, sources.snippet(found[0].span)), ("E0105", "uuid5(a, b)"));
         assert_eq!(found[0].message, "flow style splits `uuid5(a, b)` at its comma");
-        assert_eq!(found[0].help, ["Quote the expression, as in `id: \"uuid5(a, b)\"`, or write it on a line of its own."]);
+        assert_eq!(
+            found[0].help,
+            ["Quote the expression, as in `id: \"uuid5(a, b)\"`, or write it on a line of its own."]
+        );
         let node = node.unwrap();
         assert_eq!(map(&node).entries.len(), 1);
-        assert_eq!(map(&node).get("id").unwrap().value, Value::Text { text: "uuid5(a, b)".to_owned(), plain: true });
+        assert_eq!(
+            map(&node).get("id").unwrap().value,
+            Value::Text {
+                text: "uuid5(a, b)".to_owned(),
+                plain: true
+            }
+        );
     }
 
     #[test]
     fn templates_without_quotes_are_told() {
-        for text in ["t: {{ vars.x }}\n", "t: {{ vars.x }} + 1\n", "- {{ vars.x | default('a') }}\n", "t: [1, {{ x }}]\n"] {
+        for text in [
+            "t: {{ vars.x }}\n",
+            "t: {{ vars.x }} + 1\n",
+            "- {{ vars.x | default('a') }}\n",
+            "t: [1, {{ x }}]\n",
+        ] {
             let (sources, _, found) = read(text);
-            assert_eq!((found.len(), found[0].code), (1, "E0107"), "{text}: {found:?}");
+            assert_eq!((found.len(), found[0].code), (1, "E0108"), "{text}: {found:?}");
             assert!(sources.snippet(found[0].span).starts_with("{{"), "{text}");
             assert!(sources.snippet(found[0].span).ends_with("}}"), "{text}");
         }
@@ -449,21 +521,55 @@ mod tests {
         for level in 0..2000 {
             block += &format!("{}a:\n", " ".repeat(level));
         }
-        let texts = [billion, deep, block, "[".repeat(100_000), "{a: ".repeat(100_000), "- ".repeat(100_000), "&a [*a]".to_owned()];
+        let texts = [
+            billion,
+            deep,
+            block,
+            "[".repeat(100_000),
+            "{a: ".repeat(100_000),
+            "- ".repeat(100_000),
+            "&a [*a]".to_owned(),
+        ];
         for text in texts {
             let (_, node, found) = read(&text);
             assert!(node.is_none());
-            assert_eq!((found.len(), found[0].code), (1, "E0104"), "{} {found:?}", &text[..text.len().min(40)]);
+            assert_eq!(
+                (found.len(), found[0].code),
+                (1, "E0104"),
+                "{} {found:?}",
+                &text[..text.len().min(40)]
+            );
         }
     }
 
     #[test]
     fn odd_files_do_not_break_the_reader() {
-        for text in ["", "# only a comment\n", "\u{feff}a: 1\n", "a: 1\r\nb: 2\r\n", "---\na: 1\n...\n"] {
+        for text in [
+            "",
+            "# only a comment\n",
+            "\u{feff}a: 1\n",
+            "a: 1\r\nb: 2\r\n",
+            "---\na: 1\n...\n",
+        ] {
             let (_, node, found) = read(text);
             assert!(node.is_some() && found.is_empty(), "{text:?} {found:?}");
         }
-        for text in ["\0", "a: \u{1b}[31m", "{", "}", "'", "\"\\", "&", "*", "? ", ": ", "- - -", "{{", "a: [f(", "<<: 3"] {
+        for text in [
+            "\0",
+            "a: \u{1b}[31m",
+            "{",
+            "}",
+            "'",
+            "\"\\",
+            "&",
+            "*",
+            "? ",
+            ": ",
+            "- - -",
+            "{{",
+            "a: [f(",
+            "<<: 3",
+        ] {
             let _ = read(text);
         }
     }

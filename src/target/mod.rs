@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::check::{Check, Declared, Measure, Tolerance};
+use crate::contract::ddl::Flavor;
 use crate::contract::{Column, Contract};
 use crate::diagnostics::{Severity, Span};
 use crate::expr::Expr;
@@ -29,6 +30,9 @@ pub trait Target: Sync + Send {
         let _ = contract;
         declared
     }
+
+    /// How this database writes CREATE TABLE.
+    fn flavor(&self) -> Flavor;
 
     /// The longest identifier in bytes, and what is said about it.
     fn identifier_limit(&self) -> usize;

@@ -5,6 +5,7 @@
 use super::{ColumnRule, Target};
 use crate::check::Declared;
 use crate::contract::Column;
+use crate::contract::ddl::Flavor;
 use crate::expr::{BinaryOp, Expr};
 use crate::types::DataType;
 
@@ -13,6 +14,10 @@ pub struct Postgres;
 impl Target for Postgres {
     fn name(&self) -> &'static str {
         "postgres"
+    }
+
+    fn flavor(&self) -> Flavor {
+        Flavor::Postgres
     }
 
     fn identifier_limit(&self) -> usize {

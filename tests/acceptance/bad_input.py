@@ -401,6 +401,8 @@ def unwritable(pipe, failures):
         if os.geteuid() == 0:
             unreadable = project.root / "data/people.json"
             unreadable.chmod(0)
+            (root / "tmp-out").mkdir()
+            (root / "tmp-out").chmod(0o777)
             ran = run([program, "run", "people.yaml", "--out", root / "tmp-out"], cwd=root, env={"HOME": "/"}, **options)
             judge(failures, "an unreadable data file", ran, 3, [r"people\.json", "permission denied|cannot be read|cannot read"], root / "tmp-out")
 

@@ -1,0 +1,90 @@
+//! `expr: "start_at <= end_at"`: a condition that no row makes FALSE.
+//!
+//! In: SQL text. Out: one check; NULL passes, as in a CHECK constraint. The names in an author's text are still as written
+//! ([`ExprKind::Name`]) and are resolved with the other expressions of the table. Does not know about typing or engines.
+
+use std::sync::Arc;
+
+use super::{Check, CheckKind, Measure};
+use crate::diagnostics::Diagnostics;
+use crate::expr::{Expr, ExprKind, parse};
+use crate::spec::yaml::{Node, Value};
+
+/// The kind `expr`.
+pub struct Kind;
+
+impl CheckKind for Kind {
+    fn keyword(&self) -> &'static str {
+        "expr"
+    }
+
+    fn summary(&self) -> &'static str {
+        "a SQL condition that no row makes false"
+    }
+
+    fn decode(&self, body: &Node, out: &mut Diagnostics) -> Vec<Arc<dyn Check>> {
+        let Some(text) = body.expect_text("`expr`", out) else { return vec![] };
+        let exact = matches!(body.value, Value::Text { plain: true, .. });
+        let Some(holds) = parse::expression(&text.value, text.span, exact, out) else { return vec![] };
+        vec![Arc::new(Condition::new("expr", holds, text.value))]
+    }
+}
+
+/// A condition on the columns of one row.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    rule: &'static str,
+    holds: Expr,
+    text: String,
+}
+
+impl Condition {
+    /// Makes a check of a condition; `text` is what the reader sees of it.
+    pub fn new(rule: &'static str, holds: Expr, text: impl Into<String>) -> Condition {
+        Condition { rule, holds, text: text.into() }
+    }
+}
+
+impl Check for Condition {
+    fn rule(&self) -> &'static str {
+        self.rule
+    }
+
+    fn columns(&self) -> Vec<String> {
+        let mut columns = vec![];
+        collect_columns(&self.holds, &mut columns);
+        columns
+    }
+
+    fn measure(&self) -> Measure {
+        Measure::Row(self.holds.clone().negate())
+    }
+
+    fn allowed(&self) -> String {
+        format!("rows where {}", self.text.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+}
+
+/// Adds the columns that an expression names to `columns`, in order of appearance, each once.
+pub fn collect_columns(expr: &Expr, columns: &mut Vec<String>) {
+    collect(expr, &[], columns);
+}
+
+/// `bound` are the parameters of the lambdas around; they are not columns.
+fn collect<'a>(expr: &'a Expr, bound: &[&'a str], columns: &mut Vec<String>) {
+    let name = match &expr.kind {
+        ExprKind::Column(name) => Some(name),
+        ExprKind::Name(parts) => parts.first(),
+        _ => None,
+    };
+    if let Some(name) = name.filter(|n| !bound.contains(&n.as_str()) && !columns.contains(n)) {
+        columns.push(name.clone());
+    }
+    let mut inner = bound.to_vec();
+    if let ExprKind::Lambda { parameters, .. } = &expr.kind {
+        inner.extend(parameters.iter().map(String::as_str));
+    }
+    for child in expr.children() {
+        collect(child, &inner, columns);
+    }
+}

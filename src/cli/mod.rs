@@ -1,0 +1,99 @@
+//! The command line: arguments in, text and exit codes out.
+//!
+//! The only place that prints and that knows about terminals, environment variables and signals. Each command is a file here with its
+//! arguments; what it does is `command`'s business.
+
+mod check;
+mod explain;
+mod output;
+mod plan;
+mod progress;
+mod run;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::{Parser, Subcommand};
+
+use output::Output;
+
+/// Business data into database rows: declare it, prove it, deploy it once.
+#[derive(Parser)]
+#[command(name = "pipe", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Flags that every command has.
+#[derive(clap::Args, Clone)]
+struct Common {
+    /// Text for people or JSON for tools
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    format: Format,
+    /// Say only what is wrong
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value = "auto")]
+    color: Color,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+    /// A diagram for Markdown (`plan`)
+    Mermaid,
+    /// A diagram for Graphviz (`plan`)
+    Dot,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Stage, check and emit deploy.sql, verify.sql and run.json
+    Run(run::Arguments),
+    /// Parse, resolve and type pipelines without reading their data
+    Check(check::Arguments),
+    /// Show the stages, the checks and the SQL of a pipeline
+    Plan(plan::Arguments),
+    /// Explain a code such as E0203
+    Explain(explain::Arguments),
+}
+
+/// What a command ended with; the number is the process's exit code.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Done = 0,
+    ChecksFailed = 1,
+    SpecWrong = 2,
+    WorldFailed = 3,
+    Interrupted = 130,
+}
+
+/// Runs the program with the process's arguments.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let stopped = Arc::new(AtomicBool::new(false));
+    let flag = stopped.clone();
+    // Without a handler Ctrl-C would still end the program, only less cleanly.
+    let _ = ctrlc::set_handler(move || flag.store(true, Ordering::SeqCst));
+    let mut output = Output::new(cli.common.clone());
+    let outcome = match cli.command {
+        Command::Run(arguments) => run::run(&arguments, &mut output, stopped),
+        Command::Check(arguments) => check::run(&arguments, &mut output, stopped),
+        Command::Plan(arguments) => plan::run(&arguments, &mut output, stopped),
+        Command::Explain(arguments) => explain::run(&arguments, &mut output),
+    };
+    ExitCode::from(outcome as u8)
+}

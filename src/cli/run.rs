@@ -1,0 +1,98 @@
+//! `pipe run`: stage, check, emit.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::output::Output;
+use super::progress::Bars;
+use super::{Format, Outcome};
+use crate::command::{self, RowFormat};
+use crate::engine::Resources;
+use crate::report::{json, terminal};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The pipeline: a path, or a name in pipelines/
+    pipeline: PathBuf,
+    /// Do everything but write
+    #[arg(long)]
+    dry_run: bool,
+    /// The folder for what the run writes [default: out/<pipeline>]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// How rows are written into deploy.sql
+    #[arg(long, value_enum, default_value = "copy")]
+    format_rows: Rows,
+    #[command(flatten)]
+    common: CompileArguments,
+}
+
+/// What every command that compiles a pipeline takes.
+#[derive(clap::Args, Clone)]
+pub(super) struct CompileArguments {
+    /// Another target of pipe.yaml
+    #[arg(long, value_name = "NAME")]
+    target: Option<String>,
+    /// Set a variable
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    vars: Vec<String>,
+    /// Load only these tables; +table: and what they read; table+: and what reads them
+    #[arg(long, value_name = "TABLE", value_delimiter = ',')]
+    select: Vec<String>,
+    /// Take only the first N records of each source
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// The number of threads [default: all]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// The memory that staging may use before it spills to disk, such as 2GB
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<String>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Rows {
+    Copy,
+    Insert,
+}
+
+impl CompileArguments {
+    pub(super) fn options(&self) -> command::Options {
+        command::Options {
+            target: self.target.clone(),
+            vars: self.vars.clone(),
+            select: self.select.clone(),
+            limit: self.limit,
+            resources: Resources { threads: self.threads, memory: self.memory.clone() },
+        }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, output: &mut Output, stopped: Arc<AtomicBool>) -> Outcome {
+    let bars = Bars::new(output.interactive());
+    let emission = command::Emission {
+        dry_run: arguments.dry_run,
+        out: arguments.out.clone(),
+        rows: match arguments.format_rows {
+            Rows::Copy => RowFormat::Copy,
+            Rows::Insert => RowFormat::Insert,
+        },
+    };
+    let result = command::run(&arguments.pipeline, &arguments.common.options(), &emission, &bars, stopped);
+    bars.finish();
+    let done = match result {
+        Ok(done) => done,
+        Err(failure) => return output.failure(failure),
+    };
+    output.diagnostics(&done.sources, &done.warnings);
+    if output.format() == Format::Json {
+        let mut value = json::report(&done.report, &done.sources, arguments.dry_run);
+        value["diagnostics"] = output.taken_diagnostics().into();
+        output.json(&value);
+    } else {
+        let text = terminal::report(&done.report, &done.sources, output.colored(), output.quiet());
+        output.result(&text);
+    }
+    if done.report.failed() { Outcome::ChecksFailed } else { Outcome::Done }
+}

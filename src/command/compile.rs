@@ -1,0 +1,295 @@
+//! From a file's name to a plan: the one chain that every command begins with.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use sha2::{Digest, Sha256};
+
+use super::Failure;
+use crate::contract::{self, Contract};
+use crate::diagnostics::{Diagnostic, Diagnostics, SourceMap, Spanned};
+use crate::engine::{Resources, Session};
+use crate::error::Error;
+use crate::plan::{self, ExtractPlan, Inputs, Plan, Selection};
+use crate::source::{Scope, Staging};
+use crate::spec::pipeline::{self, TargetChoice};
+use crate::spec::template::{Names, Templates};
+use crate::spec::yaml::{self, Map, Node, Value};
+use crate::spec::{self, PipelineSpec, Project, TargetSpec};
+use crate::target::{self, Target};
+use crate::types::DataType;
+
+/// What the command line says about compiling.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    pub target: Option<String>,
+    /// `name=value`.
+    pub vars: Vec<String>,
+    pub select: Vec<String>,
+    pub limit: Option<u64>,
+    pub resources: Resources,
+}
+
+/// A pipeline without errors, and the session that its sources are staged in.
+pub struct Compiled {
+    pub project: Project,
+    pub plan: Plan,
+    pub session: Arc<Session>,
+    pub sources: SourceMap,
+    pub warnings: Vec<Diagnostic>,
+    /// SHA-256 of every text that the plan was made from.
+    pub spec_hash: String,
+}
+
+/// Reads, resolves and types a pipeline: files, names, contracts, sources, plan.
+pub fn compile(name: &Path, options: &Options, scope: Scope, stopped: Arc<AtomicBool>) -> Result<Compiled, Failure> {
+    let mut sources = SourceMap::default();
+    let mut out = Diagnostics::default();
+    let path = pipeline::locate(name)?;
+    let project = Project::load(&mut sources, &path, &mut out)?;
+    let node = spec::read_yaml(&mut sources, &path, &mut out)?;
+    let spec = node.and_then(|node| PipelineSpec::decode(&path, &node, &mut out));
+    let Some(spec) = spec else { return Err(failed(sources, out)) };
+    let Some((target, dialect)) = choose_target(&spec, &project, options, &mut out) else { return Err(failed(sources, out)) };
+    let templates = templates(&spec, &project, &target, options, &mut sources, &mut out)?;
+    let contracts = contracts(&project, dialect, &mut sources, &mut out)?;
+    let extracts = plan::extracts(&spec, &project, &templates, options.limit, &mut out);
+    if out.has_errors() {
+        // Sources are only opened for a spec that can be run; the tables can still be looked at once they are known.
+        return Err(failed(sources, out));
+    }
+    let namespace = namespace(&spec, &project, options, &mut out);
+    let session = Arc::new(Session::open(&options.resources, stopped)?);
+    let opened = open_sources(extracts, scope, &session)?;
+    let selection = Selection { patterns: options.select.clone() };
+    let names: Vec<&str> = spec.tables.iter().map(|t| t.name.value.as_str()).collect();
+    if let Some((unknown, close)) = selection.unknown(&names) {
+        let mut error = Error::new("X0106", format!("`--select {unknown}`: there is no table of this name"));
+        if let Some(close) = close {
+            error = error.help(format!("Did you mean `{close}`?"));
+        }
+        return Err(error.into());
+    }
+    let inputs = Inputs {
+        project: &project,
+        spec: &spec,
+        target,
+        dialect,
+        contracts: &contracts,
+        templates: &templates,
+        binder: &*session,
+        selection,
+        namespace,
+    };
+    let Some(plan) = plan::build(&inputs, opened, &mut sources, &mut out) else { return Err(failed(sources, out)) };
+    let spec_hash = sources.hash();
+    Ok(Compiled { project, plan, session, warnings: out.into_sorted(), sources, spec_hash })
+}
+
+fn failed(sources: SourceMap, out: Diagnostics) -> Failure {
+    Failure::Spec(sources, out.into_sorted())
+}
+
+/// Opens all sources and creates their empty tables, so that expressions over them can be typed.
+fn open_sources(extracts: Vec<plan::Extract>, scope: Scope, session: &Session) -> Result<Vec<ExtractPlan>, Error> {
+    let mut opened = vec![];
+    for extract in extracts {
+        let source = extract.kind.open(&extract.request, scope, session)?;
+        let mut columns = vec![(crate::relation::ROW.to_string(), DataType::BigInt)];
+        columns.extend(source.columns().iter().cloned());
+        session.create(&extract.request.name, &columns)?;
+        opened.push(ExtractPlan { extract, source });
+    }
+    Ok(opened)
+}
+
+/// Decides the target: the command line's, the pipeline's, the project's default, the project's only one.
+fn choose_target(
+    spec: &PipelineSpec,
+    project: &Project,
+    options: &Options,
+    out: &mut Diagnostics,
+) -> Option<(TargetSpec, &'static dyn Target)> {
+    let named = match (&options.target, &spec.target) {
+        (Some(name), _) => Some(Spanned::new(name.clone(), spec.name.span)),
+        (None, Some(TargetChoice::Named(name))) => Some(name.clone()),
+        (None, Some(TargetChoice::Inline(_))) => None,
+        (None, None) => project.default_target.clone(),
+    };
+    let target = match (named, &spec.target) {
+        (Some(name), _) => {
+            let found = project.targets.iter().find(|t| t.name.value == name.value);
+            if found.is_none() {
+                let known = project.targets.iter().map(|t| t.name.value.as_str());
+                out.error("E0215", name.span, format!("there is no target `{}`", name.value))
+                    .suggest(&name.value, known)
+                    .help("Targets stand in `pipe.yaml` below `targets:`, or inline: `target: {dialect: postgres}`.");
+            }
+            found.cloned()?
+        }
+        (None, Some(TargetChoice::Inline(node))) => TargetSpec::decode(Spanned::new("inline".to_string(), node.span), node, out)?,
+        (None, _) => match &project.targets[..] {
+            [only] => only.clone(),
+            _ => TargetSpec::fallback(spec.name.span),
+        },
+    };
+    let dialect = target::find(&target.dialect.value);
+    if dialect.is_none() {
+        let known: Vec<&str> = target::TARGETS.iter().map(|t| t.name()).collect();
+        out.error("E0216", target.dialect.span, format!("there is no dialect `{}`", target.dialect.value))
+            .suggest(&target.dialect.value, known.iter().copied())
+            .help(format!("Dialects are {}.", known.join(", ")));
+    }
+    Some((target, dialect?))
+}
+
+/// Gathers the variables: the command line's before the pipeline's before the project's.
+fn variables(spec: &PipelineSpec, project: &Project, options: &Options) -> Result<BTreeMap<String, Node>, Error> {
+    let mut vars: BTreeMap<String, Node> = BTreeMap::new();
+    let add = |vars: &mut BTreeMap<String, Node>, map: &Map| {
+        vars.extend(map.entries.iter().map(|(name, node)| (name.value.clone(), node.clone())));
+    };
+    add(&mut vars, &project.vars);
+    add(&mut vars, &spec.vars);
+    for given in &options.vars {
+        let Some((name, value)) = given.split_once('=') else {
+            let error = Error::new("X0106", format!("`--var {given}` has no value"));
+            return Err(error.help("Write `--var name=value`."));
+        };
+        let value = Value::Text { text: value.to_string(), plain: false };
+        vars.insert(name.trim().to_string(), Node { value, span: spec.name.span });
+    }
+    Ok(vars)
+}
+
+fn templates(
+    spec: &PipelineSpec,
+    project: &Project,
+    target: &TargetSpec,
+    options: &Options,
+    sources: &mut SourceMap,
+    out: &mut Diagnostics,
+) -> Result<Templates, Error> {
+    let nodes = variables(spec, project, options)?;
+    let given: Vec<&str> = options.vars.iter().filter_map(|v| v.split_once('=')).map(|(name, _)| name.trim()).collect();
+    let names = |vars: BTreeMap<String, serde_json::Value>| Names {
+        vars,
+        pipeline: Some(spec.name.value.clone()),
+        target: Some(target.name.value.clone()),
+        ..Names::default()
+    };
+    let mut values: BTreeMap<String, serde_json::Value> = nodes.iter().map(|(name, node)| (name.clone(), node.to_json())).collect();
+    let plain = Templates::new(names(values.clone()));
+    for (name, node) in &nodes {
+        // What the command line gives is data, never a template.
+        if let (Value::Text { text, .. }, false) = (&node.value, given.contains(&name.as_str())) {
+            if text.contains("{{") || text.contains("{%") {
+                if let Some(rendered) = plain.bare(&Spanned::new(text.clone(), node.span), out) {
+                    values.insert(name.clone(), rendered.into());
+                }
+            }
+        }
+    }
+    let mut templates = Templates::new(names(values));
+    for name in &spec.transforms.macros {
+        let Some(path) = templates.bare(name, out) else { continue };
+        match spec::read_text(sources, &project.root.join(&path)) {
+            Ok(file) => {
+                let text = sources.text(file).to_string();
+                templates.add_macros(Path::new(&path), file, &text, out);
+            }
+            Err(error) => {
+                out.error("E0107", name.span, error.message);
+            }
+        }
+    }
+    Ok(templates)
+}
+
+/// Reads every contract below `schemas/`.
+fn contracts(project: &Project, dialect: &dyn Target, sources: &mut SourceMap, out: &mut Diagnostics) -> Result<Vec<Arc<Contract>>, Error> {
+    let folder = project.root.join("schemas");
+    let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(vec![]) };
+    let mut files: Vec<_> = entries.flatten().map(|e| e.path()).filter(|p| p.is_file()).collect();
+    files.sort();
+    let mut contracts: Vec<Contract> = vec![];
+    for path in files {
+        let suffix = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+        match suffix.as_str() {
+            "sql" => {
+                let file = spec::read_text(sources, &path)?;
+                contracts.extend(contract::ddl::read(sources, file, dialect.flavor(), out));
+            }
+            "yaml" | "yml" => {
+                let file = spec::read_text(sources, &path)?;
+                if let Some(node) = yaml::parse(sources, file, out) {
+                    contracts.extend(contract::yaml::decode(&node, out));
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut kept: Vec<Arc<Contract>> = vec![];
+    for contract in contracts {
+        let twin = kept.iter().find(|c| c.table == contract.table && c.schema == contract.schema);
+        if let Some(twin) = twin {
+            out.error("E0533", contract.span, format!("table `{}` has two contracts", contract.table))
+                .label(twin.span, "the first")
+                .help("Keep one of them.");
+            continue;
+        }
+        kept.push(Arc::new(contract));
+    }
+    Ok(kept)
+}
+
+/// The namespace of `uuid5`: `vars.namespace`, else one made of the pipeline's name.
+fn namespace(spec: &PipelineSpec, project: &Project, options: &Options, out: &mut Diagnostics) -> String {
+    let vars = variables(spec, project, options).unwrap_or_default();
+    if let Some(node) = vars.get("namespace") {
+        let text = node.expect_text("`namespace`", out).map(|t| t.value).unwrap_or_default();
+        let digits: String = text.chars().filter(|c| *c != '-').collect();
+        if digits.len() == 32 && digits.chars().all(|c| c.is_ascii_hexdigit()) {
+            return digits.to_lowercase();
+        }
+        out.error("E0214", node.span, format!("`vars.namespace` is not a UUID: `{text}`"))
+            .help("Write one like 6ba7b811-9dad-11d1-80b4-00c04fd430c8; it must stay the same for keys to stay the same.");
+    }
+    let digest = Sha256::digest(format!("pipe/{}", spec.name.value));
+    digest.iter().take(16).map(|b| format!("{b:02x}")).collect()
+}
+
+/// Interrupts the session when Ctrl-C is pressed, for as long as it lives.
+pub struct Watch {
+    done: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Watch {
+    pub fn start(session: Arc<Session>) -> Watch {
+        let done = Arc::new(AtomicBool::new(false));
+        let flag = done.clone();
+        let thread = std::thread::spawn(move || {
+            while !flag.load(Ordering::Relaxed) {
+                if session.is_stopped() {
+                    session.interrupt();
+                }
+                std::thread::park_timeout(std::time::Duration::from_millis(50));
+            }
+        });
+        Watch { done, thread: Some(thread) }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.done.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            // The thread only sleeps and looks at flags: it cannot have panicked.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What the commands do: each is a few calls.
+//!
+//! In: paths and options. Out: a result, or a [`Failure`]. Does not print and does not know about arguments or exit codes.
+
+mod compile;
+mod write;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+pub use compile::{Compiled, Options};
+pub use crate::emit::rows::RowFormat;
+
+use crate::diagnostics::{Diagnostic, SourceMap};
+use crate::engine::{self, Progress};
+use crate::error::Error;
+use crate::plan::Plan;
+use crate::report::RunReport;
+use crate::source::Scope;
+
+/// Why a command gave no result.
+pub enum Failure {
+    /// The author's text is wrong; everything that is wrong with it.
+    Spec(SourceMap, Vec<Diagnostic>),
+    /// A file, the engine or a database failed.
+    World(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure::World(error)
+    }
+}
+
+/// What `run` writes and where.
+pub struct Emission {
+    pub dry_run: bool,
+    pub out: Option<PathBuf>,
+    pub rows: RowFormat,
+}
+
+/// A finished run.
+pub struct Done {
+    pub report: RunReport,
+    pub sources: SourceMap,
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Stages, checks and emits a pipeline.
+pub fn run(pipeline: &Path, options: &Options, emission: &Emission, progress: &dyn Progress, stopped: Arc<AtomicBool>) -> Result<Done, Failure> {
+    let compiled = compile::compile(pipeline, options, Scope::All, stopped)?;
+    let out = emission.out.clone().unwrap_or_else(|| compiled.project.root.join("out").join(&compiled.plan.pipeline));
+    let outputs = write::Outputs::prepare(&out, emission)?;
+    let watch = compile::Watch::start(compiled.session.clone());
+    let mut report = engine::execute(&compiled.plan, &compiled.session, &out, progress)?;
+    if report.failed() {
+        outputs.withdraw()?;
+    } else if !emission.dry_run {
+        report.written = outputs.write(&compiled, &report, emission.rows)?;
+    }
+    drop(watch);
+    Ok(Done { report, sources: compiled.sources, warnings: compiled.warnings })
+}
+
+/// What `check` found in a pipeline without errors.
+pub struct Checked {
+    pub pipeline: String,
+    pub tables: usize,
+    pub checks: usize,
+    pub sources: SourceMap,
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Compiles a pipeline against the beginning of its sources.
+pub fn check(pipeline: &Path, options: &Options, stopped: Arc<AtomicBool>) -> Result<Checked, Failure> {
+    let compiled = compile::compile(pipeline, options, Scope::Head, stopped)?;
+    let checks = compiled.plan.tables.iter().map(|t| t.checks.len()).sum();
+    Ok(Checked {
+        pipeline: compiled.plan.pipeline.clone(),
+        tables: compiled.plan.tables.len(),
+        checks,
+        sources: compiled.sources,
+        warnings: compiled.warnings,
+    })
+}
+
+/// A plan to be shown.
+pub struct Planned {
+    pub plan: Plan,
+    pub sources: SourceMap,
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Compiles a pipeline to be shown.
+pub fn plan(pipeline: &Path, options: &Options, stopped: Arc<AtomicBool>) -> Result<Planned, Failure> {
+    let compiled = compile::compile(pipeline, options, Scope::Head, stopped)?;
+    Ok(Planned { plan: compiled.plan, sources: compiled.sources, warnings: compiled.warnings })
+}
+
+/// Returns the named pipelines, or all in `pipelines/`.
+pub fn all_pipelines(named: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+    if !named.is_empty() {
+        return Ok(named.to_vec());
+    }
+    let folder = Path::new("pipelines");
+    let entries = std::fs::read_dir(folder).map_err(|e| Error::file(folder, "cannot list", &e))?;
+    let yaml = |p: &PathBuf| p.extension().is_some_and(|e| e == "yaml" || e == "yml");
+    let mut found: Vec<PathBuf> = entries.flatten().map(|e| e.path()).filter(yaml).collect();
+    found.sort();
+    Ok(found)
+}

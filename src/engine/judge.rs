@@ -1,0 +1,216 @@
+//! Judges a staged table: all its counts in two statements, whatever the number of rules.
+//!
+//! In: a staged table. Out: [`TableFacts`]. Row checks were already marked as bits while staging; here they are only counted.
+//! Uniqueness is first counted by distinct 64-bit hashes, which is nearly free; only where these say that something repeats, rows are
+//! grouped by the key itself.
+
+use std::collections::BTreeMap;
+
+use super::session::{Session, quote};
+use super::staging::number;
+use crate::check::{Measure, UniqueKey};
+use crate::error::Error;
+use crate::expr::Expr;
+use crate::plan::{Plan, TablePlan};
+use crate::report::Unjudged;
+use crate::source::Staging;
+use crate::sql;
+use crate::stage::Change;
+
+/// What is known of a table's rows.
+#[derive(Debug, Default)]
+pub struct TableFacts {
+    pub rows: u64,
+    /// For each step that changes the number of rows: rows after it, and for an unnest the number of outer rows that have elements.
+    pub steps: BTreeMap<usize, (u64, u64)>,
+    /// Failing rows by check (index into the plan's checks), those that are zero left out.
+    pub failures: BTreeMap<usize, u64>,
+    /// Filled NULLs by column.
+    pub fills: Vec<(String, u64)>,
+    pub quarantined: super::quarantine::Separated,
+}
+
+/// Measures a table.
+pub fn measure(plan: &Plan, table: &TablePlan, session: &Session) -> Result<TableFacts, Error> {
+    let name = quote(&table.name.value);
+    let mut facts = TableFacts::default();
+    let mut select = vec!["count(*)".to_string()];
+    let mut uniques = vec![];
+    for (i, check) in table.checks.iter().enumerate() {
+        if let Measure::Unique(key) = &check.measure {
+            let parts = printed(&key.parts)?;
+            let takes_part = takes_part(key)?;
+            select.push(format!("count(*) FILTER (WHERE {takes_part}) - count(DISTINCT hash({parts})) FILTER (WHERE {takes_part})"));
+            uniques.push((i, select.len() - 1));
+        }
+    }
+    // Steps that change the number of rows: the last one left the rows that are staged, earlier ones are counted on their own.
+    let changing: Vec<usize> = table.steps.iter().enumerate().filter(|(_, s)| changes(&s.change)).map(|(i, _)| i).collect();
+    let mut tallies = vec![];
+    for step in &changing {
+        let last = table.staged && Some(step) == changing.last();
+        let (after, first) = match &table.steps[*step].change {
+            Change::Expand { after, position, .. } => (after, format!("count(*) FILTER (WHERE {} = 1)", quote(position))),
+            Change::Drop { after, .. } => (after, "0".to_string()),
+            _ => continue,
+        };
+        if last {
+            select.push(first);
+            tallies.push((*step, "0".to_string(), select.len() - 1));
+        } else {
+            let source = sql::relation::source(&sql::duckdb::DuckDb, after).map_err(|u| Error::new("X0301", u.what))?;
+            select.push(format!("(SELECT {first} FROM {source})"));
+            select.push(format!("(SELECT count(*) FROM {source})"));
+            tallies.push((*step, "1".to_string(), select.len() - 2));
+        }
+    }
+    let row = session.rows(&format!("SELECT {} FROM {name}", select.join(", ")))?.into_iter().next().unwrap_or_default();
+    facts.rows = number(row.first());
+    for (step, separate, at) in tallies {
+        let after = if separate == "1" { number(row.get(at + 1)) } else { facts.rows };
+        facts.steps.insert(step, (after, number(row.get(at))));
+    }
+    for (check, at) in uniques {
+        if number(row.get(at)) > 0 {
+            if let Measure::Unique(key) = &table.checks[check].measure {
+                let repeated = repeated(&name, key, session)?;
+                facts.failures.extend((repeated > 0).then_some((check, repeated)));
+            }
+        }
+    }
+    bits(table, &name, session, &mut facts)?;
+    for (i, check) in table.checks.iter().enumerate() {
+        let failing = match &check.measure {
+            Measure::References { columns, table: to, references } => match parent(plan, to) {
+                Some(parent) => orphans(&name, columns, parent, references, session)?,
+                None => 0,
+            },
+            _ => 0,
+        };
+        facts.failures.extend((failing > 0).then_some((i, failing)));
+    }
+    Ok(facts)
+}
+
+/// Counts the bits of `#bad` and `#fill`.
+fn bits(table: &TablePlan, name: &str, session: &Session, facts: &mut TableFacts) -> Result<(), Error> {
+    let mut words: Vec<String> = (0..table.words).map(|w| quote(&format!("#bad{w}"))).collect();
+    let fills = !table.fills.is_empty();
+    words.extend(fills.then(|| quote("#fill")));
+    if words.is_empty() || !table.staged {
+        return Ok(());
+    }
+    let some: Vec<String> = words.iter().map(|w| format!("{w} <> 0")).collect();
+    let list = words.join(", ");
+    let rows = session.rows(&format!("SELECT {list}, count(*) FROM {name} WHERE {} GROUP BY {list}", some.join(" OR ")))?;
+    let mut filled = vec![0_u64; table.fills.len()];
+    for row in rows {
+        let rows = number(row.last());
+        for (i, check) in table.checks.iter().enumerate() {
+            if check.bit.is_some_and(|(word, bit)| number(row.get(word)) >> bit & 1 == 1) {
+                *facts.failures.entry(i).or_insert(0) += rows;
+            }
+        }
+        if fills {
+            let mask = number(row.get(table.words));
+            for (i, total) in filled.iter_mut().enumerate() {
+                *total += if mask >> i.min(62) & 1 == 1 { rows } else { 0 };
+            }
+        }
+    }
+    facts.fills = table.fills.iter().cloned().zip(filled).collect();
+    Ok(())
+}
+
+fn changes(change: &Change) -> bool {
+    matches!(change, Change::Expand { .. } | Change::Drop { .. })
+}
+
+/// The condition under which a row takes part in a unique key.
+pub fn takes_part(key: &UniqueKey) -> Result<String, Error> {
+    let mut conditions = vec![];
+    if !key.nulls_equal {
+        for part in &key.parts {
+            conditions.push(format!("{} IS NOT NULL", print(part)?));
+        }
+    }
+    if let Some(condition) = &key.only_where {
+        conditions.push(format!("({}) IS TRUE", print(condition)?));
+    }
+    Ok(if conditions.is_empty() { "TRUE".to_string() } else { conditions.join(" AND ") })
+}
+
+/// Counts the rows whose key occurs more than once.
+fn repeated(name: &str, key: &UniqueKey, session: &Session) -> Result<u64, Error> {
+    let parts = printed(&key.parts)?;
+    let sql = format!(
+        "SELECT coalesce(sum(n), 0) FROM (SELECT count(*) AS n FROM {name} WHERE {} GROUP BY {parts} HAVING count(*) > 1)",
+        takes_part(key)?
+    );
+    Ok(number(session.rows(&sql)?.first().and_then(|r| r.first())))
+}
+
+/// The condition that a row refers to nothing, over the alias `child`.
+pub fn orphan(columns: &[String], parent: &TablePlan, references: &[String]) -> String {
+    let there: Vec<String> = columns.iter().map(|c| format!("child.{} IS NOT NULL", quote(c))).collect();
+    let same: Vec<String> =
+        columns.iter().zip(references).map(|(c, r)| format!("parent.{} = child.{}", quote(r), quote(c))).collect();
+    let parent = quote(&parent.name.value);
+    format!("{} AND NOT EXISTS (SELECT 1 FROM {parent} AS parent WHERE {})", there.join(" AND "), same.join(" AND "))
+}
+
+fn orphans(name: &str, columns: &[String], parent: &TablePlan, references: &[String], session: &Session) -> Result<u64, Error> {
+    let references = referenced(parent, references);
+    if references.len() != columns.len() {
+        return Ok(0);
+    }
+    let sql = format!("SELECT count(*) FROM {name} AS child WHERE {}", orphan(columns, parent, &references));
+    Ok(number(session.rows(&sql)?.first().and_then(|r| r.first())))
+}
+
+/// The columns that a foreign key points to: as written, else the parent's primary key.
+pub fn referenced(parent: &TablePlan, references: &[String]) -> Vec<String> {
+    if !references.is_empty() {
+        return references.to_vec();
+    }
+    let contracts = parent.loads.iter().filter_map(|l| l.contract.as_ref());
+    contracts.map(|c| c.primary_key.clone()).next().unwrap_or_default()
+}
+
+/// Finds the table of this pipeline that gives the rows of a target table, or that has this name.
+pub fn parent<'a>(plan: &'a Plan, name: &str) -> Option<&'a TablePlan> {
+    let loads = |t: &&TablePlan| t.loads.iter().any(|l| l.table == name);
+    plan.tables.iter().find(loads).or_else(|| plan.table(name))
+}
+
+/// Lists the constraints that cannot be judged before the load, with the reason.
+pub fn unjudged(plan: &Plan) -> Vec<Unjudged> {
+    let mut found = vec![];
+    for table in &plan.tables {
+        for check in &table.checks {
+            if let Measure::References { columns, table: to, .. } = &check.measure {
+                if parent(plan, to).is_none() {
+                    let what = format!("{} references {to}", columns.join(", "));
+                    found.push(Unjudged { table: table.name.value.clone(), what, why: "its rows live in the target".to_string() });
+                }
+            }
+        }
+        for contract in table.loads.iter().filter_map(|l| l.contract.as_ref()) {
+            found.extend(contract.unjudged.iter().map(|(text, _)| Unjudged {
+                table: table.name.value.clone(),
+                what: text.clone(),
+                why: "the target's own expression".to_string(),
+            }));
+        }
+    }
+    found
+}
+
+/// Prints an expression for the engine.
+pub fn print(expr: &Expr) -> Result<String, Error> {
+    sql::expression(&sql::duckdb::DuckDb, expr).map_err(|u| Error::new("X0301", u.what))
+}
+
+fn printed(exprs: &[Expr]) -> Result<String, Error> {
+    Ok(exprs.iter().map(print).collect::<Result<Vec<_>, _>>()?.join(", "))
+}

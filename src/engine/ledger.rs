@@ -1,0 +1,79 @@
+//! The books: what every stage did to the number of rows, each difference with its cause.
+//!
+//! In: the plan and the facts. Out: one [`LedgerLine`] per stage.
+
+use super::Facts;
+use super::judge::TableFacts;
+use crate::plan::{Plan, TablePlan};
+use crate::report::LedgerLine;
+use crate::stage::Change;
+
+/// Writes the books of all stages, in the order of the plan.
+pub fn lines(plan: &Plan, facts: &Facts) -> Vec<LedgerLine> {
+    let mut lines = vec![];
+    for extract in &plan.extracts {
+        let name = &extract.extract.request.name;
+        let rows = facts.sources.get(name).copied().unwrap_or(0);
+        lines.push(line(format!("{name}.extract"), rows, rows));
+    }
+    for table in &plan.tables {
+        if let Some(known) = facts.tables.get(&table.name.value) {
+            lines.extend(table_lines(table, known, facts));
+        }
+    }
+    lines
+}
+
+fn table_lines(table: &TablePlan, known: &TableFacts, facts: &Facts) -> Vec<LedgerLine> {
+    let mut lines = vec![];
+    let mut rows = 0;
+    for (i, step) in table.steps.iter().enumerate() {
+        let mut this = line(format!("{}.{}", table.name.value, step.clause), rows, rows);
+        match &step.change {
+            Change::Enter { from } => {
+                rows = rows_of(from, facts);
+                (this.rows_in, this.rows_out) = (rows, rows);
+            }
+            Change::Expand { list, .. } => {
+                let (after, with_elements) = known.steps.get(&i).copied().unwrap_or((rows, rows));
+                this.rows_out = after;
+                let first = with_elements.min(rows);
+                push(&mut this.added, after.saturating_sub(first), format!("further elements of {list}"));
+                push(&mut this.removed, rows - first, format!("no element in {list}"));
+                rows = after;
+            }
+            Change::Drop { why, .. } => {
+                let (after, _) = known.steps.get(&i).copied().unwrap_or((rows, 0));
+                this.rows_out = after;
+                push(&mut this.removed, rows.saturating_sub(after), why.clone());
+                rows = after;
+            }
+            Change::Fill => {
+                this.notes.extend(known.fills.iter().filter(|(_, n)| *n > 0).map(|(column, n)| format!("filled {column} {n}")));
+            }
+            Change::Judge => {
+                let left = known.quarantined.rows;
+                push(&mut this.removed, left, "quarantined".to_string());
+                rows = rows.saturating_sub(left);
+                this.rows_out = rows;
+            }
+            Change::None | Change::Load { .. } => {}
+        }
+        lines.push(this);
+    }
+    lines
+}
+
+fn rows_of(name: &str, facts: &Facts) -> u64 {
+    facts.sources.get(name).copied().or(facts.tables.get(name).map(|t| t.rows)).unwrap_or(0)
+}
+
+fn line(stage: String, rows_in: u64, rows_out: u64) -> LedgerLine {
+    LedgerLine { stage, rows_in, rows_out, added: vec![], removed: vec![], notes: vec![] }
+}
+
+fn push(parts: &mut Vec<(u64, String)>, rows: u64, why: String) {
+    if rows > 0 {
+        parts.push((rows, why));
+    }
+}

@@ -1,0 +1,78 @@
+//! Runs a plan in the embedded DuckDB: stages in parallel, judged and counted.
+//!
+//! In: a [`Plan`]. Out: a [`RunReport`] and the staged tables in the [`Session`].
+//! Does not know how reports are printed or scripts are written.
+
+mod engine_types;
+mod folding;
+mod judge;
+mod ledger;
+mod places;
+mod quarantine;
+mod samples;
+mod scheduler;
+pub mod session;
+mod staging;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use crate::error::Error;
+use crate::plan::Plan;
+use crate::report::RunReport;
+pub use session::{Resources, Session};
+
+/// What a run tells while it goes on.
+pub trait Progress: Sync {
+    /// A stage of this name begins.
+    fn begin(&self, stage: &str);
+    /// A stage of this name has ended, with so many rows.
+    fn end(&self, stage: &str, rows: u64);
+}
+
+/// What is known about each relation after it was staged.
+#[derive(Debug, Default)]
+pub struct Facts {
+    pub sources: BTreeMap<String, u64>,
+    pub tables: BTreeMap<String, judge::TableFacts>,
+}
+
+/// Loads the sources, stages and judges every table, and writes quarantined rows below `out`.
+///
+/// Errors: a source fails, the engine fails, or the run was interrupted. Broken rules are no errors: they are in the report.
+pub fn execute(plan: &Plan, session: &Session, out: &Path, progress: &dyn Progress) -> Result<RunReport, Error> {
+    let facts = Mutex::new(Facts::default());
+    let graph = staging::schedule(plan);
+    scheduler::run(&graph, &|node| {
+        let name = &graph[node];
+        progress.begin(name);
+        let rows = match plan.extracts.iter().find(|e| e.extract.request.name == *name) {
+            Some(extract) => {
+                let rows = staging::load(extract, session)?;
+                lock(&facts).sources.insert(name.clone(), rows);
+                rows
+            }
+            None => {
+                let Some(table) = plan.table(name) else { return Ok(()) };
+                let known = staging::stage(plan, table, session, &facts)?;
+                let rows = known.rows;
+                lock(&facts).tables.insert(name.clone(), known);
+                rows
+            }
+        };
+        progress.end(name, rows);
+        Ok(())
+    })?;
+    let facts = facts.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut report = RunReport::new(plan);
+    report.ledger = ledger::lines(plan, &facts);
+    report.violations = samples::violations(plan, session, &facts)?;
+    report.unjudged = judge::unjudged(plan);
+    report.quarantined = quarantine::write(plan, session, &facts, out)?;
+    Ok(report)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,75 @@
+//! Says where a row comes from: the file, the position in it, and the natural key of the record there.
+//!
+//! In: a table and the origin columns of one of its rows. Out: the parts of a sample that let an author find the record.
+
+use super::session::{Session, quote, quote_text};
+use crate::error::Error;
+use crate::plan::{ExtractPlan, Plan, TablePlan};
+use crate::report::Sample;
+use crate::source::{Staging, split_number};
+
+/// What names the records that a table's rows descend from.
+pub struct Places<'a> {
+    extract: Option<&'a ExtractPlan>,
+    table: &'a TablePlan,
+    /// Paths of the source's fields that make the natural key.
+    key: Vec<String>,
+}
+
+impl<'a> Places<'a> {
+    pub fn new(plan: &'a Plan, table: &'a TablePlan) -> Places<'a> {
+        let source = table.origin.source.as_deref();
+        let extract = plan.extracts.iter().find(|e| Some(e.extract.request.name.as_str()) == source);
+        Places { extract, table, key: source.map(|s| natural_key(table, s)).unwrap_or_default() }
+    }
+
+    /// Fills in file, position and key from the origin columns (`#row`, `#1`, ...), in their order.
+    pub fn locate(&self, origin: &[Option<String>], sample: &mut Sample, session: &Session) -> Result<(), Error> {
+        let Some(extract) = self.extract else { return Ok(()) };
+        let Some(number) = origin.first().and_then(Option::as_ref).and_then(|n| n.parse::<i64>().ok()) else { return Ok(()) };
+        let (file, record) = split_number(number);
+        let place = extract.extract.kind.place(&extract.extract.request, file, record);
+        sample.file = place.file.map(|f| f.display().to_string());
+        let mut position = place.position;
+        for (list, at) in self.table.origin.lists.iter().zip(origin.iter().skip(1)) {
+            let at = at.as_ref().and_then(|n| n.parse::<u64>().ok()).map_or("-".to_string(), |n| (n - 1).to_string());
+            position.push_str(&format!(".{list}[{at}]"));
+        }
+        sample.origin = Some(position);
+        if self.key.is_empty() {
+            return Ok(());
+        }
+        let columns: Vec<String> = self.key.iter().map(|p| path(p)).collect();
+        let source = quote(&extract.extract.request.name);
+        let sql = format!("SELECT {} FROM {source} WHERE {} = {number}", columns.join(", "), quote(crate::relation::ROW));
+        if let Some(row) = session.rows(&sql)?.into_iter().next() {
+            sample.key = self.key.iter().cloned().zip(row).collect();
+        }
+        Ok(())
+    }
+}
+
+/// The fields of the source that the table's key is made of; fields of unnested elements tell the row, not the record.
+fn natural_key(table: &TablePlan, source: &str) -> Vec<String> {
+    let from = |columns: Vec<String>| -> Vec<String> {
+        let mut paths = vec![];
+        for column in table.columns.iter().filter(|c| columns.contains(&c.name)) {
+            for lineage in column.lineage.iter().filter(|l| l.source == source) {
+                let inside = table.origin.lists.iter().any(|list| lineage.path == *list || lineage.path.starts_with(&format!("{list}.")));
+                if !inside && !paths.contains(&lineage.path) {
+                    paths.push(lineage.path.clone());
+                }
+            }
+        }
+        paths
+    };
+    let keys = table.loads.iter().map(|l| from(l.key()));
+    keys.into_iter().find(|paths| !paths.is_empty()).unwrap_or_default()
+}
+
+/// Prints a field's path for the engine.
+fn path(path: &str) -> String {
+    let mut parts = path.split('.');
+    let first = parts.next().map(quote).unwrap_or_default();
+    parts.fold(first, |inner, field| format!("struct_extract({inner}, {})", quote_text(field)))
+}

@@ -1,0 +1,129 @@
+//! `on_failure: quarantine`: rows that break a rule leave the flow, with their reasons and with the rows that refer to them.
+//!
+//! In: a staged and judged table. Out: the same table without those rows, and a CSV file of them below `quarantine/`.
+
+use std::path::Path;
+use std::sync::Mutex;
+
+use super::judge::{self, TableFacts};
+use super::session::{Session, quote, quote_path, quote_text};
+use super::staging::{count, number};
+use super::{Facts, lock};
+use crate::check::Measure;
+use crate::diagnostics::Severity;
+use crate::error::Error;
+use crate::plan::{Plan, TablePlan};
+use crate::report::Quarantined;
+use crate::source::Staging;
+
+/// What left a table.
+#[derive(Debug, Default)]
+pub struct Separated {
+    pub rows: u64,
+}
+
+/// The column of the quarantine file that says why a row is there.
+const REASONS: &str = "_reasons";
+
+/// The tables of this pipeline that a table refers to and that put rows into quarantine, themselves or with their own parents.
+pub fn parents<'a>(plan: &'a Plan, table: &TablePlan) -> Vec<&'a TablePlan> {
+    let mut found = vec![];
+    for check in &table.checks {
+        if let Measure::References { table: to, .. } = &check.measure {
+            if let Some(parent) = judge::parent(plan, to) {
+                let leaves = parent.name.value != table.name.value && (parent.quarantine || !parents(plan, parent).is_empty());
+                if leaves && !found.iter().any(|p: &&TablePlan| p.name.value == parent.name.value) {
+                    found.push(parent);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Moves the rows that break a rule, or refer to a row that left, out of a staged table.
+pub fn separate(plan: &Plan, table: &TablePlan, known: &TableFacts, session: &Session, facts: &Mutex<Facts>) -> Result<Separated, Error> {
+    let mut reasons = vec![];
+    for (i, check) in table.checks.iter().enumerate() {
+        let parents_left = match &check.measure {
+            Measure::References { table: to, .. } => judge::parent(plan, to)
+                .is_some_and(|p| lock(facts).tables.get(&p.name.value).is_some_and(|f| f.quarantined.rows > 0)),
+            _ => false,
+        };
+        let own = table.quarantine && check.declared.severity == Severity::Error && known.failures.contains_key(&i);
+        if !own && !parents_left {
+            continue;
+        }
+        let what = format!("{} {}", check.declared.check.rule(), check.declared.check.columns().join(", "));
+        let condition = match &check.measure {
+            Measure::Row(_) => match check.bit {
+                Some((word, bit)) => format!("{} & {} <> 0", quote(&format!("#bad{word}")), 1_u64 << bit),
+                None => continue,
+            },
+            Measure::Unique(key) => {
+                let parts = key.parts.iter().map(judge::print).collect::<Result<Vec<_>, _>>()?.join(", ");
+                format!("{} AND count(*) OVER (PARTITION BY {parts}) > 1", judge::takes_part(key)?)
+            }
+            Measure::References { columns, table: to, references } => match judge::parent(plan, to) {
+                Some(parent) => judge::orphan(columns, parent, &judge::referenced(parent, references)),
+                None => continue,
+            },
+            Measure::Count(_) => continue,
+        };
+        reasons.push(format!("CASE WHEN {condition} THEN {} END", quote_text(&what)));
+    }
+    if reasons.is_empty() {
+        return Ok(Separated::default());
+    }
+    let name = quote(&table.name.value);
+    let (judged, left) = (quote(&format!("{}#judged", table.name.value)), quote(&left_table(table)));
+    let why = format!("concat_ws('; ', {})", reasons.join(", "));
+    let mut order: Vec<String> = table.origin.columns().iter().map(|c| quote(c)).collect();
+    order.extend(order.is_empty().then(|| "ALL".to_string()));
+    let order = order.join(", ");
+    let reasons = quote(REASONS);
+    session.execute(&format!("CREATE TABLE {judged} AS SELECT child.*, {why} AS {reasons} FROM {name} AS child ORDER BY {order}"))?;
+    session.execute(&format!("CREATE TABLE {left} AS SELECT * FROM {judged} WHERE {reasons} <> ''"))?;
+    session.execute(&format!("DROP TABLE {name}"))?;
+    session.execute(&format!("CREATE TABLE {name} AS SELECT * EXCLUDE ({reasons}) FROM {judged} WHERE {reasons} = ''"))?;
+    session.execute(&format!("DROP TABLE {judged}"))?;
+    Ok(Separated { rows: count(session, &left_table(table))? })
+}
+
+/// Writes the rows that left, one CSV file per table.
+pub fn write(plan: &Plan, session: &Session, facts: &Facts, out: &Path) -> Result<Vec<Quarantined>, Error> {
+    let mut found = vec![];
+    for table in &plan.tables {
+        let Some(known) = facts.tables.get(&table.name.value).filter(|k| k.quarantined.rows > 0) else { continue };
+        let folder = out.join("quarantine");
+        std::fs::create_dir_all(&folder).map_err(|e| Error::file(&folder, "cannot create", &e))?;
+        let file = folder.join(format!("{}.csv", table.name.value));
+        let left = quote(&left_table(table));
+        let columns: Vec<String> = table.columns.iter().map(|c| shown(table, &c.name)).collect();
+        let select = format!("SELECT {}, {} FROM {left}", columns.join(", "), quote(REASONS));
+        session.execute(&format!("COPY ({select}) TO {} (FORMAT csv, HEADER true)", quote_path(&file)))?;
+        let by_reason = format!("SELECT {r}, count(*) FROM {left} GROUP BY 1 ORDER BY 2 DESC, 1", r = quote(REASONS));
+        let reasons = session.rows(&by_reason)?;
+        found.push(Quarantined {
+            table: table.name.value.clone(),
+            rows: known.quarantined.rows,
+            file: file.display().to_string(),
+            reasons: reasons.into_iter().map(|r| (r.first().cloned().flatten().unwrap_or_default(), number(r.get(1)))).collect(),
+        });
+    }
+    Ok(found)
+}
+
+fn left_table(table: &TablePlan) -> String {
+    format!("{}#quarantine", table.name.value)
+}
+
+/// A column as the quarantine file shows it: the value before the cast where the cast failed.
+fn shown(table: &TablePlan, column: &str) -> String {
+    let name = quote(column);
+    let raw = format!("#raw.{column}");
+    match table.kept_hidden().contains(&raw) {
+        true => format!("CASE WHEN {name} IS NULL THEN {}::VARCHAR ELSE {name}::VARCHAR END AS {name}", quote(&raw)),
+        false => name,
+    }
+}

@@ -1,0 +1,157 @@
+//! Turns broken rules into violations: with rows, origins, suggestions, and what follows from what.
+//!
+//! Only runs where something failed, so it may compute a table's rows a second time to show the values before their casts.
+
+use super::folding::{self, Folded};
+use super::judge;
+use super::places::Places;
+use super::session::{Session, quote};
+use super::{Facts, judge::TableFacts};
+use crate::check::{Measure, RowCount, Tolerance};
+use crate::diagnostics::Severity;
+use crate::error::Error;
+use crate::plan::{Plan, TablePlan};
+use crate::report::{Consequence, Sample, Violation};
+use crate::source::Staging;
+use crate::sql;
+use crate::stage::PlannedCheck;
+
+/// How many rows of a violation are shown.
+const SAMPLES: usize = 10;
+
+/// Returns the violations of all tables; those that follow from another are folded under it.
+pub fn violations(plan: &Plan, session: &Session, facts: &Facts) -> Result<Vec<Violation>, Error> {
+    let folded = folding::fold(plan, session, facts)?;
+    let mut found: Vec<((usize, usize), Violation)> = vec![];
+    for (t, table) in plan.tables.iter().enumerate() {
+        let Some(known) = facts.tables.get(&table.name.value) else { continue };
+        for (c, check) in table.checks.iter().enumerate() {
+            let count = failing(check, table, known, c, facts) - folded.follows(t, c);
+            if count == 0 || count <= tolerated(&check.declared.tolerance, known.rows) && check.declared.severity == Severity::Error {
+                continue;
+            }
+            let mut violation = describe(table, check, count, known.rows);
+            violation.samples = samples(plan, table, check, &folded, (t, c), session)?;
+            found.push(((t, c), violation));
+        }
+    }
+    for ((t, c), cause, count) in folded.consequences() {
+        let check = &plan.tables[t].checks[c].declared;
+        let consequence = Consequence {
+            table: plan.tables[t].name.value.clone(),
+            columns: check.check.columns(),
+            rule: check.check.rule().to_string(),
+            name: check.name.clone(),
+            count,
+        };
+        if let Some((_, violation)) = found.iter_mut().find(|(at, _)| *at == cause) {
+            violation.consequences.push(consequence);
+        }
+    }
+    Ok(found.into_iter().map(|(_, violation)| violation).collect())
+}
+
+/// Counts what breaks a check; a wrong number of rows counts as one.
+fn failing(check: &PlannedCheck, table: &TablePlan, known: &TableFacts, index: usize, facts: &Facts) -> u64 {
+    if table.quarantine && !matches!(check.measure, Measure::Count(_)) {
+        return 0;
+    }
+    match &check.measure {
+        Measure::Count(bound) => u64::from(!holds(bound, known.rows, facts)),
+        Measure::Row(_) | Measure::Unique(_) | Measure::References { .. } => known.failures.get(&index).copied().unwrap_or(0),
+    }
+}
+
+/// Tells whether a number of rows is within a bound.
+pub fn holds(bound: &RowCount, rows: u64, facts: &Facts) -> bool {
+    match bound {
+        RowCount::Equal(n) => rows == *n,
+        RowCount::NotEqual(n) => rows != *n,
+        RowCount::Less(n) => rows < *n,
+        RowCount::LessOrEqual(n) => rows <= *n,
+        RowCount::Greater(n) => rows > *n,
+        RowCount::GreaterOrEqual(n) => rows >= *n,
+        RowCount::SameAs(name) => facts.sources.get(name).copied().or(facts.tables.get(name).map(|t| t.rows)) == Some(rows),
+    }
+}
+
+fn tolerated(tolerance: &Tolerance, rows: u64) -> u64 {
+    match tolerance {
+        Tolerance::Rows(n) => *n,
+        Tolerance::Share(share) => (share * rows as f64).floor() as u64,
+    }
+}
+
+fn describe(table: &TablePlan, check: &PlannedCheck, count: u64, rows: u64) -> Violation {
+    let declared = &check.declared;
+    Violation {
+        table: table.name.value.clone(),
+        columns: declared.check.columns(),
+        rule: declared.check.rule().to_string(),
+        name: declared.name.clone(),
+        severity: declared.severity,
+        allowed: declared.check.allowed(),
+        why: declared.why.clone(),
+        count,
+        rows,
+        span: declared.span,
+        samples: vec![],
+        consequences: vec![],
+    }
+}
+
+fn samples(
+    plan: &Plan,
+    table: &TablePlan,
+    check: &PlannedCheck,
+    folded: &Folded,
+    at: (usize, usize),
+    session: &Session,
+) -> Result<Vec<Sample>, Error> {
+    let name = quote(&table.name.value);
+    let origin = table.origin.columns();
+    let order = if origin.is_empty() { "1".to_string() } else { origin.iter().map(|c| quote(c)).collect::<Vec<_>>().join(", ") };
+    let columns = check.declared.check.columns();
+    let raw = columns.first().map(|c| format!("#raw.{c}")).filter(|c| table.hidden.contains(c));
+    let value = raw.clone().or(columns.first().cloned().filter(|_| columns.len() == 1));
+    let mut select: Vec<String> = table.columns.iter().map(|c| quote(&c.name)).collect();
+    select.extend(origin.iter().map(|c| quote(c)));
+    select.push(value.map_or("NULL".to_string(), |v| quote(&v)));
+    let select = select.join(", ");
+    let sql = match &check.measure {
+        Measure::Row(_) => {
+            let Some((word, bit)) = check.bit else { return Ok(vec![]) };
+            let rows = sql::relation::source(&sql::duckdb::DuckDb, &table.relation).map_err(|u| Error::new("X0301", u.what))?;
+            format!("SELECT {select} FROM {rows} WHERE {} & {} <> 0 ORDER BY {order}", quote(&format!("#bad{word}")), 1_u64 << bit)
+        }
+        Measure::Unique(key) => {
+            let parts = key.parts.iter().map(judge::print).collect::<Result<Vec<_>, _>>()?.join(", ");
+            let takes_part = judge::takes_part(key)?;
+            let select = select.replace("#raw.", "");
+            let unfolded = folded.only_causes(at, &origin);
+            format!(
+                "SELECT {select} FROM {name} WHERE {takes_part} AND {unfolded} QUALIFY count(*) OVER (PARTITION BY {parts}) > 1 \
+                 ORDER BY {parts}, {order}"
+            )
+        }
+        Measure::References { columns, table: to, references } => {
+            let Some(parent) = judge::parent(plan, to) else { return Ok(vec![]) };
+            let references = judge::referenced(parent, references);
+            let select = select.replace("#raw.", "");
+            format!("SELECT {select} FROM {name} AS child WHERE {} ORDER BY {order}", judge::orphan(columns, parent, &references))
+        }
+        Measure::Count(_) => return Ok(vec![]),
+    };
+    let places = Places::new(plan, table);
+    let mut samples = vec![];
+    for mut row in session.rows(&format!("{sql} LIMIT {SAMPLES}"))? {
+        let value = row.pop().flatten();
+        let origins = row.split_off(table.columns.len());
+        let mut sample = Sample { value, ..Sample::default() };
+        sample.row = table.columns.iter().map(|c| c.name.clone()).zip(row).collect();
+        sample.suggestion = check.declared.check.suggest(sample.value.as_deref().unwrap_or(""));
+        places.locate(&origins, &mut sample, session)?;
+        samples.push(sample);
+    }
+    Ok(samples)
+}

@@ -1,0 +1,83 @@
+//! Brings rows into the engine: sources, then each table as one statement.
+//!
+//! In: one extract or table of the plan. Out: its rows, staged, and the facts that judging them gave.
+
+use std::sync::Mutex;
+
+use petgraph::graph::DiGraph;
+
+use super::judge::{self, TableFacts};
+use super::session::{Session, quote};
+use super::{Facts, quarantine};
+use crate::error::Error;
+use crate::expr::{Expr, OrderBy};
+use crate::plan::{ExtractPlan, Plan, TablePlan};
+use crate::source::Staging;
+use crate::sql;
+
+/// Returns the plan's graph, with an edge more from each quarantining table to those whose rows refer to it: children leave with their
+/// parents, so the parents must be judged first.
+pub fn schedule(plan: &Plan) -> DiGraph<String, ()> {
+    let mut graph = plan.graph.clone();
+    for child in &plan.tables {
+        for parent in quarantine::parents(plan, child) {
+            let find = |name: &str| graph.node_indices().find(|n| graph[*n] == name);
+            if let (Some(from), Some(to)) = (find(&parent.name.value), find(&child.name.value)) {
+                let edge = graph.update_edge(from, to, ());
+                if petgraph::algo::is_cyclic_directed(&graph) {
+                    graph.remove_edge(edge);
+                }
+            }
+        }
+    }
+    graph
+}
+
+/// Loads all rows of a source into its table, which exists and is empty.
+pub fn load(plan: &ExtractPlan, session: &Session) -> Result<u64, Error> {
+    let request = &plan.extract.request;
+    plan.source.load(&request.name, session)?;
+    count(session, &request.name)
+}
+
+/// Stages one table and judges its rows.
+pub fn stage(plan: &Plan, table: &TablePlan, session: &Session, facts: &Mutex<Facts>) -> Result<TableFacts, Error> {
+    if !table.staged {
+        return judge::measure(plan, table, session);
+    }
+    let name = quote(&table.name.value);
+    let mut kept: Vec<String> = table.columns.iter().map(|c| c.name.clone()).collect();
+    kept.extend(table.kept_hidden());
+    let span = table.name.span;
+    let mut relation = table.relation.clone();
+    if !table.ordered {
+        let origin = table.origin.columns();
+        relation = relation.sort(origin.iter().map(|c| ascending(Expr::column(c, span))).collect());
+    }
+    let relation = relation.project(kept.iter().map(|c| (c.clone(), Expr::column(c, span))).collect());
+    let query = sql::relation::query(&sql::duckdb::DuckDb, &relation).map_err(|u| Error::new("X0301", u.what))?;
+    session.execute(&format!("DROP VIEW IF EXISTS {name}"))?;
+    session.execute(&format!("CREATE TABLE {name} AS {query}"))?;
+    let mut known = judge::measure(plan, table, session)?;
+    if table.quarantine || !quarantine::parents(plan, table).is_empty() {
+        known.quarantined = quarantine::separate(plan, table, &known, session, facts)?;
+        known.rows -= known.quarantined.rows;
+    }
+    Ok(known)
+}
+
+/// Sorts by this expression from the smallest.
+fn ascending(expr: Expr) -> OrderBy {
+    OrderBy { expr, descending: false, nulls_first: None }
+}
+
+/// Counts the rows of a relation.
+pub fn count(session: &Session, table: &str) -> Result<u64, Error> {
+    let rows = session.rows(&format!("SELECT count(*) FROM {}", quote(table)))?;
+    Ok(number(rows.first().and_then(|r| r.first())))
+}
+
+/// Reads a count from a text cell.
+pub fn number(cell: Option<&Option<String>>) -> u64 {
+    cell.and_then(Option::as_ref).and_then(|t| t.parse().ok()).unwrap_or(0)
+}

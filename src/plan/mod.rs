@@ -1,0 +1,136 @@
+//! The plan of a run: which tables there are, in which order, what each stage does to its rows, and what must hold of them.
+//!
+//! In: a [`PipelineSpec`] and the columns of its sources. Out: a [`Plan`]. After this, every name means something, every expression
+//! has been typed by the engine, the graph has no cycle and each check knows how it is measured.
+//! Does not know how a query is run or a script is written.
+
+mod graph;
+mod order;
+pub mod render;
+mod rules;
+mod select;
+mod sources;
+mod tables;
+mod transforms;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use petgraph::graph::DiGraph;
+
+pub use select::Selection;
+pub use sources::{Extract, extracts};
+
+use crate::contract::Contract;
+use crate::diagnostics::{Diagnostics, SourceMap, Spanned};
+use crate::relation::Relation;
+use crate::source::Source;
+use crate::spec::template::Templates;
+use crate::spec::{PipelineSpec, Project, TargetSpec};
+use crate::stage::{Binder, Column, LoadPlan, Origin, PlannedCheck, Step};
+use crate::target::Target;
+
+/// Everything that a run will do, in a form that can be shown.
+pub struct Plan {
+    pub pipeline: String,
+    pub target: TargetSpec,
+    pub dialect: &'static dyn Target,
+    pub extracts: Vec<ExtractPlan>,
+    /// In an order that has every table after those it reads.
+    pub tables: Vec<TablePlan>,
+    /// Extracts and tables by name; an edge runs from what is read to its reader.
+    pub graph: DiGraph<String, ()>,
+    /// Indices into `tables` and their loads: parents of foreign keys come first.
+    pub load_order: Vec<(usize, usize)>,
+    /// Whether foreign keys form a cycle, so that they must be checked at the end.
+    pub deferred: bool,
+}
+
+/// A source with its columns.
+pub struct ExtractPlan {
+    pub extract: Extract,
+    pub source: Box<dyn Source>,
+}
+
+/// One table, lowered.
+#[derive(Debug)]
+pub struct TablePlan {
+    pub name: Spanned<String>,
+    /// The rows with everything the books keep: visible columns, origin, check and fill bits, raw values of casts.
+    pub relation: Relation,
+    pub columns: Vec<Column>,
+    pub hidden: Vec<String>,
+    pub origin: Origin,
+    pub ordered: bool,
+    pub steps: Vec<Step>,
+    pub checks: Vec<PlannedCheck>,
+    /// How many `#bad` words the relation has.
+    pub words: usize,
+    /// Filled columns, by bit of `#fill`.
+    pub fills: Vec<String>,
+    pub loads: Vec<LoadPlan>,
+    pub quarantine: bool,
+    /// Whether the rows are staged as a table; else readers compute them anew from a view.
+    pub staged: bool,
+}
+
+impl TablePlan {
+    /// The columns that a staged table keeps of the books: the origin and the bits.
+    pub fn kept_hidden(&self) -> Vec<String> {
+        let mut kept = self.origin.columns();
+        kept.extend((0..self.words).map(|w| format!("#bad{w}")));
+        kept.extend((!self.fills.is_empty()).then(|| "#fill".to_string()));
+        // Rows in quarantine show what was written, so the values before their casts stay.
+        kept.extend(self.hidden.iter().filter(|h| self.quarantine && h.starts_with("#raw.")).cloned());
+        kept
+    }
+}
+
+/// What a plan is built from.
+pub struct Inputs<'a> {
+    pub project: &'a Project,
+    pub spec: &'a PipelineSpec,
+    pub target: TargetSpec,
+    pub dialect: &'static dyn Target,
+    pub contracts: &'a [Arc<Contract>],
+    pub templates: &'a Templates,
+    pub binder: &'a dyn Binder,
+    pub selection: Selection,
+    /// `vars.namespace` as 32 hexadecimal digits.
+    pub namespace: String,
+}
+
+/// Builds the plan: order, lowering, rules, selection and load order, in this sequence.
+pub fn build(inputs: &Inputs, extracts: Vec<ExtractPlan>, sources: &mut SourceMap, out: &mut Diagnostics) -> Option<Plan> {
+    let shared = transforms::read(inputs, sources, out);
+    let (graph, sequence) = graph::order(inputs.spec, out)?;
+    let mut tables = tables::lower(inputs, &extracts, &sequence, &shared, sources, out);
+    rules::apply(inputs, &tables, out);
+    select::apply(&inputs.selection, &mut tables, &graph, out);
+    let (load_order, deferred) = order::loads(&tables, out);
+    if out.has_errors() {
+        return None;
+    }
+    Some(Plan {
+        pipeline: inputs.spec.name.value.clone(),
+        target: inputs.target.clone(),
+        dialect: inputs.dialect,
+        extracts,
+        tables,
+        graph,
+        load_order,
+        deferred,
+    })
+}
+
+impl Plan {
+    pub fn table(&self, name: &str) -> Option<&TablePlan> {
+        self.tables.iter().find(|t| t.name.value == name)
+    }
+
+    /// The files that the extracts read, by extract.
+    pub fn files(&self) -> BTreeMap<String, Vec<PathBuf>> {
+        self.extracts.iter().map(|e| (e.extract.request.name.clone(), e.extract.request.files.clone())).collect()
+    }
+}

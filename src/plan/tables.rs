@@ -1,0 +1,164 @@
+//! Lowers every table, clause by clause in the order of [`STAGES`].
+//!
+//! A table that reads a failed one is left out in silence: its faults would only repeat the first.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::transforms::Shared;
+use super::{ExtractPlan, Inputs, TablePlan};
+use crate::contract::Contract;
+use crate::diagnostics::{Diagnostics, SourceMap};
+use crate::expr::Expr;
+use crate::relation::Relation;
+use crate::spec::pipeline::TableSpec;
+use crate::stage::{Binder, Flow, Lowering, STAGES, TableContext, destination, is_loaded, on_failure};
+use crate::types::DataType;
+
+/// Lowers the tables in `sequence`; what could not be lowered has its reasons in `out`.
+pub fn lower(
+    inputs: &Inputs,
+    extracts: &[ExtractPlan],
+    sequence: &[usize],
+    shared: &Shared,
+    sources: &SourceMap,
+    out: &mut Diagnostics,
+) -> Vec<TablePlan> {
+    let mut relations: BTreeMap<String, Flow> = BTreeMap::new();
+    for extract in extracts {
+        let name = &extract.extract.request.name;
+        relations.insert(name.clone(), Flow::of_source(name, extract.source.columns(), extract.source.complete()));
+    }
+    let readers = count_readers(inputs);
+    let mut plans = vec![];
+    for spec in sequence.iter().filter_map(|i| inputs.spec.tables.get(*i)) {
+        let name = &spec.name.value;
+        let mut cx = Lowering {
+            table: context(spec, inputs, shared),
+            named_values: &shared.values,
+            relations: &relations,
+            templates: inputs.templates,
+            binder: inputs.binder,
+            target: inputs.dialect,
+            target_schema: inputs.target.schema.as_deref(),
+            namespace: &inputs.namespace,
+            sources,
+            out,
+        };
+        let Some(flow) = clauses(spec, &mut cx) else { continue };
+        let Some(flow) = define(flow, &mut cx, inputs.binder) else { continue };
+        let plan = finish(spec, &flow, readers.get(name).copied().unwrap_or(0));
+        relations.insert(name.clone(), flow);
+        plans.push(plan);
+    }
+    plans
+}
+
+fn clauses(spec: &TableSpec, cx: &mut Lowering) -> Option<Flow> {
+    let mut flow = Flow::start(Relation::scan(""));
+    for stage in STAGES {
+        let body = spec.clauses.get(stage.keyword());
+        if body.is_some() || stage.implied(&cx.table) {
+            flow = stage.lower(body, flow, cx)?;
+        }
+    }
+    Some(flow)
+}
+
+fn context<'a>(spec: &'a TableSpec, inputs: &Inputs, shared: &Shared) -> TableContext<'a> {
+    let name = &spec.name.value;
+    let loaded = is_loaded(&spec.clauses);
+    let contract = spec.clauses.get("load").and_then(|body| {
+        let (schema, table) = destination(name, body);
+        find_contract(inputs, schema.as_deref(), &table)
+    });
+    TableContext {
+        name: &spec.name,
+        clauses: &spec.clauses,
+        contract,
+        values: shared.values.get(name).cloned().unwrap_or_default(),
+        defaults: shared.defaults.get(name).cloned().unwrap_or_default(),
+        loaded,
+    }
+}
+
+/// Finds the contract of a table; without a schema on one side, the name alone decides.
+fn find_contract(inputs: &Inputs, schema: Option<&str>, table: &str) -> Option<Arc<Contract>> {
+    let schema = schema.or(inputs.target.schema.as_deref());
+    let named = |c: &&Arc<Contract>| c.table == table && (schema.is_none() || c.schema.is_none() || c.schema.as_deref() == schema);
+    inputs.contracts.iter().find(named).cloned()
+}
+
+/// Shows the finished relation to the engine, takes its column types, and points at the expression if the engine refuses it.
+fn define(mut flow: Flow, cx: &mut Lowering, binder: &dyn Binder) -> Option<Flow> {
+    let name = &cx.table.name.value;
+    match binder.define(name, &flow.relation) {
+        Ok(types) => {
+            for column in &mut flow.columns {
+                if let Some((_, data_type)) = types.iter().find(|(n, _)| *n == column.name) {
+                    if *data_type != DataType::Unknown && !matches!(column.data_type, DataType::Json { .. }) {
+                        column.data_type = data_type.clone();
+                    }
+                }
+            }
+            Some(flow)
+        }
+        Err(message) => {
+            let found = blame(&flow.relation, binder);
+            match found {
+                Some((expr, message)) => cx.refused(expr.span, &message),
+                None => cx.refused(cx.table.name.span, &message),
+            }
+            None
+        }
+    }
+}
+
+/// Finds the innermost expression that the engine refuses.
+fn blame(relation: &Relation, binder: &dyn Binder) -> Option<(Expr, String)> {
+    let (input, exprs): (&Relation, Vec<&Expr>) = match relation {
+        Relation::Scan { .. } => return None,
+        Relation::Project { input, columns } => (input, columns.iter().map(|(_, e)| e).collect()),
+        Relation::Filter { input, predicate } => (input, vec![predicate]),
+        Relation::Unnest { input, list, .. } => (input, vec![list]),
+        Relation::Distinct { input, on, order_by } => (input, on.iter().chain(order_by.iter().map(|o| &o.expr)).collect()),
+        Relation::Sort { input, order_by } => (input, order_by.iter().map(|o| &o.expr).collect()),
+    };
+    blame(input, binder).or_else(|| {
+        exprs.into_iter().find_map(|expr| binder.type_of(input, expr).err().map(|message| (innermost(expr, input, binder), message)))
+    })
+}
+
+fn innermost(expr: &Expr, input: &Relation, binder: &dyn Binder) -> Expr {
+    let wrong = expr.children().into_iter().find(|child| binder.type_of(input, child).is_err());
+    wrong.map_or(expr.clone(), |child| innermost(child, input, binder))
+}
+
+fn count_readers(inputs: &Inputs) -> BTreeMap<String, usize> {
+    let mut readers = BTreeMap::new();
+    for read in inputs.spec.tables.iter().flat_map(super::graph::reads) {
+        *readers.entry(read.value).or_insert(0) += 1;
+    }
+    readers
+}
+
+fn finish(spec: &TableSpec, flow: &Flow, readers: usize) -> TablePlan {
+    let quarantine = on_failure(&spec.clauses);
+    // Staging costs a copy: it pays where rows are judged or loaded, or where dear work would be done once per reader.
+    let staged = !flow.checks.is_empty() || !flow.loads.is_empty() || readers == 0 || (!flow.ordered && readers > 1);
+    TablePlan {
+        name: spec.name.clone(),
+        relation: flow.relation.clone(),
+        columns: flow.columns.clone(),
+        hidden: flow.hidden.clone(),
+        origin: flow.origin.clone(),
+        ordered: flow.ordered,
+        steps: flow.steps.clone(),
+        checks: flow.checks.clone(),
+        words: flow.words,
+        fills: flow.fills.clone(),
+        loads: flow.loads.clone(),
+        quarantine,
+        staged,
+    }
+}

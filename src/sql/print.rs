@@ -1,0 +1,214 @@
+//! The walk that turns a tree into SQL text with as few parentheses as keep its meaning.
+//!
+//! In: a resolved expression and a dialect. Out: one line of SQL, or the part that the dialect cannot say.
+//! Does not know about any one database.
+
+use super::{Binding, Dialect, Printed, PrintedCall, PrintedLike, Unsupported};
+use crate::expr::{BinaryOp, Call, Expr, ExprKind, OrderBy, UnaryOp, Window};
+
+/// Writes an expression in the words of a dialect.
+pub fn expression(dialect: &dyn Dialect, expr: &Expr) -> Result<String, Unsupported> {
+    Ok(print(dialect, expr)?.sql)
+}
+
+/// Writes an expression for a place where an operator stands beside it.
+pub fn operand(dialect: &dyn Dialect, expr: &Expr, least: Binding) -> Result<String, Unsupported> {
+    Ok(print(dialect, expr)?.within(least))
+}
+
+/// Writes sort keys, separated by commas.
+pub fn order_by(dialect: &dyn Dialect, keys: &[OrderBy]) -> Result<String, Unsupported> {
+    let keys: Vec<String> = keys
+        .iter()
+        .map(|key| Ok(print(dialect, &key.expr)?.sql + &dialect.sort_order(key.descending, key.nulls_first)))
+        .collect::<Result<_, _>>()?;
+    Ok(keys.join(", "))
+}
+
+fn print(dialect: &dyn Dialect, expr: &Expr) -> Result<Printed, Unsupported> {
+    let span = expr.span;
+    let child = |e: &Expr| print(dialect, e);
+    match &expr.kind {
+        ExprKind::Name(parts) => Ok(Printed::atom(parts.iter().map(|p| dialect.quote(p)).collect::<Vec<_>>().join("."))),
+        ExprKind::Column(name) => Ok(Printed::atom(dialect.quote(name))),
+        ExprKind::Field(operand, field) => dialect.field(&child(operand)?, field, span),
+        ExprKind::Literal(literal) => dialect.literal(literal, span),
+        ExprKind::Unary(op, operand) => Ok(unary(*op, &child(operand)?)),
+        ExprKind::Binary(left, op, right) => binary(dialect, expr, left, *op, right),
+        ExprKind::IsNull { operand, negated } => {
+            let operand = child(operand)?.within(Binding::Other);
+            Ok(Printed::new(format!("{operand} IS {}NULL", if *negated { "NOT " } else { "" }), Binding::Comparison))
+        }
+        ExprKind::InList { operand, list, negated } => {
+            let operand = child(operand)?.within(Binding::Other);
+            if list.is_empty() {
+                return Err(Unsupported::new("IN with an empty list", span));
+            }
+            let sql = format!("{operand} {}IN ({})", not(*negated), all(dialect, list)?);
+            Ok(Printed::new(sql, Binding::Comparison))
+        }
+        ExprKind::Between { operand, low, high, negated } => {
+            let (operand, low, high) = (child(operand)?, child(low)?, child(high)?);
+            let sql = format!(
+                "{} {}BETWEEN {} AND {}",
+                operand.within(Binding::Other),
+                not(*negated),
+                low.within(Binding::Other),
+                high.within(Binding::Other)
+            );
+            Ok(Printed::new(sql, Binding::Comparison))
+        }
+        ExprKind::Like { operand, pattern, escape, ignore_case, negated } => {
+            let (operand, pattern) = (child(operand)?, child(pattern)?);
+            let like = PrintedLike {
+                operand: &operand,
+                pattern: &pattern,
+                escape: *escape,
+                ignore_case: *ignore_case,
+                negated: *negated,
+            };
+            dialect.like(like, span)
+        }
+        ExprKind::Case { operand, branches, otherwise } => {
+            let mut sql = "CASE".to_string();
+            if let Some(operand) = operand {
+                sql += &format!(" {}", child(operand)?.sql);
+            }
+            for (when, then) in branches {
+                sql += &format!(" WHEN {} THEN {}", child(when)?.sql, child(then)?.sql);
+            }
+            if let Some(otherwise) = otherwise {
+                sql += &format!(" ELSE {}", child(otherwise)?.sql);
+            }
+            Ok(Printed::atom(sql + " END"))
+        }
+        ExprKind::Cast { operand, to, attempt } => dialect.cast(&child(operand)?, to, *attempt, span),
+        ExprKind::Call(called) => call(dialect, called, expr),
+        ExprKind::Subscript(list, index) => dialect.subscript(&child(list)?, &child(index)?, span),
+        ExprKind::List(items) => {
+            let items: Vec<Printed> = items.iter().map(child).collect::<Result<_, _>>()?;
+            dialect.list(&items, span)
+        }
+        ExprKind::Struct(fields) => {
+            let fields = fields.iter().map(|(name, value)| Ok((name.clone(), child(value)?)));
+            dialect.structure(&fields.collect::<Result<Vec<_>, _>>()?, span)
+        }
+        ExprKind::Lambda { parameters, body } => dialect.lambda(parameters, &child(body)?, span),
+    }
+}
+
+fn all(dialect: &dyn Dialect, list: &[Expr]) -> Result<String, Unsupported> {
+    let printed: Vec<String> = list.iter().map(|e| expression(dialect, e)).collect::<Result<_, _>>()?;
+    Ok(printed.join(", "))
+}
+
+fn not(negated: bool) -> &'static str {
+    if negated { "NOT " } else { "" }
+}
+
+fn unary(op: UnaryOp, operand: &Printed) -> Printed {
+    let (sign, binding) = match op {
+        UnaryOp::Not => return Printed::new(format!("NOT {}", operand.within(Binding::Not)), Binding::Not),
+        UnaryOp::Minus => ("-", Binding::Sign),
+        UnaryOp::Plus => ("+", Binding::Sign),
+    };
+    let operand = operand.within(Binding::Postfix);
+    // `--` would begin a comment, and `-1` would be a literal.
+    let apart = operand.starts_with(['-', '+']) || operand.starts_with(|c: char| c.is_ascii_digit() || c == '.');
+    let sql = if apart { format!("{sign}({operand})") } else { format!("{sign}{operand}") };
+    Printed::new(sql, binding)
+}
+
+/// Prints a chain of operators without going down its left side by recursion.
+fn binary(dialect: &dyn Dialect, tree: &Expr, left: &Expr, op: BinaryOp, right: &Expr) -> Result<Printed, Unsupported> {
+    let mut chain = vec![(tree, op, right)];
+    let mut first = left;
+    while let ExprKind::Binary(left, op, right) = &first.kind {
+        chain.push((first, *op, right));
+        first = left;
+    }
+    let mut printed = print(dialect, first)?;
+    for (tree, op, right) in chain.into_iter().rev() {
+        printed = dialect.binary(tree, &printed, op, &print(dialect, right)?)?;
+    }
+    Ok(printed)
+}
+
+fn call(dialect: &dyn Dialect, call: &Call, expr: &Expr) -> Result<Printed, Unsupported> {
+    let arguments: Vec<Printed> = call.arguments.iter().map(|a| print(dialect, a)).collect::<Result<_, _>>()?;
+    let keys = order_by(dialect, &call.order_by)?;
+    let mut suffix = String::new();
+    if let Some(filter) = &call.filter {
+        suffix += &format!(" FILTER (WHERE {})", expression(dialect, filter)?);
+    }
+    if let Some(window) = &call.over {
+        suffix += &format!(" OVER ({})", over(dialect, window)?);
+    }
+    let order_by = if keys.is_empty() { keys } else { format!("ORDER BY {keys}") };
+    dialect.call(&PrintedCall { call, arguments: &arguments, order_by, suffix, span: expr.span })
+}
+
+fn over(dialect: &dyn Dialect, window: &Window) -> Result<String, Unsupported> {
+    let mut parts = vec![];
+    if !window.partition_by.is_empty() {
+        parts.push(format!("PARTITION BY {}", all(dialect, &window.partition_by)?));
+    }
+    if !window.order_by.is_empty() {
+        parts.push(format!("ORDER BY {}", order_by(dialect, &window.order_by)?));
+    }
+    parts.extend(window.frame.clone());
+    Ok(parts.join(" "))
+}
+
+/// Writes `left symbol right`, which groups to the left; comparisons do not group at all.
+pub fn infix(symbol: &str, binding: Binding, left: &Printed, right: &Printed) -> Printed {
+    let (least_left, least_right) = match binding {
+        Binding::Or => (Binding::Or, Binding::And),
+        Binding::And => (Binding::And, Binding::Not),
+        Binding::Other => (Binding::Other, Binding::Sum),
+        Binding::Sum => (Binding::Sum, Binding::Product),
+        Binding::Product => (Binding::Product, Binding::Sign),
+        Binding::Comparison => (Binding::Other, Binding::Other),
+        Binding::Lambda | Binding::Not | Binding::Sign | Binding::Postfix | Binding::Atom => (Binding::Atom, Binding::Atom),
+    };
+    Printed::new(format!("{} {symbol} {}", left.within(least_left), right.within(least_right)), binding)
+}
+
+/// Writes LIKE with the ESCAPE that is asked for.
+pub fn like(like: &PrintedLike) -> Printed {
+    let word = if like.ignore_case { "ILIKE" } else { "LIKE" };
+    let (operand, pattern) = (like.operand.within(Binding::Other), like.pattern.within(Binding::Other));
+    let mut sql = format!("{operand} {}{word} {pattern}", not(like.negated));
+    if let Some(escape) = like.escape {
+        sql += &format!(" ESCAPE {}", text(&escape.to_string()));
+    }
+    Printed::new(sql, Binding::Comparison)
+}
+
+/// Writes a text in single quotes.
+pub fn text(value: &str) -> String {
+    format!("'{}'", value.replace('\'', "''"))
+}
+
+/// Returns the symbol and binding of an operator that is the same in DuckDB and Postgres.
+pub fn standard(op: BinaryOp) -> (&'static str, Binding) {
+    match op {
+        BinaryOp::Or => ("OR", Binding::Or),
+        BinaryOp::And => ("AND", Binding::And),
+        BinaryOp::Equal => ("=", Binding::Comparison),
+        BinaryOp::NotEqual => ("<>", Binding::Comparison),
+        BinaryOp::Less => ("<", Binding::Comparison),
+        BinaryOp::LessOrEqual => ("<=", Binding::Comparison),
+        BinaryOp::Greater => (">", Binding::Comparison),
+        BinaryOp::GreaterOrEqual => (">=", Binding::Comparison),
+        BinaryOp::IsNotDistinctFrom => ("IS NOT DISTINCT FROM", Binding::Comparison),
+        BinaryOp::IsDistinctFrom => ("IS DISTINCT FROM", Binding::Comparison),
+        BinaryOp::Add => ("+", Binding::Sum),
+        BinaryOp::Subtract => ("-", Binding::Sum),
+        BinaryOp::Multiply => ("*", Binding::Product),
+        BinaryOp::Divide => ("/", Binding::Product),
+        BinaryOp::IntegerDivide => ("//", Binding::Product),
+        BinaryOp::Modulo => ("%", Binding::Product),
+        BinaryOp::Concat => ("||", Binding::Other),
+    }
+}
