@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{Check, CheckKind, Measure};
 use crate::diagnostics::Diagnostics;
 use crate::expr::{Expr, ExprKind, parse};
-use crate::spec::yaml::{Node, Value};
+use crate::spec::yaml::Node;
 
 /// The kind `expr`.
 pub struct Kind;
@@ -24,7 +24,7 @@ impl CheckKind for Kind {
 
     fn decode(&self, body: &Node, out: &mut Diagnostics) -> Vec<Arc<dyn Check>> {
         let Some(text) = body.expect_text("`expr`", out) else { return vec![] };
-        let exact = matches!(body.value, Value::Text { plain: true, .. });
+        let exact = text.value.len() as u32 == text.span.end.saturating_sub(text.span.start);
         let Some(holds) = parse::expression(&text.value, text.span, exact, out) else { return vec![] };
         vec![Arc::new(Condition::new("expr", holds, text.value))]
     }

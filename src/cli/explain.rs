@@ -13,7 +13,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
     let Some(wanted) = &arguments.code else {
-        let list: String = codes::CODES.iter().map(|c| format!("{}  {}\n", c.code, c.title)).collect();
+        let list: String = codes::all().map(|c| format!("{}  {}\n", c.code, c.title)).collect();
         output.result(&list);
         return Outcome::Done;
     };
@@ -25,7 +25,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         }
         None => {
             let mut error = Error::new("X0106", format!("there is no code `{wanted}`"));
-            if let Some(close) = closest(&wanted, codes::CODES.iter().map(|c| c.code)) {
+            if let Some(close) = closest(&wanted, codes::all().map(|c| c.code)) {
                 error = error.help(format!("Did you mean `{close}`?"));
             }
             output.error(&error.help("`pipe explain` lists all codes."))

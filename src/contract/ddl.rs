@@ -67,7 +67,8 @@ pub fn read_all(sources: &SourceMap, files: &[FileId], dialect: Flavor, out: &mu
     for cursor in cursors() {
         reader.report(cursor, Reader::table_statement, out);
     }
-    reader.finish()
+    super::complete_references(&mut reader.contracts);
+    reader.contracts
 }
 
 /// Reports what cannot be read.
@@ -168,10 +169,13 @@ impl Reader {
             if cursor.accept(&["ADD", "VALUE"]) {
                 cursor.accept(&["IF", "NOT", "EXISTS"]);
                 let value = cursor.text_literal()?;
+                let after = cursor.accept(&["AFTER"]);
+                let neighbour = if after || cursor.accept(&["BEFORE"]) { Some(cursor.text_literal()?) } else { None };
                 if let Some(NamedType::Enum(values)) = self.types.get_mut(&name)
                     && !values.contains(&value)
                 {
-                    values.push(value);
+                    let beside = neighbour.and_then(|n| values.iter().position(|v| *v == n));
+                    values.insert(beside.map_or(values.len(), |at| at + usize::from(after)), value);
                 }
             } else if cursor.accept(&["RENAME", "VALUE"]) {
                 let from = cursor.text_literal()?;
@@ -307,16 +311,6 @@ impl Reader {
         let context = Context { flavor, types: &self.types, names: &mut self.names };
         self.contracts.get_mut(at).map(|contract| (contract, context))
     }
-
-    /// Gives the foreign keys that name no columns those of the other table's primary key.
-    fn finish(mut self) -> Vec<Contract> {
-        let keys: Vec<(Option<String>, String, Vec<String>)> =
-            self.contracts.iter().map(|c| (c.schema.clone(), c.table.clone(), c.primary_key.clone())).collect();
-        for contract in &mut self.contracts {
-            super::complete_references(contract, &keys);
-        }
-        self.contracts
-    }
 }
 
 /// Tells whether a contract is the one that a name means; a schema that is not written is the default one.
@@ -326,3 +320,7 @@ fn is(contract: &Contract, table: &Qualified, flavor: Flavor) -> bool {
     let schemas = (contract.schema.as_deref().unwrap_or(default), table.schema.as_deref().unwrap_or(default));
     same(schemas.0, schemas.1) && same(&contract.table, &table.name.value)
 }
+
+#[cfg(test)]
+#[path = "ddl_tests.rs"]
+mod tests;

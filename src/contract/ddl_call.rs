@@ -50,7 +50,8 @@ fn lower_function(function: &ast::Function, scope: &Scope) -> Option<Expr> {
         _ => None,
     };
     let arguments = list.args.iter().map(argument).collect::<Option<Vec<_>>>()?;
-    let full = function.name.to_string().to_lowercase();
+    // Dumps quote the names that are also keywords: `"left"(c, 1)`.
+    let full = function.name.to_string().replace('"', "").to_lowercase();
     let name = full.strip_prefix("pg_catalog.").unwrap_or(&full);
     if ["num_nulls", "num_nonnulls"].contains(&name) {
         return count_nulls(arguments, name == "num_nulls", scope);

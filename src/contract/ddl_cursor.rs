@@ -157,10 +157,7 @@ impl<'a> Cursor<'a> {
 
     /// Tells whether these words stand here.
     pub(super) fn at(&self, words: &[&str]) -> bool {
-        words.iter().enumerate().all(|(i, word)| match self.token(i) {
-            Some(Token::Word(Word { value, quote_style: None, .. })) => value.eq_ignore_ascii_case(word),
-            _ => false,
-        })
+        words.iter().enumerate().all(|(i, word)| self.lexemes.get(i).is_some_and(|l| is_word(l, word)))
     }
 
     /// Goes past these words if they stand here.
@@ -286,11 +283,19 @@ impl<'a> Cursor<'a> {
     /// Parses all that is left of this run as an expression.
     pub(super) fn expression(&self) -> Option<ast::Expr> {
         let dialect = self.flavor.dialect();
-        let tokens = self.lexemes.iter().map(|l| l.token.clone()).collect();
+        // Postgres writes `TRIM(BOTH FROM c)`, of which the parser knows only `TRIM(BOTH c)`.
+        let side = |i: usize| self.lexemes.get(i).is_some_and(|l| ["BOTH", "LEADING", "TRAILING"].iter().any(|w| is_word(l, w)));
+        let kept = |(i, l): &(usize, &Lexeme)| !(is_word(l, "FROM") && i.checked_sub(1).is_some_and(side));
+        let tokens = self.lexemes.iter().enumerate().filter(kept).map(|(_, l)| l.token.clone()).collect();
         let mut parser = Parser::new(&*dialect).with_tokens_with_locations(tokens);
         let parsed = parser.parse_expr().ok()?;
         (parser.peek_token_ref().token == Token::EOF).then_some(parsed)
     }
+}
+
+/// Tells whether a token is this word, without quotes.
+fn is_word(lexeme: &Lexeme, word: &str) -> bool {
+    matches!(&lexeme.token.token, Token::Word(Word { value, quote_style: None, .. }) if value.eq_ignore_ascii_case(word))
 }
 
 /// Returns a name as the target keeps it.

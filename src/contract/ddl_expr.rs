@@ -141,10 +141,10 @@ pub(super) fn lower(expr: &ast::Expr, scope: &Scope) -> Option<Expr> {
             Some(scope.make(ExprKind::Between { operand: Box::new(operand), low, high, negated: *negated }))
         }
         ast::Expr::Like { negated, any: false, expr, pattern, escape_char } => {
-            like(expr, pattern, escape_char.as_deref(), (false, *negated), scope)
+            like(lower(expr, scope)?, lower(pattern, scope)?, escape_char.as_deref(), (false, *negated), scope)
         }
         ast::Expr::ILike { negated, any: false, expr, pattern, escape_char } => {
-            like(expr, pattern, escape_char.as_deref(), (true, *negated), scope)
+            like(lower(expr, scope)?, lower(pattern, scope)?, escape_char.as_deref(), (true, *negated), scope)
         }
         ast::Expr::Case { operand, conditions, else_result, .. } => {
             let part = |e: &ast::Expr| lower(e, scope);
@@ -216,23 +216,37 @@ fn lower_binary(left: Expr, op: &BinaryOperator, right: Expr, scope: &Scope) -> 
         BinaryOperator::Multiply if numbers => BinaryOp::Multiply,
         BinaryOperator::Modulo if numbers => BinaryOp::Modulo,
         BinaryOperator::StringConcat => BinaryOp::Concat,
-        BinaryOperator::PGRegexMatch => return regex(left, right, "s", scope),
-        BinaryOperator::PGRegexIMatch => return regex(left, right, "is", scope),
-        BinaryOperator::PGRegexNotMatch => return regex(left, right, "s", scope).map(Expr::negate),
-        BinaryOperator::PGRegexNotIMatch => return regex(left, right, "is", scope).map(Expr::negate),
+        BinaryOperator::PGRegexMatch => return regex(left, right, ("s", false), scope),
+        BinaryOperator::PGRegexIMatch => return regex(left, right, ("is", false), scope),
+        BinaryOperator::PGRegexNotMatch => return regex(left, right, ("s", true), scope),
+        BinaryOperator::PGRegexNotIMatch => return regex(left, right, ("is", true), scope),
+        // Dumps write LIKE as the operators that it is.
+        BinaryOperator::PGLikeMatch => return like(left, right, None, (false, false), scope),
+        BinaryOperator::PGNotLikeMatch => return like(left, right, None, (false, true), scope),
+        BinaryOperator::PGILikeMatch => return like(left, right, None, (true, false), scope),
+        BinaryOperator::PGNotILikeMatch => return like(left, right, None, (true, true), scope),
         _ => return None,
     };
     Some(left.binary(op, right))
 }
 
 /// Lowers `~`; the engine is told that a dot matches a newline too, as it does for Postgres.
-fn regex(left: Expr, pattern: Expr, options: &str, scope: &Scope) -> Option<Expr> {
+fn regex(left: Expr, pattern: Expr, (options, negated): (&str, bool), scope: &Scope) -> Option<Expr> {
     let ExprKind::Literal(Literal::Text(text)) = &pattern.kind else { return None };
     // What Postgres writes in its own way, or RE2 reads otherwise.
     let foreign = [r"\m", r"\M", r"\y", r"\Y", r"\b", r"\B", r"\Z", r"\c", r"\e", "[[:<:]]", "[[:>:]]", "[=", "[.", "***"];
     let same = !foreign.iter().any(|f| text.contains(f)) && matches::fault(text).is_none() && !text.starts_with("(?");
-    let options = Expr::text(options, scope.span);
-    (same && scope.kind(&left) == Kind::Text).then(|| Expr::call("regexp_matches", vec![left, pattern, options], scope.span))
+    if !same || scope.kind(&left) != Kind::Text {
+        return None;
+    }
+    // Which letters beyond ASCII these hold depends on the server's locale, so it alone can judge such values.
+    let by_locale = ["[:", r"\w", r"\W", r"\s", r"\S"].iter().any(|f| text.contains(f));
+    let word = |w: &str| Expr::text(w, scope.span);
+    let call = |arguments| Expr::call("regexp_matches", arguments, scope.span);
+    let ascii = call(vec![left.clone(), word(r"^[\x00-\x7F]*$"), word("s")]);
+    let found = call(vec![left, pattern, word(options)]);
+    let holds = if negated { found.negate() } else { found };
+    Some(if by_locale { holds.or(ascii.negate()) } else { holds })
 }
 
 /// Lowers a comparison, if both sides compare alike in the engine.
@@ -303,14 +317,12 @@ fn elements(array: &ast::Expr) -> Option<&[ast::Expr]> {
 }
 
 fn like(
-    operand: &ast::Expr,
-    pattern: &ast::Expr,
+    operand: Expr,
+    pattern: Expr,
     escape: Option<&ast::Expr>,
     (ignore_case, negated): (bool, bool),
     scope: &Scope,
 ) -> Option<Expr> {
-    let operand = Box::new(lower(operand, scope)?);
-    let pattern = Box::new(lower(pattern, scope)?);
     let ExprKind::Literal(Literal::Text(text)) = &pattern.kind else { return None };
     // T-SQL's patterns have classes.
     if scope.kind(&operand) != Kind::Text || (scope.flavor == Flavor::Tsql && text.contains('[')) {
@@ -325,6 +337,7 @@ fn like(
         // Postgres escapes by a backslash unless told otherwise; the engine by nothing.
         None => (scope.flavor == Flavor::Postgres && text.contains('\\')).then_some('\\'),
     };
+    let (operand, pattern) = (Box::new(operand), Box::new(pattern));
     Some(scope.make(ExprKind::Like { operand, pattern, escape, ignore_case, negated }))
 }
 

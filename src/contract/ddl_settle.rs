@@ -271,8 +271,9 @@ pub(super) fn index(contract: &mut Contract, index: WrittenIndex<'_>, context: &
         return;
     }
     let only_where = index.only_where.map(|w| w.expression().and_then(|e| lower(&e, &scope)));
-    match (lowered.into_iter().collect::<Option<Vec<Expr>>>(), only_where) {
-        (Some(parts), None | Some(Some(_))) if !parts.is_empty() => {
+    let readable = only_where.as_ref().is_none_or(Option::is_some);
+    match lowered.into_iter().collect::<Option<Vec<Expr>>>() {
+        Some(parts) if readable && !parts.is_empty() => {
             let only_where = only_where.flatten();
             let check = Unique::of(UniqueKey { parts, nulls_equal: index.nulls_equal, only_where });
             contract.checks.push(declared(Arc::new(check), name, index.span));

@@ -51,7 +51,7 @@ pub fn measure(plan: &Plan, table: &TablePlan, session: &Session) -> Result<Tabl
         let last = table.staged && Some(step) == changing.last();
         let (after, first) = match &table.steps[*step].change {
             Change::Expand { after, position, .. } => (after, format!("count(*) FILTER (WHERE {} = 1)", quote(position))),
-            Change::Drop { after, .. } => (after, "0".to_string()),
+            Change::Drop { after, .. } => (after, "min(0)".to_string()),
             _ => continue,
         };
         if last {

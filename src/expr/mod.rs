@@ -4,6 +4,7 @@
 //! a new form is refused by the compiler until every dialect says how to write it.
 //! Does not know about YAML, relations or engines.
 
+mod common;
 pub mod exact;
 mod functions;
 mod lower;

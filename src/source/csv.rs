@@ -3,6 +3,7 @@
 //! Ragged rows and wrong bytes are errors with their line: nothing is skipped. A column's type is the narrowest of boolean, whole number,
 //! decimal, date and timestamp that every value has exactly; a number with leading zeros ("007") is text, since it is a code.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -221,8 +222,16 @@ impl Source for Scanned {
 pub fn hash_files(files: &[PathBuf]) -> Result<String, Error> {
     let mut hasher = Sha256::new();
     for file in files {
-        let mut reader = std::fs::File::open(file).map_err(|e| Error::file(file, "cannot read", &e))?;
-        std::io::copy(&mut reader, &mut hasher).map_err(|e| Error::file(file, "cannot read", &e))?;
+        let failed = |e: std::io::Error| Error::file(file, "cannot read", &e);
+        let mut reader = std::fs::File::open(file).map_err(failed)?;
+        let mut block = vec![0; 1 << 20];
+        loop {
+            let read = reader.read(&mut block).map_err(failed)?;
+            if read == 0 {
+                break;
+            }
+            hasher.update(&block[..read]);
+        }
     }
     Ok(hasher.finalize().iter().map(|b| format!("{b:02x}")).collect())
 }

@@ -107,7 +107,7 @@ impl Dialect for DuckDb {
     }
 
     fn subscript(&self, list: &Printed, index: &Printed, _span: Span) -> Result<Printed, Unsupported> {
-        Ok(Printed::new(format!("{}[{}]", list.within(Binding::Postfix), index.within(Binding::Or)), Binding::Postfix))
+        Ok(Printed::new(format!("{}[{}]", list.within(Binding::Postfix), index.within(Binding::Sum)), Binding::Postfix))
     }
 
     fn structure(&self, fields: &[(String, Printed)], _span: Span) -> Result<Printed, Unsupported> {

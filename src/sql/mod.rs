@@ -7,6 +7,7 @@
 pub mod duckdb;
 pub mod postgres;
 pub mod print;
+pub mod relation;
 
 use crate::diagnostics::Span;
 use crate::expr::{BinaryOp, Call, Expr, Literal};

@@ -212,3 +212,174 @@ pub fn standard(op: BinaryOp) -> (&'static str, Binding) {
         BinaryOp::Concat => ("||", Binding::Other),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::expression;
+    use crate::diagnostics::{Diagnostics, SourceMap, Span};
+    use crate::expr::{BinaryOp, Call, Expr, ExprKind, Literal, OrderBy, UnaryOp, Window, parse};
+    use crate::sql::duckdb::DuckDb;
+    use crate::types::DataType;
+
+    fn place() -> Span {
+        Span { file: SourceMap::default().add("test", ""), start: 0, end: 0 }
+    }
+
+    fn read(text: &str) -> Expr {
+        let mut out = Diagnostics::default();
+        let expr = parse::expression(text, place(), false, &mut out);
+        expr.unwrap_or_else(|| panic!("{text}: {:?}", out.into_sorted()))
+    }
+
+    /// Makes random trees, the same ones each time.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, n: u64) -> u64 {
+            self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (self.0 >> 33) % n
+        }
+
+        fn flag(&mut self) -> bool {
+            self.below(2) == 0
+        }
+
+        fn some<T>(&mut self, make: impl Fn(&mut Random) -> T) -> Vec<T> {
+            (0..1 + self.below(2)).map(|_| make(self)).collect()
+        }
+
+        fn name(&mut self) -> String {
+            ["a", "b", "Order Date", "select", "c\"d", "é", "end"][self.below(7) as usize].to_string()
+        }
+
+        fn leaf(&mut self) -> ExprKind {
+            ExprKind::Literal(match self.below(10) {
+                0 => Literal::Null,
+                1 => Literal::Boolean(self.flag()),
+                2 => Literal::Number(["1", "-1", "2.50", "1e5", "-0.5"][self.below(5) as usize].to_string()),
+                3 => Literal::Text(["", "it's", "a\\b", "--", "/*", "💡\n"][self.below(6) as usize].to_string()),
+                4 => Literal::Typed(DataType::Date, "2025-01-01".to_string()),
+                5 => Literal::Typed(DataType::Interval, "1 day".to_string()),
+                _ => return ExprKind::Name(self.some(Random::name)),
+            })
+        }
+
+        fn keys(&mut self, depth: u64) -> Vec<OrderBy> {
+            let nulls_first = [None, Some(true), Some(false)][self.below(3) as usize];
+            vec![OrderBy { expr: self.expr(depth), descending: self.flag(), nulls_first }]
+        }
+
+        fn call(&mut self, depth: u64) -> ExprKind {
+            let mut call = Call {
+                function: ["lower", "string_agg", "my function"][self.below(3) as usize].to_string(),
+                arguments: self.some(|r| r.expr(depth)),
+                star: false,
+                distinct: self.below(5) == 0,
+                order_by: vec![],
+                filter: None,
+                over: None,
+            };
+            match self.below(6) {
+                0 => call.filter = Some(Box::new(self.expr(depth))),
+                1 => call.order_by = self.keys(depth),
+                2 => {
+                    let (partition_by, order_by) = (self.some(|r| r.expr(depth)), self.keys(depth));
+                    let frame = self.flag().then(|| "ROWS BETWEEN 1 PRECEDING AND CURRENT ROW".to_string());
+                    call.over = Some(Window { partition_by, order_by, frame });
+                }
+                3 => {
+                    let lambda = ExprKind::Lambda { parameters: self.some(Random::name), body: self.boxed(depth) };
+                    call.arguments.push(Expr::new(lambda, place()));
+                }
+                _ => {}
+            }
+            ExprKind::Call(call)
+        }
+
+        fn boxed(&mut self, depth: u64) -> Box<Expr> {
+            Box::new(self.expr(depth))
+        }
+
+        fn expr(&mut self, depth: u64) -> Expr {
+            if depth == 0 {
+                return Expr::new(self.leaf(), place());
+            }
+            let depth = depth - 1;
+            let operators = [
+                [BinaryOp::Or, BinaryOp::And, BinaryOp::Equal, BinaryOp::Less, BinaryOp::IsDistinctFrom, BinaryOp::Concat],
+                [BinaryOp::Add, BinaryOp::Subtract, BinaryOp::Multiply, BinaryOp::Divide, BinaryOp::IntegerDivide, BinaryOp::Modulo],
+            ];
+            let kind = match self.below(22) {
+                0..8 => {
+                    let op = operators[self.below(2) as usize][self.below(6) as usize];
+                    ExprKind::Binary(self.boxed(depth), op, self.boxed(depth))
+                }
+                8..10 => ExprKind::Unary([UnaryOp::Not, UnaryOp::Minus, UnaryOp::Plus][self.below(3) as usize], self.boxed(depth)),
+                10 => ExprKind::IsNull { operand: self.boxed(depth), negated: self.flag() },
+                11 => ExprKind::InList { operand: self.boxed(depth), list: self.some(|r| r.expr(depth)), negated: self.flag() },
+                12 => ExprKind::Between {
+                    operand: self.boxed(depth),
+                    low: self.boxed(depth),
+                    high: self.boxed(depth),
+                    negated: self.flag(),
+                },
+                13 => ExprKind::Like {
+                    operand: self.boxed(depth),
+                    pattern: self.boxed(depth),
+                    escape: self.flag().then_some('!'),
+                    ignore_case: self.flag(),
+                    negated: self.flag(),
+                },
+                14 => ExprKind::Case {
+                    operand: self.flag().then(|| self.boxed(depth)),
+                    branches: self.some(|r| (r.expr(depth), r.expr(depth))),
+                    otherwise: self.flag().then(|| self.boxed(depth)),
+                },
+                15 => {
+                    let to = [DataType::Text, DataType::Decimal(Some((5, 2))), DataType::List(Box::new(DataType::Integer))];
+                    let to = to[self.below(3) as usize].clone();
+                    ExprKind::Cast { operand: self.boxed(depth), to, attempt: self.flag() }
+                }
+                16 => ExprKind::Subscript(self.boxed(depth), self.boxed(depth)),
+                17 => ExprKind::Field(self.boxed(depth), self.name()),
+                18 => ExprKind::List(self.some(|r| r.expr(depth))),
+                19 => ExprKind::Struct(self.some(|r| (r.name(), r.expr(depth)))),
+                _ => self.call(depth),
+            };
+            Expr::new(kind, place())
+        }
+    }
+
+    #[test]
+    fn what_is_printed_reads_back_as_the_same_tree() {
+        let mut random = Random(7);
+        for round in 0..3_000 {
+            let tree = random.expr(round % 5);
+            let sql = expression(&DuckDb, &tree).expect("everything can be said");
+            assert_eq!(read(&sql), tree, "{sql}");
+        }
+    }
+
+    #[test]
+    fn parentheses_stand_only_where_they_are_needed() {
+        for (written, printed) in [
+            ("((a + b)) * c", r#"("a" + "b") * "c""#),
+            ("(a * b) + c", r#""a" * "b" + "c""#),
+            ("a - (b - c)", r#""a" - ("b" - "c")"#),
+            ("(a - b) - c", r#""a" - "b" - "c""#),
+            ("NOT (a = b)", r#"NOT "a" = "b""#),
+            ("(a = b) = c", r#"("a" = "b") = "c""#),
+            ("a AND (b OR c)", r#""a" AND ("b" OR "c")"#),
+            ("a || (1 + 2)", r#""a" || 1 + 2"#),
+            ("-(-1)", "-(-1)"),
+            ("x -> x + 1", r#"lambda "x": "x" + 1"#),
+            ("(a).b.c", r#"("a")."b"."c""#),
+            ("cast(a as decimal(3,2))", r#"CAST("a" AS DECIMAL(3,2))"#),
+            ("count(*) filter (where a)", r#"count(*) FILTER (WHERE "a")"#),
+            ("a is true", r#""a" IS NOT DISTINCT FROM TRUE"#),
+            ("interval 3 days", "INTERVAL '3 days'"),
+        ] {
+            assert_eq!(expression(&DuckDb, &read(written)).as_deref(), Ok(printed), "{written}");
+        }
+    }
+}

@@ -3,7 +3,8 @@
 use super::flow::{Change, Flow};
 use super::{Clause, Lowering};
 use crate::diagnostics::Spanned;
-use crate::expr::{Expr, OrderBy, parse};
+use super::map::input_column;
+use crate::expr::{Expr, ExprKind, OrderBy, parse};
 use crate::relation::Relation;
 use crate::spec::yaml::{Node, Value};
 
@@ -24,10 +25,10 @@ impl Clause for Distinct {
         let mut on = vec![];
         for name in &names {
             let key = cx.parse(name)?;
-            on.push(cx.resolve(key, &flow)?);
+            on.push(look_up(key, &flow, cx)?);
         }
         for key in &mut order_by {
-            key.expr = cx.resolve(key.expr.clone(), &flow)?;
+            key.expr = look_up(key.expr.clone(), &flow, cx)?;
         }
         // Where the order leaves a choice, the source's order decides, so that every run keeps the same row.
         order_by.extend(flow.origin.columns().iter().map(|c| ascending(c, body)));
@@ -43,6 +44,32 @@ impl Clause for Distinct {
         let why = format!("same {}", keys.join(", "));
         flow.step(self.keyword(), body.span, Change::Drop { after: flow.relation.clone(), why });
         Some(flow)
+    }
+}
+
+/// Looks names up among the table's columns, then among those that `map` did not keep.
+fn look_up(expr: Expr, flow: &Flow, cx: &mut Lowering) -> Option<Expr> {
+    if let Some(found) = cx.silently(|cx| cx.resolve(expr.clone(), flow)) {
+        return Some(found);
+    }
+    let mut hidden = expr.clone();
+    rename(&mut hidden, flow);
+    if hidden != expr { Some(hidden) } else { cx.resolve(expr, flow) }
+}
+
+fn rename(expr: &mut Expr, flow: &Flow) {
+    if let ExprKind::Name(parts) = &expr.kind {
+        let name = parts.join(".");
+        let input = input_column(&name);
+        if flow.column(&name).is_some() {
+            expr.kind = ExprKind::Column(name);
+        } else if flow.hidden.contains(&input) {
+            expr.kind = ExprKind::Column(input);
+        }
+        return;
+    }
+    for child in expr.children_mut() {
+        rename(child, flow);
     }
 }
 

@@ -21,7 +21,7 @@ impl Clause for Where {
         let (condition, data_type) = cx.typed_expression(body, "`where`", &flow)?;
         if !matches!(data_type, DataType::Boolean | DataType::Unknown) {
             cx.out
-                .error("E0404", condition.span, format!("the condition of `where` is {data_type}, not a boolean"))
+                .error("E0424", condition.span, format!("the condition of `where` is {data_type}, not a boolean"))
                 .help("Write a comparison, such as `status = 'active'`.");
             return None;
         }

@@ -108,7 +108,7 @@ fn decode(body: &Node, flow: &Flow, cx: &mut Lowering) -> Option<LoadPlan> {
         Some("upsert") => {
             let Some(key) = key.filter(|k| !k.is_empty()) else {
                 cx.out
-                    .error("E0406", body.span, "an upsert needs a `key`")
+                    .error("E0426", body.span, "an upsert needs a `key`")
                     .help("Name the columns that tell which row it is: `load: {mode: upsert, key: id}`.");
                 return None;
             };
@@ -146,7 +146,7 @@ fn known_column(name: &Spanned<String>, flow: &Flow, cx: &mut Lowering) -> Optio
     }
     let names: Vec<&str> = flow.columns.iter().map(|c| c.name.as_str()).collect();
     cx.out
-        .error("E0401", name.span, format!("table `{}` has no column `{}`", cx.table.name.value, name.value))
+        .error("E0421", name.span, format!("table `{}` has no column `{}`", cx.table.name.value, name.value))
         .suggest(&name.value, names.iter().copied());
     None
 }
@@ -155,7 +155,7 @@ fn known_column(name: &Spanned<String>, flow: &Flow, cx: &mut Lowering) -> Optio
 fn contract_fits(plan: &LoadPlan, flow: &Flow, cx: &mut Lowering) {
     let Some(contract) = &plan.contract else {
         cx.out
-            .warning("W0401", plan.span, format!("table `{}` is loaded without a contract", plan.shown()))
+            .warning("W0421", plan.span, format!("table `{}` is loaded without a contract", plan.shown()))
             .help("Put its CREATE TABLE statement or a YAML contract below `schemas/`, so that its constraints are judged before the load.");
         return;
     };
@@ -164,7 +164,7 @@ fn contract_fits(plan: &LoadPlan, flow: &Flow, cx: &mut Lowering) {
             let names: Vec<&str> = contract.columns.iter().map(|c| c.name.as_str()).collect();
             let span = written_at(&column.name, cx).unwrap_or(plan.span);
             cx.out
-                .error("E0407", span, format!("target table `{}` has no column `{}`", plan.shown(), column.name))
+                .error("E0427", span, format!("target table `{}` has no column `{}`", plan.shown(), column.name))
                 .label(contract.span, "the contract")
                 .suggest(&column.name, names.iter().copied())
                 .help("Take the column out of `map`, or add it to the contract and to the database.");
@@ -173,7 +173,7 @@ fn contract_fits(plan: &LoadPlan, flow: &Flow, cx: &mut Lowering) {
         if target.generated == Generated::Computed {
             let span = written_at(&column.name, cx).unwrap_or(plan.span);
             cx.out
-                .error("E0408", span, format!("column `{}` of `{}` is computed by the database", column.name, plan.shown()))
+                .error("E0428", span, format!("column `{}` of `{}` is computed by the database", column.name, plan.shown()))
                 .label(target.span, "computed here")
                 .help("Take it out of `map`: a computed column cannot be written.");
         }
@@ -182,7 +182,7 @@ fn contract_fits(plan: &LoadPlan, flow: &Flow, cx: &mut Lowering) {
         let given = flow.column(&column.name).is_some() || column.default.is_some() || column.generated != Generated::No;
         if column.not_null && !given {
             cx.out
-                .error("E0409", plan.span, format!("column `{}` of `{}` needs a value and gets none", column.name, plan.shown()))
+                .error("E0429", plan.span, format!("column `{}` of `{}` needs a value and gets none", column.name, plan.shown()))
                 .label(column.span, "NOT NULL, and without a default")
                 .help(format!("Add `{}` to `map` or to `default`.", column.name));
         }

@@ -61,6 +61,15 @@ impl Clause for Map {
             }
             exprs.push((name.value.clone(), mapping.value));
         }
+        // `distinct` may choose by a column that is not kept, as ORDER BY may in SQL; the engine drops what nobody asks for.
+        if cx.table.clauses.get("distinct").is_some() {
+            let unmapped = flow.columns.iter().filter(|c| !columns.iter().any(|own| own.name == c.name));
+            for column in unmapped {
+                let name = input_column(&column.name);
+                exprs.push((name.clone(), Expr::column(&column.name, span)));
+                hidden.push(name);
+            }
+        }
         flow.hidden.retain(|h| !hidden.contains(h));
         exprs.extend(flow.hidden.iter().map(|h| (h.clone(), Expr::column(h, span))));
         flow.relation = flow.relation.project(exprs);
@@ -71,6 +80,11 @@ impl Clause for Map {
         }
         whole.then_some(flow)
     }
+}
+
+/// The hidden name of a column that `map` did not keep.
+pub(super) fn input_column(name: &str) -> String {
+    format!("#in.{name}")
 }
 
 /// The definitions of a table without `map`: every column as it is; what belongs to an outer row is left out.

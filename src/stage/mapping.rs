@@ -130,7 +130,7 @@ impl Step {
                         let names: Vec<String> =
                             cx.named_values.iter().flat_map(|(t, columns)| columns.keys().map(move |c| format!("{t}.{c}"))).collect();
                         cx.out
-                            .error("E0405", named.span, format!("there is no value mapping `{}`", named.value))
+                            .error("E0425", named.span, format!("there is no value mapping `{}`", named.value))
                             .suggest(&named.value, names.iter().map(String::as_str))
                             .help("Name one of a file below `transforms: values:` as `table.column`, or write the mapping here.");
                     }

@@ -58,17 +58,17 @@ impl Lowering<'_> {
         let name = parts.join(".");
         let names: Vec<&str> = flow.columns.iter().map(|c| c.name.as_str()).collect();
         let table = self.table.name.value.clone();
-        let diagnostic = self.out.error("E0401", span, format!("table `{table}` has no column `{name}` here"));
+        let diagnostic = self.out.error("E0421", span, format!("table `{table}` has no column `{name}` here"));
         match closest(&name, names.iter().copied()) {
             Some(close) => diagnostic.help(format!("Did you mean `{close}`?")),
             None => diagnostic.help(format!("There are {}.", listing(&names))),
         };
         let written_as_text = self.sources.snippet(span).starts_with('"');
         if written_as_text {
-            let diagnostic = self.out.error("E0401", span, format!("`\"{name}\"` is a column's name: double quotes are not for text"));
+            let diagnostic = self.out.error("E0421", span, format!("`\"{name}\"` is a column's name: double quotes are not for text"));
             diagnostic.help(format!("Write '{name}' in single quotes if text is meant."));
         } else if flow.columns.iter().any(|c| c.name == format!("parent.{name}")) {
-            self.out.error("E0401", span, format!("`{name}` belongs to the outer row")).help(format!("Write `parent.{name}`."));
+            self.out.error("E0421", span, format!("`{name}` belongs to the outer row")).help(format!("Write `parent.{name}`."));
         }
         None
     }
@@ -83,7 +83,7 @@ impl Lowering<'_> {
                     let Some((name, inner)) = found.or(fields.iter().find(|(f, _)| f.eq_ignore_ascii_case(part))) else {
                         let message = format!("`{}` has no field `{part}`", column.name);
                         let names: Vec<&str> = fields.iter().map(|(f, _)| f.as_str()).collect();
-                        self.out.error("E0402", span, message).suggest(part, names.iter().copied()).help(format!(
+                        self.out.error("E0422", span, message).suggest(part, names.iter().copied()).help(format!(
                             "Its fields are {}. An optional field that no record has is declared in `extract` with `columns:`.",
                             listing(&names)
                         ));
@@ -101,13 +101,13 @@ impl Lowering<'_> {
                 DataType::List(_) => {
                     let list = column.name.clone();
                     self.out
-                        .error("E0402", span, format!("`{list}` is a list, so it has no field `{part}`"))
+                        .error("E0422", span, format!("`{list}` is a list, so it has no field `{part}`"))
                         .help(format!("Make a table with `unnest: {list}`, or take one element: `{list}[1].{part}`."));
                     return None;
                 }
                 other => {
                     let message = format!("`{}` is {other}, so it has no field `{part}`", column.name);
-                    self.out.error("E0402", span, message);
+                    self.out.error("E0422", span, message);
                     return None;
                 }
             }

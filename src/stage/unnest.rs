@@ -32,7 +32,7 @@ impl Clause for Unnest {
             DataType::Unknown => DataType::Unknown,
             other => {
                 cx.out
-                    .error("E0403", path.span, format!("`{}` is {other}, not a list", path.value))
+                    .error("E0423", path.span, format!("`{}` is {other}, not a list", path.value))
                     .help("`unnest` needs a list; a struct's fields are reached by their path, such as `profile.age`.");
                 return None;
             }

@@ -1,0 +1,2 @@
+//! stub
+pub mod rows { #[derive(Clone, Copy)] pub enum RowFormat { Copy, Insert } }
