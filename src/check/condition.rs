@@ -23,9 +23,13 @@ impl CheckKind for Kind {
     }
 
     fn decode(&self, body: &Node, out: &mut Diagnostics) -> Vec<Arc<dyn Check>> {
-        let Some(text) = body.expect_text("`expr`", out) else { return vec![] };
+        let Some(text) = body.expect_text("`expr`", out) else {
+            return vec![];
+        };
         let exact = text.value.len() as u32 == text.span.end.saturating_sub(text.span.start);
-        let Some(holds) = parse::expression(&text.value, text.span, exact, out) else { return vec![] };
+        let Some(holds) = parse::expression(&text.value, text.span, exact, out) else {
+            return vec![];
+        };
         vec![Arc::new(Condition::new("expr", holds, text.value))]
     }
 }
@@ -41,7 +45,11 @@ pub struct Condition {
 impl Condition {
     /// Makes a check of a condition; `text` is what the reader sees of it.
     pub fn new(rule: &'static str, holds: Expr, text: impl Into<String>) -> Condition {
-        Condition { rule, holds, text: text.into() }
+        Condition {
+            rule,
+            holds,
+            text: text.into(),
+        }
     }
 }
 

@@ -16,8 +16,25 @@ pub struct Kind;
 
 /// The types that authors write most, for did-you-mean.
 pub const TYPES: &[&str] = &[
-    "text", "integer", "bigint", "smallint", "decimal", "double", "boolean", "date", "time", "timestamp", "timestamptz", "uuid",
-    "json", "jsonb", "bytes", "varchar", "char", "real", "interval",
+    "text",
+    "integer",
+    "bigint",
+    "smallint",
+    "decimal",
+    "double",
+    "boolean",
+    "date",
+    "time",
+    "timestamp",
+    "timestamptz",
+    "uuid",
+    "json",
+    "jsonb",
+    "bytes",
+    "varchar",
+    "char",
+    "real",
+    "interval",
 ];
 
 impl CheckKind for Kind {
@@ -30,10 +47,14 @@ impl CheckKind for Kind {
     }
 
     fn decode(&self, body: &Node, out: &mut Diagnostics) -> Vec<Arc<dyn Check>> {
-        let Some(map) = body.expect_map("`type`", out) else { return vec![] };
+        let Some(map) = body.expect_map("`type`", out) else {
+            return vec![];
+        };
         let mut checks: Vec<Arc<dyn Check>> = vec![];
         for (column, wanted) in &map.entries {
-            let Some(text) = wanted.expect_text(&format!("`type` for column `{}`", column.value), out) else { continue };
+            let Some(text) = wanted.expect_text(&format!("`type` for column `{}`", column.value), out) else {
+                continue;
+            };
             match DataType::parse(&text.value) {
                 Some(to) => checks.push(Arc::new(ReadsAs::new(&column.value, to, wanted.span))),
                 None => {
@@ -57,7 +78,11 @@ pub struct ReadsAs {
 
 impl ReadsAs {
     pub fn new(column: impl Into<String>, to: DataType, span: Span) -> ReadsAs {
-        ReadsAs { column: column.into(), to, span }
+        ReadsAs {
+            column: column.into(),
+            to,
+            span,
+        }
     }
 }
 
@@ -91,7 +116,9 @@ pub fn suggest_cast(to: &DataType, value: &str) -> Option<String> {
         return Some("It is an empty text; `nullif(column, '')` makes it a missing value.".to_string());
     }
     if ["n/a", "na", "null", "none", "nan", "-", "?", "unknown"].contains(&value.to_lowercase().as_str()) {
-        return Some(format!("It stands for a missing value; `nullif(column, '{value}')` makes it one."));
+        return Some(format!(
+            "It stands for a missing value; `nullif(column, '{value}')` makes it one."
+        ));
     }
     if to.is_number() {
         return suggest_number(to, value);
@@ -108,7 +135,10 @@ pub fn suggest_cast(to: &DataType, value: &str) -> Option<String> {
 fn suggest_number(to: &DataType, value: &str) -> Option<String> {
     let number = |text: &str| text.parse::<f64>().is_ok_and(f64::is_finite);
     if let Some(percent) = value.strip_suffix('%').filter(|p| number(p.trim())) {
-        return Some(format!("It is a percentage; take the sign off and divide {} by 100.", percent.trim()));
+        return Some(format!(
+            "It is a percentage; take the sign off and divide {} by 100.",
+            percent.trim()
+        ));
     }
     if number(value) {
         return Some(format!("The number does not fit into {to}."));
@@ -127,12 +157,18 @@ fn suggest_number(to: &DataType, value: &str) -> Option<String> {
 fn suggest_date(value: &str) -> Option<String> {
     let parts: Vec<&str> = value.split(['/', '.', '-']).collect();
     let numbers: Vec<u32> = parts.iter().map(|p| p.parse().ok()).collect::<Option<_>>()?;
-    let [first, second, third] = numbers.as_slice() else { return None };
+    let [first, second, third] = numbers.as_slice() else {
+        return None;
+    };
     let mark = value.chars().find(|c| !c.is_ascii_digit())?;
     if parts.first().is_some_and(|p| p.len() == 4) {
         return (*second > 12 || *third > 31 || (*third > 28 && mark == '-')).then(|| "There is no such day.".to_string());
     }
-    let order = if *second > 12 { ["%m", "%d", "%Y"] } else { ["%d", "%m", "%Y"] };
+    let order = if *second > 12 {
+        ["%m", "%d", "%Y"]
+    } else {
+        ["%d", "%m", "%Y"]
+    };
     (*first <= 31 && *third >= 1000).then(|| format!("Add `parse: {{date: \"{}\"}}`.", order.join(&mark.to_string())))
 }
 

@@ -12,17 +12,23 @@ const ABOUT: &[&str] = &["name", "severity", "max", "why"];
 
 /// Reads the list; each item that is wrong is reported and left out.
 pub fn decode_list(node: &Node, out: &mut Diagnostics) -> Vec<Declared> {
-    let Some(items) = node.expect_list("`validate`", out) else { return vec![] };
+    let Some(items) = node.expect_list("`validate`", out) else {
+        return vec![];
+    };
     items.iter().flat_map(|item| decode_item(item, out)).collect()
 }
 
 fn decode_item(item: &Node, out: &mut Diagnostics) -> Vec<Declared> {
-    let Some(map) = item.expect_map("an item of `validate`", out) else { return vec![] };
+    let Some(map) = item.expect_map("an item of `validate`", out) else {
+        return vec![];
+    };
     let name = map.get("name").and_then(|n| n.expect_text("`name`", out)).map(|t| t.value);
     let why = map.get("why").and_then(|n| n.expect_text("`why`", out)).map(|t| t.value);
     let severity = map.get("severity").and_then(|n| severity(n, out)).unwrap_or(Severity::Error);
     let tolerance = map.get("max").and_then(|n| tolerance(n, out)).unwrap_or(Tolerance::Rows(0));
-    let Some((kind, body)) = the_check(map, item.span, out) else { return vec![] };
+    let Some((kind, body)) = the_check(map, item.span, out) else {
+        return vec![];
+    };
     kind.decode(body, out)
         .into_iter()
         .map(|check| Declared {
@@ -63,7 +69,10 @@ fn the_check<'a>(map: &'a Map, span: Span, out: &mut Diagnostics) -> Option<(&'s
             None
         }
         [(first, ..), (second, ..), ..] => {
-            let message = format!("an item of `validate` holds two checks, `{}` and `{}`", first.value, second.value);
+            let message = format!(
+                "an item of `validate` holds two checks, `{}` and `{}`",
+                first.value, second.value
+            );
             out.error("E0401", second.span, message)
                 .label(first.span, "the first")
                 .help("Start a new item with `- ` for each check.");
@@ -89,7 +98,12 @@ fn severity(node: &Node, out: &mut Diagnostics) -> Option<Severity> {
 fn tolerance(node: &Node, out: &mut Diagnostics) -> Option<Tolerance> {
     let text = node.expect_text("`max`", out)?;
     let read = match text.value.trim().strip_suffix('%') {
-        Some(percent) => percent.trim().parse().ok().filter(|p| (0.0..=100.0).contains(p)).map(|p: f64| Tolerance::Share(p / 100.0)),
+        Some(percent) => percent
+            .trim()
+            .parse()
+            .ok()
+            .filter(|p| (0.0..=100.0).contains(p))
+            .map(|p: f64| Tolerance::Share(p / 100.0)),
         None => text.value.trim().parse().ok().map(Tolerance::Rows),
     };
     if read.is_none() {
@@ -109,7 +123,9 @@ mod tests {
         let mut sources = SourceMap::default();
         let file = sources.add("a.yaml", text);
         let mut out = Diagnostics::default();
-        let checks = yaml::parse(&sources, file, &mut out).map(|node| decode_list(&node, &mut out)).unwrap_or_default();
+        let checks = yaml::parse(&sources, file, &mut out)
+            .map(|node| decode_list(&node, &mut out))
+            .unwrap_or_default();
         (checks, out.into_sorted())
     }
 
@@ -122,7 +138,8 @@ mod tests {
         );
         assert_eq!(reported, vec![]);
         let rules: Vec<&str> = checks.iter().map(|c| c.check.rule()).collect();
-        let expected = "not_null not_null unique unique unique one_of range range length matches type references references rows rows rows";
+        let expected =
+            "not_null not_null unique unique unique one_of range range length matches type references references rows rows rows";
         assert_eq!(rules.join(" "), expected);
         assert_eq!(checks[6].check.allowed(), "at most 10");
         assert_eq!(checks[12].check.allowed(), "a combination of x, y in t");
@@ -131,11 +148,18 @@ mod tests {
 
     #[test]
     fn keeps_what_the_author_says_about_a_check() {
-        let (checks, reported) = decode("- {not_null: a, name: named, severity: warn, max: 0.5%, why: because}\n- {not_null: a, max: 5}\n");
+        let (checks, reported) =
+            decode("- {not_null: a, name: named, severity: warn, max: 0.5%, why: because}\n- {not_null: a, max: 5}\n");
         assert_eq!(reported, vec![]);
         let (first, second) = (&checks[0], &checks[1]);
-        assert_eq!((first.name.as_deref(), first.severity, first.why.as_deref()), (Some("named"), Severity::Warning, Some("because")));
-        assert_eq!((first.tolerance, second.tolerance), (Tolerance::Share(0.005), Tolerance::Rows(5)));
+        assert_eq!(
+            (first.name.as_deref(), first.severity, first.why.as_deref()),
+            (Some("named"), Severity::Warning, Some("because"))
+        );
+        assert_eq!(
+            (first.tolerance, second.tolerance),
+            (Tolerance::Share(0.005), Tolerance::Rows(5))
+        );
     }
 
     #[test]

@@ -26,8 +26,13 @@ impl CheckKind for Kind {
     }
 
     fn decode(&self, body: &Node, out: &mut Diagnostics) -> Vec<Arc<dyn Check>> {
-        let Some(map) = body.expect_map("`one_of`", out) else { return vec![] };
-        map.entries.iter().filter_map(|(column, values)| self.decode_for_column(&column.value, values, out)).collect()
+        let Some(map) = body.expect_map("`one_of`", out) else {
+            return vec![];
+        };
+        map.entries
+            .iter()
+            .filter_map(|(column, values)| self.decode_for_column(&column.value, values, out))
+            .collect()
     }
 
     fn stands_under_column(&self) -> bool {
@@ -51,12 +56,20 @@ impl CheckKind for Kind {
                     usable = false;
                 }
                 Some(value) if values.contains(&value) => {
-                    out.warning("W0401", item.span, format!("`one_of` lists the value `{}` twice", constant::shown(&value)));
+                    out.warning(
+                        "W0401",
+                        item.span,
+                        format!("`one_of` lists the value `{}` twice", constant::shown(&value)),
+                    );
                 }
                 Some(value) => values.push(value),
                 None => {
-                    out.error("E0403", item.span, format!("a value of `one_of` for column `{column}` is {}", item.kind()))
-                        .help("List plain texts, numbers or booleans.");
+                    out.error(
+                        "E0403",
+                        item.span,
+                        format!("a value of `one_of` for column `{column}` is {}", item.kind()),
+                    )
+                    .help("List plain texts, numbers or booleans.");
                     usable = false;
                 }
             }
@@ -75,7 +88,11 @@ pub struct OneOf {
 
 impl OneOf {
     pub fn new(column: impl Into<String>, values: Vec<Literal>, span: Span) -> OneOf {
-        OneOf { column: column.into(), values, span }
+        OneOf {
+            column: column.into(),
+            values,
+            span,
+        }
     }
 }
 
@@ -91,7 +108,14 @@ impl Check for OneOf {
     fn measure(&self) -> Measure {
         let operand = Box::new(Expr::column(&self.column, self.span));
         let list = self.values.iter().map(|v| constant::expr(v, self.span)).collect();
-        Measure::Row(Expr::new(ExprKind::InList { operand, list, negated: true }, self.span))
+        Measure::Row(Expr::new(
+            ExprKind::InList {
+                operand,
+                list,
+                negated: true,
+            },
+            self.span,
+        ))
     }
 
     fn allowed(&self) -> String {
@@ -114,7 +138,10 @@ impl Check for OneOf {
 
 /// Returns only the letters and digits, in lower case.
 fn bare(text: &str) -> String {
-    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    text.chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 #[cfg(test)]

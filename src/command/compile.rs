@@ -215,12 +215,12 @@ fn contracts(project: &Project, dialect: &dyn Target, sources: &mut SourceMap, o
     let mut files: Vec<_> = entries.flatten().map(|e| e.path()).filter(|p| p.is_file()).collect();
     files.sort();
     let mut contracts: Vec<Contract> = vec![];
+    let mut statements = vec![];
     for path in files {
         let suffix = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
         match suffix.as_str() {
             "sql" => {
-                let file = spec::read_text(sources, &path)?;
-                contracts.extend(contract::ddl::read(sources, file, dialect.flavor(), out));
+                statements.push(spec::read_text(sources, &path)?);
             }
             "yaml" | "yml" => {
                 let file = spec::read_text(sources, &path)?;
@@ -231,6 +231,8 @@ fn contracts(project: &Project, dialect: &dyn Target, sources: &mut SourceMap, o
             _ => {}
         }
     }
+    contracts.extend(contract::ddl::read_all(sources, &statements, dialect.flavor(), out));
+    contract::complete_references(&mut contracts);
     let mut kept: Vec<Arc<Contract>> = vec![];
     for contract in contracts {
         let twin = kept.iter().find(|c| c.table == contract.table && c.schema == contract.schema);

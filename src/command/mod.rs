@@ -53,7 +53,7 @@ pub fn run(pipeline: &Path, options: &Options, emission: &Emission, progress: &d
     let out = emission.out.clone().unwrap_or_else(|| compiled.project.root.join("out").join(&compiled.plan.pipeline));
     let outputs = write::Outputs::prepare(&out, emission)?;
     let watch = compile::Watch::start(compiled.session.clone());
-    let mut report = engine::execute(&compiled.plan, &compiled.session, &out, progress)?;
+    let mut report = engine::execute(&compiled.plan, &compiled.session, (!emission.dry_run).then_some(out.as_path()), progress)?;
     if report.failed() {
         outputs.withdraw()?;
     } else if !emission.dry_run {

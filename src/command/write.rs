@@ -1,9 +1,311 @@
-//! stub
-use std::path::Path;
-use super::*;
-pub struct Outputs;
+//! Writes what a run emits: every file beside its place first, then moved there whole.
+//!
+//! In: a compiled pipeline whose tables are staged and judged. Out: `deploy.sql`, `verify.sql` and `run.json`. Tables are formatted in
+//! parallel into spooled parts (in memory while small), then put together in load order.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use rayon::prelude::*;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tempfile::{NamedTempFile, SpooledTempFile};
+
+use super::{Compiled, Emission};
+use crate::contract::Generated;
+use crate::emit::rows::{Evidence, RowFormat};
+use crate::emit::{self, Column, Dialect, Header, Parts, Script, Table};
+use crate::engine::session::{Session, quote};
+use crate::error::Error;
+use crate::plan::TablePlan;
+use crate::report::{self, RunReport};
+use crate::source::Staging;
+use crate::spec::yaml::{Node, Value};
+use crate::stage::{LoadPlan, Mode};
+use crate::types::DataType;
+
+/// The scripts that a failed run must not leave behind.
+const SCRIPTS: &[&str] = &["deploy.sql", "verify.sql"];
+/// Parts that are larger than this lie in a file that has no name.
+const SPOOL: usize = 4 << 20;
+/// How much formatted text is gathered before it is handed on.
+const FLUSH: usize = 1 << 20;
+
+/// The output folder of a run.
+pub struct Outputs {
+    folder: PathBuf,
+    dry_run: bool,
+}
+
 impl Outputs {
-    pub fn prepare(_: &Path, _: &Emission) -> Result<Outputs, Error> { Ok(Outputs) }
-    pub fn withdraw(&self) -> Result<(), Error> { Ok(()) }
-    pub fn write(&self, _: &Compiled, _: &RunReport, _: RowFormat) -> Result<Vec<String>, Error> { Ok(vec![]) }
+    /// Makes sure that the folder is there and can be written, before any work is done.
+    pub fn prepare(folder: &Path, emission: &Emission) -> Result<Outputs, Error> {
+        if !emission.dry_run {
+            std::fs::create_dir_all(folder).map_err(|e| Error::file(folder, "cannot create the output folder", &e))?;
+            tempfile::tempfile_in(folder).map_err(|e| Error::file(folder, "cannot write into", &e))?;
+        }
+        Ok(Outputs { folder: folder.to_path_buf(), dry_run: emission.dry_run })
+    }
+
+    /// Removes the scripts of an earlier run: what they would load no longer passes.
+    pub fn withdraw(&self) -> Result<(), Error> {
+        for name in SCRIPTS.iter().filter(|_| !self.dry_run) {
+            let path = self.folder.join(name);
+            match std::fs::remove_file(&path) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(Error::file(&path, "cannot remove", &e)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes all files and returns their paths.
+    pub fn write(&self, compiled: &Compiled, report: &RunReport, format: RowFormat) -> Result<Vec<String>, Error> {
+        let plan = &compiled.plan;
+        let Some(dialect) = emit::find(plan.dialect.name()) else {
+            return Err(Error::new("X0104", format!("no scripts are written for `{}` yet", plan.dialect.name())));
+        };
+        let mut loads = vec![];
+        for (number, (t, l)) in plan.load_order.iter().enumerate() {
+            let (table, load) = (&plan.tables[*t], &plan.tables[*t].loads[*l]);
+            loads.push((table, target_table(number + 1, table, load, plan.deferred, &compiled.session)?));
+        }
+        let formatted: Vec<(Evidence, Part, Part)> = loads
+            .par_iter()
+            .map(|(source, table)| self.format(source, table, dialect, format, &compiled.session))
+            .collect::<Result<_, Error>>()?;
+        let mut tables = vec![];
+        let mut parts = Spooled { parts: vec![] };
+        for ((_, mut table), (evidence, rows, keys)) in loads.into_iter().zip(formatted) {
+            table.rows = evidence.rows;
+            tables.push((table, evidence));
+            parts.parts.push((rows, keys));
+        }
+        let header = header(compiled, &tables)?;
+        let script = Script { header: &header, tables: &tables, format };
+        let deploy = self.file("deploy.sql", |out| dialect.deploy(&script, &mut parts, out))?;
+        let verify = self.file("verify.sql", |out| dialect.verify(&script, &mut parts, out))?;
+        let record = record(report, compiled, &header, &tables);
+        let run = self.file("run.json", |out| out.write_all(record.as_bytes()))?;
+        [deploy, verify, run].into_iter().map(|file| file.keep()).collect()
+    }
+
+    /// Formats one table's rows and keys.
+    fn format(&self, source: &TablePlan, table: &Table, dialect: &dyn Dialect, format: RowFormat, session: &Session) -> Result<(Evidence, Part, Part), Error> {
+        let (mut rows, mut keys) = (Part::new(&self.folder), Part::new(&self.folder));
+        let (mut row_text, mut key_text) = (vec![], vec![]);
+        let mut writer = None;
+        let query = select(source);
+        let mut deliver = |batch: arrow::record_batch::RecordBatch| {
+            let writer = match &mut writer {
+                Some(writer) => writer,
+                none => none.insert(dialect.rows(table, &batch.schema(), format)?),
+            };
+            writer.write(&batch, &mut row_text, &mut key_text)?;
+            rows.take(&mut row_text, FLUSH)?;
+            keys.take(&mut key_text, FLUSH)
+        };
+        session.stream(&query, &mut deliver)?;
+        let mut writer = match writer {
+            Some(writer) => writer,
+            // Without rows there was no batch to learn the schema from; every column as text is as good as any.
+            None => {
+                let fields: Vec<_> = table.columns.iter().map(|c| arrow::datatypes::Field::new(&c.name, arrow::datatypes::DataType::Utf8, true)).collect();
+                dialect.rows(table, &arrow::datatypes::Schema::new(fields), format)?
+            }
+        };
+        let evidence = writer.finish(&mut row_text, &mut key_text);
+        rows.take(&mut row_text, 0)?;
+        keys.take(&mut key_text, 0)?;
+        Ok((evidence, rows, keys))
+    }
+
+    /// Writes a file beside its place.
+    fn file(&self, name: &str, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<Pending, Error> {
+        let path = self.folder.join(name);
+        let failed = |e: io::Error| Error::file(&path, "cannot write", &e);
+        let file = tempfile::Builder::new().prefix(&format!(".{name}.")).tempfile_in(&self.folder).map_err(failed)?;
+        let mut out = BufWriter::with_capacity(1 << 20, file.as_file());
+        write(&mut out).and_then(|()| out.flush()).map_err(failed)?;
+        drop(out);
+        Ok(Pending { file, path })
+    }
+}
+
+/// A whole file that is not yet in its place; dropped, it is gone.
+struct Pending {
+    file: NamedTempFile,
+    path: PathBuf,
+}
+
+impl Pending {
+    fn keep(self) -> Result<String, Error> {
+        let shown = self.path.display().to_string();
+        readable_by_all(self.file.as_file());
+        self.file.persist(&self.path).map_err(|e| Error::file(&self.path, "cannot write", &e.error))?;
+        Ok(shown)
+    }
+}
+
+/// Gives a new file the rights that files usually have: temporary ones are private.
+#[cfg(unix)]
+fn readable_by_all(file: &File) {
+    use std::os::unix::fs::PermissionsExt;
+    // Without them the file is only less convenient.
+    let _ = file.set_permissions(std::fs::Permissions::from_mode(0o644));
+}
+
+#[cfg(not(unix))]
+fn readable_by_all(_: &File) {}
+
+/// The formatted text of a table, in memory while it is small.
+struct Part {
+    text: Mutex<SpooledTempFile>,
+    folder: PathBuf,
+}
+
+impl Part {
+    fn new(folder: &Path) -> Part {
+        Part { text: Mutex::new(tempfile::spooled_tempfile_in(SPOOL, folder)), folder: folder.to_path_buf() }
+    }
+
+    /// Takes the text over once there is more than `least` of it.
+    fn take(&mut self, text: &mut Vec<u8>, least: usize) -> Result<(), Error> {
+        if text.len() > least {
+            let file = self.text.get_mut().unwrap_or_else(PoisonError::into_inner);
+            file.write_all(text).map_err(|e| Error::file(&self.folder, "cannot write into", &e))?;
+            text.clear();
+        }
+        Ok(())
+    }
+
+    fn copy(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut file = self.text.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(0))?;
+        io::copy(&mut *file, out).map(|_| ())
+    }
+}
+
+struct Spooled {
+    parts: Vec<(Part, Part)>,
+}
+
+impl Parts for Spooled {
+    fn rows(&mut self, table: usize, out: &mut dyn Write) -> io::Result<()> {
+        self.parts.get(table).map_or(Ok(()), |(rows, _)| rows.copy(out))
+    }
+
+    fn keys(&mut self, table: usize, out: &mut dyn Write) -> io::Result<()> {
+        self.parts.get(table).map_or(Ok(()), |(_, keys)| keys.copy(out))
+    }
+}
+
+/// The query that reads a staged table for emission; what Arrow has no plain form for arrives as text.
+fn select(table: &TablePlan) -> String {
+    let columns: Vec<String> = table.columns.iter().map(|c| format!("{} AS {}", exported(&quote(&c.name), &c.data_type), quote(&c.name))).collect();
+    format!("SELECT {} FROM {}", columns.join(", "), quote(&table.name.value))
+}
+
+fn exported(name: &str, data_type: &DataType) -> String {
+    match data_type {
+        DataType::Struct(_) => format!("to_json({name})::VARCHAR"),
+        DataType::List(element) => match &**element {
+            DataType::Struct(_) | DataType::List(_) | DataType::Json { .. } => format!("to_json({name})::VARCHAR"),
+            DataType::Uuid | DataType::Interval | DataType::HugeInt => format!("{name}::VARCHAR[]"),
+            _ => name.to_string(),
+        },
+        DataType::Uuid | DataType::HugeInt | DataType::Interval | DataType::Json { .. } | DataType::Unknown | DataType::Named(_) => {
+            format!("{name}::VARCHAR")
+        }
+        _ => name.to_string(),
+    }
+}
+
+fn target_table(number: usize, table: &TablePlan, load: &LoadPlan, in_cycle: bool, session: &Session) -> Result<Table, Error> {
+    let staged = session.describe(&format!("SELECT * FROM {}", quote(&table.name.value)))?;
+    let columns: Vec<Column> = table
+        .columns
+        .iter()
+        .map(|column| {
+            let contract = load.contract.as_ref().and_then(|c| c.column(&column.name));
+            let known = staged.iter().find(|(name, _)| *name == column.name).map(|(_, t)| t.clone());
+            Column {
+                name: column.name.clone(),
+                data_type: contract.map(|c| c.data_type.clone()).or(known).unwrap_or(DataType::Text),
+                type_name: contract.and_then(|c| c.type_name.clone()),
+                generated: contract.map_or(Generated::No, |c| c.generated),
+            }
+        })
+        .collect();
+    let mode = match &load.mode {
+        Mode::Insert => emit::Mode::Insert,
+        Mode::Upsert { .. } => emit::Mode::Upsert,
+        Mode::Replace { scope } => {
+            emit::Mode::Replace { scope: scope.iter().map(|(column, value)| (column.clone(), literal(value))).collect() }
+        }
+    };
+    Ok(Table {
+        number,
+        schema: load.schema.clone(),
+        name: load.table.clone(),
+        overriding_identity: load.contract.is_none() || columns.iter().any(|c| c.generated == Generated::Always),
+        columns,
+        mode,
+        key: load.key(),
+        rows: 0,
+        in_cycle,
+    })
+}
+
+fn literal(node: &Node) -> emit::Literal {
+    match &node.value {
+        Value::Null => emit::Literal::Null,
+        Value::Boolean(b) => emit::Literal::Boolean(*b),
+        Value::Number(n) => emit::Literal::Number(n.clone()),
+        Value::Text { text, .. } => emit::Literal::Text(text.clone()),
+        Value::List(_) | Value::Map(_) => emit::Literal::Text(node.to_json().to_string()),
+    }
+}
+
+/// Names the run by its content: the texts it was made from, its sources, and what came out.
+fn header(compiled: &Compiled, tables: &[(Table, Evidence)]) -> Result<Header, Error> {
+    let mut sources = vec![];
+    for extract in &compiled.plan.extracts {
+        sources.push((extract.extract.request.name.clone(), extract.source.hash()?));
+    }
+    let mut hasher = Sha256::new();
+    hasher.update(&compiled.spec_hash);
+    for (name, hash) in &sources {
+        hasher.update(format!("{name}={hash};"));
+    }
+    for (table, evidence) in tables {
+        hasher.update(format!("{}={}:{};", table.shown(), evidence.rows, evidence.checksum));
+    }
+    let run_id: String = hasher.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect();
+    Ok(Header {
+        pipeline: compiled.plan.pipeline.clone(),
+        run_id,
+        tool_version: env!("CARGO_PKG_VERSION").to_string(),
+        spec_hash: compiled.spec_hash.clone(),
+        sources,
+        target: compiled.plan.target.name.value.clone(),
+    })
+}
+
+/// `run.json`: what was run, on what, and with which outcome.
+fn record(done: &RunReport, compiled: &Compiled, header: &Header, tables: &[(Table, Evidence)]) -> String {
+    let value = json!({
+        "pipeline": header.pipeline,
+        "run_id": header.run_id,
+        "tool_version": header.tool_version,
+        "spec_hash": header.spec_hash,
+        "target": {"name": header.target, "dialect": compiled.plan.dialect.name()},
+        "sources": header.sources.iter().map(|(name, hash)| json!({"name": name, "sha256": hash})).collect::<Vec<_>>(),
+        "tables": tables.iter().map(|(t, e)| json!({"table": t.shown(), "rows": e.rows, "checksum": e.checksum.to_string()})).collect::<Vec<_>>(),
+        "ledger": report::json::ledger(&done.ledger),
+        "warnings": done.violations.len(),
+    });
+    serde_json::to_string_pretty(&value).unwrap_or_default() + "\n"
 }

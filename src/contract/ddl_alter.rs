@@ -22,7 +22,11 @@ pub(super) fn alter(contract: &mut Contract, actions: Cursor<'_>, context: &mut 
         } else if starts_action(&action) {
             adding = false;
         }
-        let done = if adding { add(contract, action, context, out) } else { change(contract, action, context, out) };
+        let done = if adding {
+            add(contract, action, context, out)
+        } else {
+            change(contract, action, context, out)
+        };
         if let Err(trouble) = done {
             super::ddl::unreadable("a part of this statement", &trouble, out);
         }
@@ -30,7 +34,9 @@ pub(super) fn alter(contract: &mut Contract, actions: Cursor<'_>, context: &mut 
 }
 
 fn starts_action(action: &Cursor<'_>) -> bool {
-    let words = ["ALTER", "DROP", "RENAME", "SET", "OWNER", "ENABLE", "DISABLE", "CHECK", "NOCHECK", "VALIDATE", "ATTACH", "CLUSTER"];
+    let words = [
+        "ALTER", "DROP", "RENAME", "SET", "OWNER", "ENABLE", "DISABLE", "CHECK", "NOCHECK", "VALIDATE", "ATTACH", "CLUSTER",
+    ];
     words.iter().any(|word| action.at(&[word]))
 }
 
@@ -50,7 +56,11 @@ fn add<'a>(contract: &mut Contract, mut action: Cursor<'a>, context: &mut Contex
         let column = action.identifier()?;
         let name = canonical(contract, column.value, context.flavor);
         if known_column(contract, &name, column.span, out) {
-            contract.columns.iter_mut().filter(|c| c.name == name).for_each(|c| c.default = Some(value.clone()));
+            contract
+                .columns
+                .iter_mut()
+                .filter(|c| c.name == name)
+                .for_each(|c| c.default = Some(value.clone()));
         }
         return Ok(());
     }
@@ -76,7 +86,9 @@ fn change(contract: &mut Contract, mut action: Cursor<'_>, context: &mut Context
         let name = action.identifier()?.value;
         contract.checks.retain(|c| c.name.as_ref() != Some(&name));
         contract.foreign_keys.retain(|k| k.name.as_ref() != Some(&name));
-        contract.unjudged.retain(|(text, _)| !text.starts_with(&format!("CONSTRAINT {name} ")));
+        contract
+            .unjudged
+            .retain(|(text, _)| !text.starts_with(&format!("CONSTRAINT {name} ")));
         return Ok(());
     }
     if action.accept(&["DROP"]) {
@@ -102,7 +114,9 @@ fn alter_column(contract: &mut Contract, mut action: Cursor<'_>, context: &mut C
     if !known_column(contract, &name, written.span, out) {
         return Ok(());
     }
-    let Some(column) = contract.columns.iter_mut().find(|c| c.name == name) else { return Ok(()) };
+    let Some(column) = contract.columns.iter_mut().find(|c| c.name == name) else {
+        return Ok(());
+    };
     if action.accept(&["SET", "NOT", "NULL"]) {
         column.not_null = true;
     } else if action.accept(&["DROP", "NOT", "NULL"]) {
@@ -132,7 +146,11 @@ fn alter_column(contract: &mut Contract, mut action: Cursor<'_>, context: &mut C
 pub(super) fn create_index<'a>(mut cursor: Cursor<'a>, unique: bool, whole: Cursor<'a>) -> Read<(Qualified, WrittenIndex<'a>)> {
     cursor.accept(&["CONCURRENTLY"]);
     cursor.accept(&["IF", "NOT", "EXISTS"]);
-    let name = if cursor.at(&["ON"]) { None } else { Some(cursor.identifier()?.value) };
+    let name = if cursor.at(&["ON"]) {
+        None
+    } else {
+        Some(cursor.identifier()?.value)
+    };
     if !cursor.accept(&["ON"]) {
         return Err(cursor.trouble("`ON` and a table"));
     }

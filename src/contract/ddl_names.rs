@@ -38,8 +38,8 @@ impl Names {
     /// Chooses and takes a name for an index, a sequence, or a constraint that is an index.
     pub(super) fn choose_relation(&mut self, schema: &str, parts: (&str, &str, &str), is_constraint: bool) -> String {
         let taken = self.schema(schema);
-        let free = |name: &String| !taken.relations.contains(name) && !(is_constraint && taken.constraints.contains(name));
-        let name = first_free(parts, free);
+        let used = |name: &str| taken.relations.contains(name) || is_constraint && taken.constraints.contains(name);
+        let name = first_free(parts, |name| !used(name));
         taken.relations.insert(name.clone());
         if is_constraint {
             taken.constraints.insert(name.clone());
@@ -61,7 +61,7 @@ impl Names {
 }
 
 /// Tries `table_columns_label`, then `..._label1`, `..._label2` and so on.
-fn first_free((table, columns, label): (&str, &str, &str), free: impl Fn(&String) -> bool) -> String {
+fn first_free((table, columns, label): (&str, &str, &str), free: impl Fn(&str) -> bool) -> String {
     let mut name = object_name(table, columns, label);
     let mut pass = 0u32;
     while !free(&name) {
@@ -84,7 +84,11 @@ fn object_name(table: &str, columns: &str, label: &str) -> String {
         }
     }
     let (table, columns) = (clip(table, first), clip(columns, second));
-    if columns.is_empty() { format!("{table}_{label}") } else { format!("{table}_{columns}_{label}") }
+    if columns.is_empty() {
+        format!("{table}_{label}")
+    } else {
+        format!("{table}_{columns}_{label}")
+    }
 }
 
 /// Joins column names as index and foreign key names do.
@@ -118,11 +122,17 @@ mod tests {
     #[test]
     fn names_are_those_of_the_server() {
         let mut names = Names::default();
-        assert_eq!(names.choose_relation("public", ("personas", "", "pkey"), true), "personas_pkey");
+        assert_eq!(
+            names.choose_relation("public", ("personas", "", "pkey"), true),
+            "personas_pkey"
+        );
         assert_eq!(names.choose_constraint("public", ("t", "c", "check")), "t_c_check");
         assert_eq!(names.choose_constraint("public", ("t", "c", "check")), "t_c_check1");
         assert_eq!(names.choose_constraint("other", ("t", "c", "check")), "t_c_check");
-        assert_eq!(names.choose_relation("public", ("t", &join_columns(&["a".into(), "b".into()]), "key"), true), "t_a_b_key");
+        assert_eq!(
+            names.choose_relation("public", ("t", &join_columns(&["a".into(), "b".into()]), "key"), true),
+            "t_a_b_key"
+        );
     }
 
     #[test]

@@ -84,17 +84,25 @@ CREATE TABLE persona_evidence_summary (persona_id uuid PRIMARY KEY REFERENCES pe
             "persona_goals_persona_id_fkey: references(persona_id) a value of personas.id",
         ]
     );
-    assert!(lines(&contracts[3]).contains(&"month_phase_unique: unique(persona_id,month_phase) each combination of persona_id, month_phase once".to_string()));
+    assert!(lines(&contracts[3]).contains(
+        &"month_phase_unique: unique(persona_id,month_phase) each combination of persona_id, month_phase once".to_string()
+    ));
     assert_eq!(contracts[4].primary_key, vec!["persona_id"]);
     let personas = &contracts[0];
     assert_eq!(personas.primary_key, vec!["id"]);
     assert!(personas.column("id").unwrap().not_null);
     assert_eq!(personas.column("name").unwrap().data_type, DataType::Varchar(120));
-    assert_eq!(personas.column("tags").unwrap().data_type, DataType::List(Box::new(DataType::Text)));
+    assert_eq!(
+        personas.column("tags").unwrap().data_type,
+        DataType::List(Box::new(DataType::Text))
+    );
     assert_eq!(personas.column("tags").unwrap().default.as_deref(), Some("'{}'"));
     assert_eq!(personas.column("created_at").unwrap().default.as_deref(), Some("now()"));
     let severity = contracts[1].column("severity").unwrap();
-    assert_eq!((&severity.data_type, severity.type_name.as_deref()), (&DataType::Text, Some("severity_level")));
+    assert_eq!(
+        (&severity.data_type, severity.type_name.as_deref()),
+        (&DataType::Text, Some("severity_level"))
+    );
     assert_eq!(contracts[1].foreign_keys[0].on_delete.as_deref(), Some("cascade"));
 }
 
@@ -118,7 +126,10 @@ fn a_flat_export_in_tsql() {
             "-: unique(transaction_id) each value once",
         ]
     );
-    assert_eq!(table.column("transaction_ts").unwrap().data_type, DataType::Timestamp(Some(0)));
+    assert_eq!(
+        table.column("transaction_ts").unwrap().data_type,
+        DataType::Timestamp(Some(0))
+    );
     assert!(!table.column("age_bracket").unwrap().not_null);
 }
 
@@ -138,11 +149,23 @@ CREATE INDEX by_profile ON personas USING gin ((profile -> 'a'));",
     );
     let mapping = &contracts[2];
     assert_eq!(mapping.primary_key, vec!["persona_id", "industry_id"]);
-    let partial = mapping.checks.iter().find(|c| c.name.as_deref() == Some("persona_one_primary_industry")).unwrap();
-    let Measure::Unique(key) = partial.check.measure() else { panic!("a key") };
+    let partial = mapping
+        .checks
+        .iter()
+        .find(|c| c.name.as_deref() == Some("persona_one_primary_industry"))
+        .unwrap();
+    let Measure::Unique(key) = partial.check.measure() else {
+        panic!("a key")
+    };
     assert_eq!(key.only_where.map(|e| e.kind), Some(ExprKind::Column("is_primary".into())));
-    let lower = contracts[1].checks.iter().find(|c| c.name.as_deref() == Some("personas_lower_idx")).unwrap();
-    let Measure::Unique(key) = lower.check.measure() else { panic!("a key") };
+    let lower = contracts[1]
+        .checks
+        .iter()
+        .find(|c| c.name.as_deref() == Some("personas_lower_idx"))
+        .unwrap();
+    let Measure::Unique(key) = lower.check.measure() else {
+        panic!("a key")
+    };
     assert!(matches!(&key.parts[0].kind, ExprKind::Call(call) if call.function == "lower"));
     let names: Vec<_> = contracts[1].indexes.iter().map(|i| i.name.as_deref().unwrap()).collect();
     assert_eq!(names, vec!["personas_profile_idx", "by_profile"]);
@@ -160,7 +183,14 @@ fn serial_and_identity_and_computed_columns() {
     use Generated::{Always, ByDefault, Computed, No};
     assert_eq!(generated, vec![ByDefault, Always, ByDefault, Computed, No]);
     let defaults: Vec<Option<&str>> = contracts[0].columns.iter().skip(4).map(|c| c.default.as_deref()).collect();
-    let expected = [Some("ARRAY[]::uuid[]"), Some("NULL"), Some("-1"), Some("'x'::character varying"), None, None];
+    let expected = [
+        Some("ARRAY[]::uuid[]"),
+        Some("NULL"),
+        Some("-1"),
+        Some("'x'::character varying"),
+        None,
+        None,
+    ];
     assert_eq!(defaults, expected);
     assert_eq!(contracts[0].column("f").unwrap().data_type, DataType::TimestampTz(Some(3)));
     assert!(contracts[0].column("g").unwrap().not_null && contracts[0].column("h").unwrap().not_null);
@@ -255,7 +285,11 @@ GRANT SELECT ON TABLE public.goals TO reader;
     assert!(goals.foreign_keys[0].deferrable);
     assert_eq!(goals.column("id").unwrap().generated, Generated::ByDefault);
     assert_eq!(goals.column("quality").unwrap().type_name.as_deref(), Some("score"));
-    let key = goals.checks.iter().find(|c| c.name.as_deref() == Some("goals_kind_email_key")).unwrap();
+    let key = goals
+        .checks
+        .iter()
+        .find(|c| c.name.as_deref() == Some("goals_kind_email_key"))
+        .unwrap();
     assert!(matches!(key.check.measure(), Measure::Unique(key) if key.nulls_equal));
 }
 
@@ -265,7 +299,10 @@ fn names_fold_as_the_server_folds_them() {
         "CREATE TABLE Sales.Orders (ID int PRIMARY KEY, \"Order\" int CHECK (\"Order\" > 0), Kind text CHECK (KIND IN ('a')));",
         Flavor::Postgres,
     );
-    assert_eq!((contracts[0].schema.as_deref(), contracts[0].table.as_str()), (Some("sales"), "orders"));
+    assert_eq!(
+        (contracts[0].schema.as_deref(), contracts[0].table.as_str()),
+        (Some("sales"), "orders")
+    );
     let names: Vec<&str> = contracts[0].columns.iter().map(|c| c.name.as_str()).collect();
     assert_eq!(names, vec!["id", "Order", "kind"]);
     assert_eq!(lines(&contracts[0])[0], "orders_Order_check: range(Order) more than 0");
@@ -319,7 +356,10 @@ fn a_statement_that_cannot_be_read_loses_nothing_else() {
     assert_eq!(contracts[0].columns.len(), 2);
     let unjudged: Vec<&str> = contracts[0].unjudged.iter().map(|(text, _)| text.as_str()).collect();
     // Text sorts by the server's collation, which is not known here.
-    assert_eq!(unjudged, vec!["CONSTRAINT a_c_check CHECK (c > 'm')", "EXCLUDE USING gist (c WITH =)"]);
+    assert_eq!(
+        unjudged,
+        vec!["CONSTRAINT a_c_check CHECK (c > 'm')", "EXCLUDE USING gist (c WITH =)"]
+    );
 }
 
 #[test]
@@ -398,54 +438,4 @@ GO
     assert_eq!(orders.column("Code").unwrap().data_type, DataType::Char(3));
     let name = orders.checks.iter().find(|c| c.name.as_deref() == Some("UQ_Orders")).unwrap();
     assert!(matches!(name.check.measure(), Measure::Unique(key) if key.nulls_equal));
-}
-
-#[test]
-fn conditions_become_the_kinds_that_they_are() {
-    let judge = |condition: &str| {
-        let table = "a int, b int, c text, d varchar(9), e boolean, f text[], g jsonb, h timestamptz, i uuid";
-        let contracts = quietly(&format!("CREATE TABLE t ({table}, CONSTRAINT x CHECK ({condition}));"), Flavor::Postgres);
-        let unjudged = contracts[0].unjudged.len();
-        let checks: Vec<String> = contracts[0].checks.iter().map(|c| format!("{} {}", c.check.rule(), c.check.allowed())).collect();
-        format!("{}{}", checks.join("; "), "!".repeat(unjudged))
-    };
-    for (condition, expected) in [
-        ("a = 1", "one_of one of 1"),
-        ("a = 1 OR a = 2 OR a IS NULL", "one_of one of 1, 2"),
-        ("0 < a", "range more than 0"),
-        ("a >= -5 AND b > 0 AND a < 9", "range at least -5 and less than 9; range more than 0"),
-        ("length(c) < 10", "length at most 9 characters"),
-        ("length(c) BETWEEN 2 AND 3", "length 2 to 3 characters"),
-        ("c ~ '^a'", "matches text that matches `^a`"),
-        ("c !~ '^a'", "check rows where c !~ '^a'"),
-        ("c ~ 'a(?=b)'", "!"),
-        (r"c ~ '^\w+$'", r"check rows where c ~ '^\w+$'"),
-        ("c !~~ 'a%'::text", "check rows where c !~~ 'a%'::text"),
-        ("\"left\"(c, 1) = 'a'", "check rows where \"left\"(c, 1) = 'a'"),
-        ("c LIKE 'A%'", "check rows where c LIKE 'A%'"),
-        ("c <> ''", "check rows where c <> ''"),
-        ("length(trim(both from c)) > 0", "check rows where length(trim(both from c)) > 0"),
-        ("num_nonnulls(a, b, c) = 1", "check rows where num_nonnulls(a, b, c) = 1"),
-        ("a IS NOT NULL OR b IS NOT NULL", "check rows where a IS NOT NULL OR b IS NOT NULL"),
-        ("e", "check rows where e"),
-        ("NOT e OR a > 0", "check rows where NOT e OR a > 0"),
-        ("cardinality(f) <= 3", "check rows where cardinality(f) <= 3"),
-        ("jsonb_typeof(g) = 'object'", "check rows where jsonb_typeof(g) = 'object'"),
-        ("h > '2000-01-01'", "range more than 2000-01-01"),
-        ("a IN ('1', '2')", "one_of one of 1, 2"),
-        ("a IN (1, NULL)", "check rows where a IN (1, NULL)"),
-        // Whatever the engine could judge otherwise than the server is left to the server.
-        ("a / 2 > 1", "!"),
-        ("c > 'm'", "!"),
-        ("h <= now()", "!"),
-        ("h::date > '2000-01-01'", "!"),
-        ("my_check(a)", "!"),
-        ("a > 0 AND my_check(a)", "range more than 0!"),
-        ("c COLLATE \"C\" > 'm'", "!"),
-        ("a = (SELECT 1)", "!"),
-        ("g ->> 'a' = 'b'", "!"),
-        ("a > 0 IS NOT FALSE AND zz > 0", "check rows where a > 0 IS NOT FALSE!"),
-    ] {
-        assert_eq!(judge(condition), expected, "{condition}");
-    }
 }

@@ -38,10 +38,10 @@ pub struct Facts {
     pub tables: BTreeMap<String, judge::TableFacts>,
 }
 
-/// Loads the sources, stages and judges every table, and writes quarantined rows below `out`.
+/// Loads the sources, stages and judges every table, and writes quarantined rows below `out` if there is one.
 ///
 /// Errors: a source fails, the engine fails, or the run was interrupted. Broken rules are no errors: they are in the report.
-pub fn execute(plan: &Plan, session: &Session, out: &Path, progress: &dyn Progress) -> Result<RunReport, Error> {
+pub fn execute(plan: &Plan, session: &Session, out: Option<&Path>, progress: &dyn Progress) -> Result<RunReport, Error> {
     let facts = Mutex::new(Facts::default());
     let graph = staging::schedule(plan);
     scheduler::run(&graph, &|node| {

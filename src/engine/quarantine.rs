@@ -91,27 +91,34 @@ pub fn separate(plan: &Plan, table: &TablePlan, known: &TableFacts, session: &Se
 }
 
 /// Writes the rows that left, one CSV file per table.
-pub fn write(plan: &Plan, session: &Session, facts: &Facts, out: &Path) -> Result<Vec<Quarantined>, Error> {
+pub fn write(plan: &Plan, session: &Session, facts: &Facts, out: Option<&Path>) -> Result<Vec<Quarantined>, Error> {
     let mut found = vec![];
     for table in &plan.tables {
         let Some(known) = facts.tables.get(&table.name.value).filter(|k| k.quarantined.rows > 0) else { continue };
-        let folder = out.join("quarantine");
-        std::fs::create_dir_all(&folder).map_err(|e| Error::file(&folder, "cannot create", &e))?;
-        let file = folder.join(format!("{}.csv", table.name.value));
         let left = quote(&left_table(table));
-        let columns: Vec<String> = table.columns.iter().map(|c| shown(table, &c.name)).collect();
-        let select = format!("SELECT {}, {} FROM {left}", columns.join(", "), quote(REASONS));
-        session.execute(&format!("COPY ({select}) TO {} (FORMAT csv, HEADER true)", quote_path(&file)))?;
+        let file = match out {
+            Some(out) => write_rows(table, &left, &out.join("quarantine"), session)?,
+            None => "nothing (a dry run)".to_string(),
+        };
         let by_reason = format!("SELECT {r}, count(*) FROM {left} GROUP BY 1 ORDER BY 2 DESC, 1", r = quote(REASONS));
         let reasons = session.rows(&by_reason)?;
         found.push(Quarantined {
             table: table.name.value.clone(),
             rows: known.quarantined.rows,
-            file: file.display().to_string(),
+            file,
             reasons: reasons.into_iter().map(|r| (r.first().cloned().flatten().unwrap_or_default(), number(r.get(1)))).collect(),
         });
     }
     Ok(found)
+}
+
+fn write_rows(table: &TablePlan, left: &str, folder: &Path, session: &Session) -> Result<String, Error> {
+    std::fs::create_dir_all(folder).map_err(|e| Error::file(folder, "cannot create", &e))?;
+    let file = folder.join(format!("{}.csv", table.name.value.replace(['/', '\\'], "_")));
+    let columns: Vec<String> = table.columns.iter().map(|c| shown(table, &c.name)).collect();
+    let select = format!("SELECT {}, {} FROM {left}", columns.join(", "), quote(REASONS));
+    session.execute(&format!("COPY ({select}) TO {} (FORMAT csv, HEADER true)", quote_path(&file)))?;
+    Ok(file.display().to_string())
 }
 
 fn left_table(table: &TablePlan) -> String {

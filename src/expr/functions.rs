@@ -3,7 +3,9 @@
 //! In: sqlparser's tree of one. Out: a [`Call`] by the engine's name, or a diagnostic.
 //! Does not know about what a function means or returns; see `signatures`.
 
-use sqlparser::ast::{self, CeilFloorKind, DateTimeField, Expr as Sql, FunctionArg, FunctionArgExpr, FunctionArgumentClause as Clause};
+use sqlparser::ast::{
+    self, CeilFloorKind, DateTimeField, Expr as Sql, FunctionArg, FunctionArgExpr, FunctionArgumentClause as Clause,
+};
 use sqlparser::ast::{FunctionArguments, Spanned, TrimWhereField, WindowFrameBound, WindowType};
 
 use super::lower::{Lowerer, join};
@@ -13,12 +15,66 @@ use crate::types::DataType;
 
 /// The aggregate functions of the engine that pipelines use, in order.
 const AGGREGATES: &[&str] = &[
-    "any_value", "approx_count_distinct", "approx_quantile", "arbitrary", "arg_max", "arg_min", "argmax", "argmin", "array_agg", "avg",
-    "bit_and", "bit_or", "bit_xor", "bool_and", "bool_or", "corr", "count", "count_if", "count_star", "countif", "covar_pop", "covar_samp",
-    "entropy", "favg", "first", "fsum", "geomean", "geometric_mean", "group_concat", "histogram", "json_group_array", "json_group_object",
-    "kahan_sum", "kurtosis", "last", "list", "listagg", "mad", "max", "max_by", "mean", "median", "min", "min_by", "mode", "product",
-    "quantile", "quantile_cont", "quantile_disc", "regr_slope", "skewness", "stddev", "stddev_pop", "stddev_samp", "string_agg", "sum",
-    "sumkahan", "var_pop", "var_samp", "variance",
+    "any_value",
+    "approx_count_distinct",
+    "approx_quantile",
+    "arbitrary",
+    "arg_max",
+    "arg_min",
+    "argmax",
+    "argmin",
+    "array_agg",
+    "avg",
+    "bit_and",
+    "bit_or",
+    "bit_xor",
+    "bool_and",
+    "bool_or",
+    "corr",
+    "count",
+    "count_if",
+    "count_star",
+    "countif",
+    "covar_pop",
+    "covar_samp",
+    "entropy",
+    "favg",
+    "first",
+    "fsum",
+    "geomean",
+    "geometric_mean",
+    "group_concat",
+    "histogram",
+    "json_group_array",
+    "json_group_object",
+    "kahan_sum",
+    "kurtosis",
+    "last",
+    "list",
+    "listagg",
+    "mad",
+    "max",
+    "max_by",
+    "mean",
+    "median",
+    "min",
+    "min_by",
+    "mode",
+    "product",
+    "quantile",
+    "quantile_cont",
+    "quantile_disc",
+    "regr_slope",
+    "skewness",
+    "stddev",
+    "stddev_pop",
+    "stddev_samp",
+    "string_agg",
+    "sum",
+    "sumkahan",
+    "var_pop",
+    "var_samp",
+    "variance",
 ];
 
 /// Tells whether a function makes one value of many rows (without OVER).
@@ -30,31 +86,50 @@ impl Lowerer<'_, '_> {
     /// Lowers a call, or a form that is one in disguise.
     pub fn call_like(&mut self, sql: &Sql) -> Option<Expr> {
         let span = match sql {
-            Sql::Function(_) | Sql::Subquery(_) | Sql::Exists { .. } | Sql::InSubquery { .. } => self.span_of(sql),
+            Sql::Subquery(_) | Sql::Exists { .. } | Sql::InSubquery { .. } => self.span_of(sql),
             _ => self.brackets(self.span_of(sql), true),
         };
         match sql {
-            Sql::Function(function) => self.function(function, span),
             Sql::Extract { field, expr, .. } => {
                 let field = Expr::text(field.to_string().trim_matches('\'').to_lowercase(), span);
                 let argument = self.expr(expr)?;
                 Some(Expr::call("date_part", vec![field, argument], span))
             }
-            Sql::Ceil { expr, field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) } => self.plain("ceil", &[expr], span),
-            Sql::Floor { expr, field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) } => self.plain("floor", &[expr], span),
+            Sql::Ceil {
+                expr,
+                field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime),
+            } => self.plain("ceil", &[expr], span),
+            Sql::Floor {
+                expr,
+                field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime),
+            } => self.plain("floor", &[expr], span),
             Sql::Position { expr, r#in } => self.plain("strpos", &[r#in, expr], span),
             Sql::AtTimeZone { timestamp, time_zone } => {
                 let call = self.plain("timezone", &[time_zone, timestamp], span)?;
                 let ends = join(self.span_of(timestamp), self.span_of(time_zone));
                 Some(Expr { span: ends, ..call })
             }
-            Sql::Substring { expr, substring_from, substring_for, .. } => {
-                let (text, from, length) = (self.expr(expr), self.optional(substring_from.as_deref()), self.optional(substring_for.as_deref()));
+            Sql::Substring {
+                expr,
+                substring_from,
+                substring_for,
+                ..
+            } => {
+                let (text, from, length) = (
+                    self.expr(expr),
+                    self.optional(substring_from.as_deref()),
+                    self.optional(substring_for.as_deref()),
+                );
                 let from = from?.map_or(Expr::number(1, span), |from| *from);
                 let arguments = [text?, from].into_iter().chain(length?.map(|l| *l)).collect();
                 Some(Expr::call("substring", arguments, span))
             }
-            Sql::Trim { trim_where, trim_what, expr, trim_characters } => {
+            Sql::Trim {
+                trim_where,
+                trim_what,
+                expr,
+                trim_characters,
+            } => {
                 let function = match trim_where {
                     Some(TrimWhereField::Leading) => "ltrim",
                     Some(TrimWhereField::Trailing) => "rtrim",
@@ -64,14 +139,23 @@ impl Lowerer<'_, '_> {
                 let arguments: Vec<&Sql> = std::iter::once(&**expr).chain(further).collect();
                 self.plain(function, &arguments, span)
             }
-            Sql::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
+            Sql::Overlay {
+                expr,
+                overlay_what,
+                overlay_from,
+                overlay_for,
+            } => {
                 let (text, what, from) = (self.expr(expr), self.expr(overlay_what), self.expr(overlay_from));
                 let (text, what, from) = (text?, what?, from?);
                 let length = match self.optional(overlay_for.as_deref())? {
                     Some(length) => *length,
                     None => Expr::call("length", vec![what.clone()], span),
                 };
-                let head = Expr::call("left", vec![text.clone(), from.clone().binary(BinaryOp::Subtract, Expr::number(1, span))], span);
+                let head = Expr::call(
+                    "left",
+                    vec![text.clone(), from.clone().binary(BinaryOp::Subtract, Expr::number(1, span))],
+                    span,
+                );
                 let tail = Expr::call("substring", vec![text, from.binary(BinaryOp::Add, length)], span);
                 Some(head.binary(BinaryOp::Concat, what).binary(BinaryOp::Concat, tail))
             }
@@ -110,16 +194,20 @@ impl Lowerer<'_, '_> {
         Some(Expr::call(function, lowered.into_iter().collect::<Option<_>>()?, span))
     }
 
-    fn function(&mut self, function: &ast::Function, span: Span) -> Option<Expr> {
+    pub fn function(&mut self, function: &ast::Function) -> Option<Expr> {
         let [ast::ObjectNamePart::Identifier(name)] = function.name.0.as_slice() else {
-            let written = function.name.to_string();
-            let what = format!("expression form not supported: the function `{written}` with a dot in its name");
-            self.out.error("E0311", span, what).help("Write the value as the first argument: length(name) instead of name.length().");
+            let what = format!(
+                "expression form not supported: the function `{}` with a dot in its name",
+                function.name
+            );
+            self.out
+                .error("E0311", self.at(function.name.span()), what)
+                .help("Write the value as the first argument: length(name) instead of name.length().");
             return None;
         };
         let at = self.at(name.span);
         let end = self.place.tokens().and_then(|tokens| tokens.call_end(self.offset(at.start)));
-        let span = end.map_or(span, |end| self.place.slice((self.offset(at.start), end)));
+        let span = end.map_or(at, |end| self.place.slice((self.offset(at.start), end)));
         let mut call = Call {
             function: name.value.to_lowercase(),
             arguments: vec![],
@@ -144,9 +232,13 @@ impl Lowerer<'_, '_> {
         for argument in &list.args {
             match argument {
                 FunctionArg::Unnamed(FunctionArgExpr::Expr(e)) => call.arguments.push(self.expr(e)?),
-                FunctionArg::Unnamed(FunctionArgExpr::Wildcard) if call.function == "count" && list.args.len() == 1 => call.star = true,
+                FunctionArg::Unnamed(FunctionArgExpr::Wildcard) if call.function == "count" && list.args.len() == 1 => {
+                    call.star = true
+                }
                 FunctionArg::Unnamed(_) => return self.unsupported("`*` outside count(*)", span),
-                FunctionArg::Named { .. } | FunctionArg::ExprNamed { .. } => return self.unsupported("a named argument", self.at(argument.span())),
+                FunctionArg::Named { .. } | FunctionArg::ExprNamed { .. } => {
+                    return self.unsupported("a named argument", self.at(argument.span()));
+                }
             }
         }
         for clause in &list.clauses {
@@ -183,7 +275,9 @@ impl Lowerer<'_, '_> {
             _ => return self.unsupported("WITHIN GROUP", span),
         };
         match self.order_by(keys)?.pop() {
-            Some(OrderBy { expr, descending: false, .. }) if keys.len() == 1 => {
+            Some(OrderBy {
+                expr, descending: false, ..
+            }) if keys.len() == 1 => {
                 call.function = function.to_string();
                 call.arguments.insert(0, expr);
                 Some(call)
@@ -198,10 +292,16 @@ impl Lowerer<'_, '_> {
             .args
             .iter()
             .map(|argument| match argument {
-                FunctionArg::Named { name, arg: FunctionArgExpr::Expr(e), .. } => Some((name.value.clone(), self.expr(e)?)),
-                FunctionArg::ExprNamed { name: Sql::Identifier(name), arg: FunctionArgExpr::Expr(e), .. } => {
-                    Some((name.value.clone(), self.expr(e)?))
-                }
+                FunctionArg::Named {
+                    name,
+                    arg: FunctionArgExpr::Expr(e),
+                    ..
+                } => Some((name.value.clone(), self.expr(e)?)),
+                FunctionArg::ExprNamed {
+                    name: Sql::Identifier(name),
+                    arg: FunctionArgExpr::Expr(e),
+                    ..
+                } => Some((name.value.clone(), self.expr(e)?)),
                 _ => self.unsupported("struct_pack without field names", span),
             })
             .collect();
@@ -223,7 +323,11 @@ impl Lowerer<'_, '_> {
                 })
             }
         };
-        Some(Window { partition_by: partition_by?, order_by: order_by?, frame })
+        Some(Window {
+            partition_by: partition_by?,
+            order_by: order_by?,
+            frame,
+        })
     }
 
     fn bound(&mut self, bound: &WindowFrameBound, span: Span) -> Option<String> {
@@ -234,21 +338,25 @@ impl Lowerer<'_, '_> {
         };
         match rows.as_deref() {
             None => Some(format!("UNBOUNDED {side}")),
-            Some(Sql::Value(ast::ValueWithSpan { value: ast::Value::Number(n, false), .. })) if n.bytes().all(|b| b.is_ascii_digit()) => {
-                Some(format!("{n} {side}"))
-            }
+            Some(Sql::Value(ast::ValueWithSpan {
+                value: ast::Value::Number(n, false),
+                ..
+            })) if n.bytes().all(|b| b.is_ascii_digit()) => Some(format!("{n} {side}")),
             Some(_) => self.unsupported("a window frame with other than a number of rows", span),
         }
     }
 
     fn interval(&mut self, interval: &ast::Interval) -> Option<Expr> {
         let value = self.expr(&interval.value)?;
-        let mut span = self.from_before(value.span);
+        let mut span = self.with_word_before(value.span);
         if let (Some(tokens), Some(_)) = (self.place.tokens(), &interval.leading_field) {
             let end = tokens.after(self.offset(span.end)).unwrap_or(self.offset(span.end));
             span = self.place.slice((self.offset(span.start), end));
         }
-        if interval.last_field.is_some() || interval.leading_precision.is_some() || interval.fractional_seconds_precision.is_some() {
+        if interval.last_field.is_some()
+            || interval.leading_precision.is_some()
+            || interval.fractional_seconds_precision.is_some()
+        {
             return self.unsupported("an interval with a range of units", span);
         }
         let unit = interval.leading_field.as_ref().map(|unit| unit.to_string().to_lowercase());

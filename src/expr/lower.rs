@@ -4,11 +4,10 @@
 //! diagnostics for the forms that have none. `functions` does the calls and the forms that are calls in disguise.
 //! Does not know about text; see `parse`.
 
-use sqlparser::ast::{self, AccessExpr, BinaryOperator, CastKind, Expr as Sql, Spanned, Subscript, UnaryOperator, Value};
-use sqlparser::keywords::Keyword;
+use sqlparser::ast::{self, AccessExpr, BinaryOperator, CastKind, Expr as Sql, Spanned, Subscript, Value};
 
 use super::parse::Place;
-use super::{BinaryOp, Expr, ExprKind, Literal, OrderBy, UnaryOp};
+use super::{BinaryOp, Expr, ExprKind, Literal, OrderBy};
 use crate::diagnostics::{Diagnostics, Span};
 use crate::types::DataType;
 
@@ -44,59 +43,60 @@ impl Lowerer<'_, '_> {
             Sql::IsNotFalse(e) => self.is_boolean(e, BinaryOp::IsDistinctFrom, false),
             Sql::IsDistinctFrom(a, b) => self.binary(a, BinaryOp::IsDistinctFrom, b),
             Sql::IsNotDistinctFrom(a, b) => self.binary(a, BinaryOp::IsNotDistinctFrom, b),
-            Sql::InList { expr, list, negated } => {
-                let (operand, list) = (self.expr(expr), self.all(list));
-                self.in_list(operand?, list?, *negated)
-            }
-            Sql::Between { expr, negated, low, high } => {
-                let (operand, low, high) = (self.boxed(expr), self.boxed(low), self.boxed(high));
-                let (operand, low, high) = (operand?, low?, high?);
-                let span = join(operand.span, high.span);
-                Some(Expr::new(ExprKind::Between { operand, low, high, negated: *negated }, span))
-            }
-            Sql::Like { negated, any: false, expr, pattern, escape_char } => self.like(expr, pattern, escape_char.as_deref(), (false, *negated)),
-            Sql::ILike { negated, any: false, expr, pattern, escape_char } => self.like(expr, pattern, escape_char.as_deref(), (true, *negated)),
-            Sql::Case { operand, conditions, else_result, case_token, end_token } => {
-                let span = join(self.at(case_token.0.span), self.at(end_token.0.span));
-                let operand = self.optional(operand.as_deref());
-                let branches: Vec<_> = conditions.iter().map(|c| (self.expr(&c.condition), self.expr(&c.result))).collect();
-                let otherwise = self.optional(else_result.as_deref());
-                let branches = branches.into_iter().map(|(when, then)| Some((when?, then?))).collect::<Option<_>>()?;
-                Some(Expr::new(ExprKind::Case { operand: operand?, branches, otherwise: otherwise? }, span))
-            }
-            Sql::Cast { kind, expr, data_type, format: None } => self.cast(kind, expr, data_type),
-            Sql::Convert { is_try, expr, data_type: Some(to), charset: None, styles, .. } if styles.is_empty() => {
-                self.cast(if *is_try { &CastKind::TryCast } else { &CastKind::Cast }, expr, to)
-            }
-            Sql::TypedString(typed) => {
-                let value = self.at(typed.value.span);
-                let span = self.from_before(value);
-                let to = self.data_type(&typed.data_type, span)?;
-                match typed.value.value.clone().into_string() {
-                    Some(text) => Some(Expr::new(ExprKind::Literal(Literal::Typed(to, text)), span)),
-                    None => self.unsupported("a typed literal that is not text", span),
-                }
-            }
-            Sql::Array(array) => {
-                let items = self.all(&array.elem)?;
-                let span = match items.first() {
-                    Some(first) => self.brackets(first.span, array.named),
-                    None => self.at(array.span()),
-                };
-                Some(Expr::new(ExprKind::List(items), span))
-            }
-            Sql::Dictionary(fields) => {
-                let values: Vec<_> = fields.iter().map(|f| (f.key.value.clone(), self.expr(&f.value))).collect();
-                let first = values.first().and_then(|(_, value)| value.as_ref());
-                let span = first.map_or(self.place.span, |value| self.brackets(value.span, false));
-                let fields = values.into_iter().map(|(name, value)| Some((name, value?))).collect::<Option<_>>()?;
-                Some(Expr::new(ExprKind::Struct(fields), span))
-            }
+            Sql::InList { expr, list, negated } => self.in_list(expr, list, *negated),
+            Sql::Between {
+                expr,
+                negated,
+                low,
+                high,
+            } => self.between(expr, (low, high), *negated),
+            Sql::Like {
+                negated,
+                any: false,
+                expr,
+                pattern,
+                escape_char,
+            } => self.like(expr, pattern, escape_char.as_deref(), (false, *negated)),
+            Sql::ILike {
+                negated,
+                any: false,
+                expr,
+                pattern,
+                escape_char,
+            } => self.like(expr, pattern, escape_char.as_deref(), (true, *negated)),
+            Sql::Case { .. } => self.case(sql),
+            Sql::Cast {
+                kind,
+                expr,
+                data_type,
+                format: None,
+            } => self.cast(kind, expr, data_type),
+            Sql::Convert {
+                is_try,
+                expr,
+                data_type: Some(to),
+                charset: None,
+                styles,
+                ..
+            } if styles.is_empty() => self.cast(if *is_try { &CastKind::TryCast } else { &CastKind::Cast }, expr, to),
+            Sql::TypedString(typed) => self.typed(typed),
+            Sql::Array(array) => self.list(array),
+            Sql::Dictionary(fields) => self.structure(fields),
             Sql::Lambda(lambda) => self.lambda(lambda),
-            Sql::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => self.any(left, right, false),
-            Sql::AllOp { left, compare_op: BinaryOperator::NotEq, right } => self.any(left, right, true),
+            Sql::AnyOp {
+                left,
+                compare_op: BinaryOperator::Eq,
+                right,
+                ..
+            } => self.any(left, right, false),
+            Sql::AllOp {
+                left,
+                compare_op: BinaryOperator::NotEq,
+                right,
+            } => self.any(left, right, true),
             Sql::Collate { expr, .. } if !self.place.authored => self.expr(expr),
             Sql::Prefixed { value, .. } if !self.place.authored => self.expr(value),
+            Sql::Function(function) => self.function(function),
             _ => self.call_like(sql),
         }
     }
@@ -111,7 +111,11 @@ impl Lowerer<'_, '_> {
                     return self.unsupported("a sort key with USING or WITH FILL", expr.span);
                 }
                 let descending = matches!(key.options.sort, Some(ast::OrderBySort::Desc));
-                Some(OrderBy { expr, descending, nulls_first: key.options.nulls_first })
+                Some(OrderBy {
+                    expr,
+                    descending,
+                    nulls_first: key.options.nulls_first,
+                })
             })
             .collect();
         lowered.into_iter().collect()
@@ -129,7 +133,8 @@ impl Lowerer<'_, '_> {
 
     /// Reports a form that the closed tree has not.
     pub fn unsupported<T>(&mut self, what: &str, span: Span) -> Option<T> {
-        self.out.error("E0311", span, format!("expression form not supported: {what}"));
+        self.out
+            .error("E0311", span, format!("expression form not supported: {what}"));
         None
     }
 
@@ -142,21 +147,28 @@ impl Lowerer<'_, '_> {
 
     pub fn span_of(&self, sql: &Sql) -> Span {
         // Asking costs a walk over the whole part, which only a reader of spans needs.
-        if self.place.tokens().is_some() { self.at(sql.span()) } else { self.place.span }
+        if self.place.tokens().is_some() {
+            self.at(sql.span())
+        } else {
+            self.place.span
+        }
     }
 
     /// Widens a span to the brackets around it, and to the word before them if `keyword`.
     pub fn brackets(&self, inside: Span, keyword: bool) -> Span {
-        let around = self.place.tokens().and_then(|tokens| tokens.around(self.offset(inside.start), keyword));
+        let around = self
+            .place
+            .tokens()
+            .and_then(|tokens| tokens.around(self.offset(inside.start), keyword));
         around.map_or(inside, |bytes| self.place.slice(bytes))
     }
 
-    pub fn from_before(&self, span: Span) -> Span {
+    pub fn with_word_before(&self, span: Span) -> Span {
         let start = self.place.tokens().and_then(|tokens| tokens.before(self.offset(span.start)));
         start.map_or(span, |start| self.place.slice((start, self.offset(span.end))))
     }
 
-    fn up_to(&self, span: Span, end: Option<usize>) -> Span {
+    pub fn up_to(&self, span: Span, end: Option<usize>) -> Span {
         end.map_or(span, |end| self.place.slice((self.offset(span.start), end)))
     }
 
@@ -164,157 +176,102 @@ impl Lowerer<'_, '_> {
         byte.saturating_sub(self.place.span.start) as usize
     }
 
-    fn boxed(&mut self, sql: &Sql) -> Option<Box<Expr>> {
+    pub fn boxed(&mut self, sql: &Sql) -> Option<Box<Expr>> {
         self.expr(sql).map(Box::new)
     }
 
-    /// Lowers a chain of operators without going down its left side by recursion.
-    fn chain(&mut self, sql: &Sql) -> Option<Expr> {
-        let mut rights = vec![];
-        let mut at = sql;
-        while let Sql::BinaryOp { left, op, right } = at {
-            rights.push((op, right));
-            at = left;
-        }
-        let mut lowered = self.expr(at);
-        for (op, right) in rights.into_iter().rev() {
-            let right = self.expr(right);
-            lowered = match (lowered, right) {
-                (Some(left), Some(right)) => self.operator(left, op, right),
-                _ => None,
-            };
-        }
-        lowered
-    }
-
-    fn operator(&mut self, left: Expr, op: &BinaryOperator, right: Expr) -> Option<Expr> {
-        let span = join(left.span, right.span);
-        let simple = match op {
-            BinaryOperator::Plus => BinaryOp::Add,
-            BinaryOperator::Minus => BinaryOp::Subtract,
-            BinaryOperator::Multiply => BinaryOp::Multiply,
-            BinaryOperator::Divide => BinaryOp::Divide,
-            BinaryOperator::Modulo => BinaryOp::Modulo,
-            BinaryOperator::DuckIntegerDivide => BinaryOp::IntegerDivide,
-            BinaryOperator::StringConcat => BinaryOp::Concat,
-            BinaryOperator::Gt => BinaryOp::Greater,
-            BinaryOperator::Lt => BinaryOp::Less,
-            BinaryOperator::GtEq => BinaryOp::GreaterOrEqual,
-            BinaryOperator::LtEq => BinaryOp::LessOrEqual,
-            BinaryOperator::Eq => BinaryOp::Equal,
-            BinaryOperator::NotEq => BinaryOp::NotEqual,
-            BinaryOperator::And => BinaryOp::And,
-            BinaryOperator::Or => BinaryOp::Or,
-            BinaryOperator::Arrow => return Some(Expr::call("json_extract", vec![left, right], span)),
-            BinaryOperator::LongArrow => return Some(Expr::call("json_extract_string", vec![left, right], span)),
-            BinaryOperator::PGStartsWith => return Some(Expr::call("starts_with", vec![left, right], span)),
-            BinaryOperator::PGExp => return Some(Expr::call("power", vec![left, right], span)),
-            BinaryOperator::PGRegexMatch => return Some(matches(left, right, (false, false), span)),
-            BinaryOperator::PGRegexIMatch => return Some(matches(left, right, (true, false), span)),
-            BinaryOperator::PGRegexNotMatch => return Some(matches(left, right, (false, true), span)),
-            BinaryOperator::PGRegexNotIMatch => return Some(matches(left, right, (true, true), span)),
-            BinaryOperator::PGLikeMatch => return Some(like(left, right, (false, false), span)),
-            BinaryOperator::PGILikeMatch => return Some(like(left, right, (true, false), span)),
-            BinaryOperator::PGNotLikeMatch => return Some(like(left, right, (false, true), span)),
-            BinaryOperator::PGNotILikeMatch => return Some(like(left, right, (true, true), span)),
-            other => return self.unsupported(&format!("the operator `{other}`"), span),
-        };
-        let null = [&left, &right].into_iter().find(|e| e.kind == ExprKind::Literal(Literal::Null));
-        if let (Some(null), BinaryOp::Equal | BinaryOp::NotEqual, true) = (null, simple, self.place.authored) {
-            let (written, instead) = if simple == BinaryOp::Equal { ("=", "IS NULL") } else { ("<>", "IS NOT NULL") };
-            let message = format!("`{written} NULL` is never true");
-            self.out.warning("W0310", null.span, message).help(format!("Write `{instead}`."));
-        }
-        Some(Expr::new(ExprKind::Binary(Box::new(left), simple, Box::new(right)), span))
-    }
-
-    fn binary(&mut self, left: &Sql, op: BinaryOp, right: &Sql) -> Option<Expr> {
-        let (left, right) = (self.boxed(left), self.boxed(right));
-        let (left, right) = (left?, right?);
-        let span = join(left.span, right.span);
-        Some(Expr::new(ExprKind::Binary(left, op, right), span))
-    }
-
-    fn unary(&mut self, op: UnaryOperator, operand: &Sql) -> Option<Expr> {
-        let lowered = self.expr(operand)?;
-        let span = self.from_before(lowered.span);
-        let op = match op {
-            UnaryOperator::Not => UnaryOp::Not,
-            UnaryOperator::Plus => UnaryOp::Plus,
-            UnaryOperator::Minus => match (&lowered.kind, operand) {
-                // `-1` is a number; `-(1)` and `- -1` stay what they are.
-                (ExprKind::Literal(Literal::Number(n)), Sql::Value(_)) => return Some(Expr::number(format!("-{n}"), span)),
-                _ => UnaryOp::Minus,
-            },
-            other => return self.unsupported(&format!("the operator `{other}`"), span),
-        };
-        Some(Expr::new(ExprKind::Unary(op, Box::new(lowered)), span))
-    }
-
-    fn is_null(&mut self, operand: &Sql, negated: bool) -> Option<Expr> {
-        let operand = self.boxed(operand)?;
-        let span = self.with_words(operand.span, &[Keyword::IS, Keyword::NOT, Keyword::NULL, Keyword::UNKNOWN], 3);
-        let span = if span == operand.span { self.with_words(span, &[Keyword::NOTNULL], 1) } else { span };
-        Some(Expr::new(ExprKind::IsNull { operand, negated }, span))
-    }
-
-    fn is_boolean(&mut self, operand: &Sql, op: BinaryOp, value: bool) -> Option<Expr> {
-        let operand = self.boxed(operand)?;
-        let span = self.with_words(operand.span, &[Keyword::IS, Keyword::NOT, Keyword::TRUE, Keyword::FALSE], 3);
-        let value = Box::new(Expr::boolean(value, span));
-        Some(Expr::new(ExprKind::Binary(operand, op, value), span))
-    }
-
-    fn with_words(&self, span: Span, words: &[Keyword], most: usize) -> Span {
-        let end = self.place.tokens().and_then(|tokens| tokens.words_end(self.offset(span.end), words, most));
-        self.up_to(span, end)
-    }
-
-    fn in_list(&mut self, operand: Expr, list: Vec<Expr>, negated: bool) -> Option<Expr> {
+    pub fn in_list(&mut self, operand: &Sql, list: &[Sql], negated: bool) -> Option<Expr> {
+        let (operand, list) = (self.boxed(operand), self.all(list));
+        let (operand, list) = (operand?, list?);
         let end = list.last().map_or(operand.span, |last| self.brackets(last.span, false));
         let span = join(operand.span, end);
-        Some(Expr::new(ExprKind::InList { operand: Box::new(operand), list, negated }, span))
+        Some(Expr::new(ExprKind::InList { operand, list, negated }, span))
     }
 
-    /// `x = ANY (ARRAY[...])`, which is how Postgres stores `x IN (...)`.
-    fn any(&mut self, left: &Sql, right: &Sql, negated: bool) -> Option<Expr> {
-        let mut array = right;
-        while let Sql::Nested(inner) | Sql::Cast { expr: inner, .. } = array {
-            array = inner;
-        }
-        let operand = self.expr(left);
-        match array {
-            Sql::Array(array) => {
-                let list = self.all(&array.elem);
-                self.in_list(operand?, list?, negated)
-            }
-            _ => self.unsupported("ANY and ALL of something that is not a list of values", operand?.span),
-        }
+    fn between(&mut self, operand: &Sql, (low, high): (&Sql, &Sql), negated: bool) -> Option<Expr> {
+        let (operand, low, high) = (self.boxed(operand), self.boxed(low), self.boxed(high));
+        let (operand, low, high) = (operand?, low?, high?);
+        let span = join(operand.span, high.span);
+        Some(Expr::new(
+            ExprKind::Between {
+                operand,
+                low,
+                high,
+                negated,
+            },
+            span,
+        ))
     }
 
-    fn like(&mut self, operand: &Sql, pattern: &Sql, escape: Option<&Sql>, (ignore_case, negated): (bool, bool)) -> Option<Expr> {
-        let (operand, pattern) = (self.expr(operand), self.expr(pattern));
-        let (operand, pattern) = (operand?, pattern?);
-        let mut span = join(operand.span, pattern.span);
-        let escape = match self.optional(escape)? {
-            None => None,
-            Some(written) => {
-                span = join(span, written.span);
-                match &written.kind {
-                    ExprKind::Literal(Literal::Text(text)) if text.chars().count() == 1 => text.chars().next(),
-                    _ => return self.unsupported("an ESCAPE that is not one character", written.span),
-                }
-            }
+    fn case(&mut self, sql: &Sql) -> Option<Expr> {
+        let Sql::Case {
+            operand,
+            conditions,
+            else_result,
+            case_token,
+            end_token,
+        } = sql
+        else {
+            return None;
         };
-        let kind = ExprKind::Like { operand: Box::new(operand), pattern: Box::new(pattern), escape, ignore_case, negated };
-        Some(Expr::new(kind, span))
+        let span = join(self.at(case_token.0.span), self.at(end_token.0.span));
+        let operand = self.optional(operand.as_deref());
+        let branches: Vec<_> = conditions
+            .iter()
+            .map(|c| (self.expr(&c.condition), self.expr(&c.result)))
+            .collect();
+        let otherwise = self.optional(else_result.as_deref());
+        let branches = branches
+            .into_iter()
+            .map(|(when, then)| Some((when?, then?)))
+            .collect::<Option<_>>()?;
+        Some(Expr::new(
+            ExprKind::Case {
+                operand: operand?,
+                branches,
+                otherwise: otherwise?,
+            },
+            span,
+        ))
+    }
+
+    fn typed(&mut self, typed: &ast::TypedString) -> Option<Expr> {
+        let span = self.with_word_before(self.at(typed.value.span));
+        let to = self.data_type(&typed.data_type, span)?;
+        match typed.value.value.clone().into_string() {
+            Some(text) => Some(Expr::new(ExprKind::Literal(Literal::Typed(to, text)), span)),
+            None => self.unsupported("a typed literal that is not text", span),
+        }
+    }
+
+    fn list(&mut self, array: &ast::Array) -> Option<Expr> {
+        let items = self.all(&array.elem)?;
+        let span = match items.first() {
+            Some(first) => self.brackets(first.span, array.named),
+            None => self.at(array.span()),
+        };
+        Some(Expr::new(ExprKind::List(items), span))
+    }
+
+    fn structure(&mut self, fields: &[ast::DictionaryField]) -> Option<Expr> {
+        let values: Vec<_> = fields.iter().map(|f| (f.key.value.clone(), self.expr(&f.value))).collect();
+        let first = values.first().and_then(|(_, value)| value.as_ref());
+        let span = first.map_or(self.place.span, |value| self.brackets(value.span, false));
+        let fields = values
+            .into_iter()
+            .map(|(name, value)| Some((name, value?)))
+            .collect::<Option<_>>()?;
+        Some(Expr::new(ExprKind::Struct(fields), span))
     }
 
     fn cast(&mut self, kind: &CastKind, operand: &Sql, to: &ast::DataType) -> Option<Expr> {
         let operand = self.expr(operand)?;
         let span = match kind {
             CastKind::DoubleColon => {
-                let end = self.place.tokens().and_then(|tokens| tokens.cast_end(self.offset(operand.span.end)));
+                let end = self
+                    .place
+                    .tokens()
+                    .and_then(|tokens| tokens.cast_end(self.offset(operand.span.end)));
                 self.up_to(operand.span, end)
             }
             CastKind::Cast | CastKind::TryCast | CastKind::SafeCast => self.brackets(operand.span, true),
@@ -325,7 +282,14 @@ impl Lowerer<'_, '_> {
             return Some(operand);
         }
         let attempt = matches!(kind, CastKind::TryCast | CastKind::SafeCast);
-        Some(Expr::new(ExprKind::Cast { operand: Box::new(operand), to, attempt }, span))
+        Some(Expr::new(
+            ExprKind::Cast {
+                operand: Box::new(operand),
+                to,
+                attempt,
+            },
+            span,
+        ))
     }
 
     /// Reads a type; an author's must be one that the language knows.
@@ -335,8 +299,21 @@ impl Lowerer<'_, '_> {
             Some(known) => Some(known),
             None if !self.place.authored => Some(DataType::Named(text)),
             None => {
-                let names = ["text", "integer", "bigint", "smallint", "decimal", "double", "boolean", "date", "time", "timestamp"];
-                let names = names.into_iter().chain(["timestamptz", "interval", "uuid", "json", "bytes", "hugeint", "real"]);
+                let names = [
+                    "text",
+                    "integer",
+                    "bigint",
+                    "smallint",
+                    "decimal",
+                    "double",
+                    "boolean",
+                    "date",
+                    "time",
+                    "timestamp",
+                ];
+                let names = names
+                    .into_iter()
+                    .chain(["timestamptz", "interval", "uuid", "json", "bytes", "hugeint", "real"]);
                 let list = names.clone().collect::<Vec<_>>().join(", ");
                 let word = text.split('(').next().unwrap_or(&text).to_lowercase();
                 self.out
@@ -360,7 +337,11 @@ impl Lowerer<'_, '_> {
             Value::Null => Literal::Null,
             Value::Placeholder(name) => {
                 self.out
-                    .error("E0311", span, format!("expression form not supported: the parameter `{name}`"))
+                    .error(
+                        "E0311",
+                        span,
+                        format!("expression form not supported: the parameter `{name}`"),
+                    )
                     .help("Values from outside come by templates: {{ vars.name }}.");
                 return None;
             }
@@ -385,7 +366,11 @@ impl Lowerer<'_, '_> {
                 }
                 AccessExpr::Dot(other) => {
                     self.out
-                        .error("E0311", self.span_of(other), "expression form not supported: a call after a dot")
+                        .error(
+                            "E0311",
+                            self.span_of(other),
+                            "expression form not supported: a call after a dot",
+                        )
                         .help("Write the value as the first argument: length(name) instead of name.length().");
                     return None;
                 }
@@ -394,7 +379,11 @@ impl Lowerer<'_, '_> {
                     let span = join(lowered.span, self.brackets(index.span, false));
                     Expr::new(ExprKind::Subscript(Box::new(lowered), index), span)
                 }
-                AccessExpr::Subscript(Subscript::Slice { lower_bound, upper_bound, stride: None }) => {
+                AccessExpr::Subscript(Subscript::Slice {
+                    lower_bound,
+                    upper_bound,
+                    stride: None,
+                }) => {
                     let span = lowered.span;
                     let mut bound = |bound: &Option<Sql>, open: &str| match bound {
                         Some(bound) => self.expr(bound),
@@ -415,7 +404,7 @@ impl Lowerer<'_, '_> {
         let first = lambda.params.iter().next().map_or(self.place.span, |p| self.at(p.name.span));
         let body = self.boxed(&lambda.body)?;
         let span = match (lambda.syntax, &lambda.params) {
-            (ast::LambdaSyntax::LambdaKeyword, ast::OneOrManyWithParens::One(_)) => self.from_before(first),
+            (ast::LambdaSyntax::LambdaKeyword, ast::OneOrManyWithParens::One(_)) => self.with_word_before(first),
             (ast::LambdaSyntax::Arrow, ast::OneOrManyWithParens::One(_)) => first,
             (_, ast::OneOrManyWithParens::Many(_)) => self.brackets(first, false),
         };
@@ -430,21 +419,11 @@ impl Lowerer<'_, '_> {
     }
 }
 
-fn like(left: Expr, right: Expr, (ignore_case, negated): (bool, bool), span: Span) -> Expr {
-    let kind = ExprKind::Like { operand: Box::new(left), pattern: Box::new(right), escape: None, ignore_case, negated };
-    Expr::new(kind, span)
-}
-
-fn matches(left: Expr, right: Expr, (ignore_case, negated): (bool, bool), span: Span) -> Expr {
-    let mut arguments = vec![left, right];
-    if ignore_case {
-        arguments.push(Expr::text("i", span));
-    }
-    let call = Expr::call("regexp_matches", arguments, span);
-    if negated { call.negate() } else { call }
-}
-
 /// Returns the span from the start of one to the end of another.
 pub(super) fn join(from: Span, to: Span) -> Span {
-    Span { file: from.file, start: from.start.min(to.start), end: from.end.max(to.end) }
+    Span {
+        file: from.file,
+        start: from.start.min(to.start),
+        end: from.end.max(to.end),
+    }
 }

@@ -5,9 +5,11 @@
 //! Does not know about YAML, relations or engines.
 
 mod common;
+mod dialect;
 pub mod exact;
 mod functions;
 mod lower;
+mod operators;
 pub mod parse;
 mod signatures;
 mod tokens;

@@ -8,26 +8,106 @@ use crate::types::DataType;
 
 /// Returns the type of a call, or `Unknown`.
 pub(super) fn returns(call: &Call, arguments: &[DataType]) -> DataType {
-    use DataType::{BigInt, Boolean, Date, Decimal, Double, HugeInt, Integer, Interval, Json, List, Real, SmallInt, Text, Timestamp};
+    use DataType::{
+        BigInt, Boolean, Date, Decimal, Double, HugeInt, Integer, Interval, Json, List, Real, SmallInt, Text, Timestamp,
+    };
     use DataType::{TimestampTz, Unknown, Uuid};
     let first = || arguments.first().cloned().unwrap_or(Unknown);
     let second = || arguments.get(1).cloned().unwrap_or(Unknown);
     match call.function.as_str() {
-        "lower" | "lcase" | "upper" | "ucase" | "trim" | "ltrim" | "rtrim" | "substring" | "substr" | "left" | "right" | "replace"
-        | "concat" | "concat_ws" | "lpad" | "rpad" | "split_part" | "regexp_replace" | "regexp_extract" | "chr" | "md5" | "sha1"
-        | "sha256" | "format" | "printf" | "strip_accents" | "translate" | "strftime" | "dayname" | "monthname" | "typeof" | "decode"
-        | "base64" | "array_to_string" | "list_to_string" | "string_agg" | "group_concat" | "listagg" | "json_extract_string"
-        | "json_type" | "nfc_normalize" | "url_encode" | "url_decode" => Text,
+        "lower"
+        | "lcase"
+        | "upper"
+        | "ucase"
+        | "trim"
+        | "ltrim"
+        | "rtrim"
+        | "substring"
+        | "substr"
+        | "left"
+        | "right"
+        | "replace"
+        | "concat"
+        | "concat_ws"
+        | "lpad"
+        | "rpad"
+        | "split_part"
+        | "regexp_replace"
+        | "regexp_extract"
+        | "chr"
+        | "md5"
+        | "sha1"
+        | "sha256"
+        | "format"
+        | "printf"
+        | "strip_accents"
+        | "translate"
+        | "strftime"
+        | "dayname"
+        | "monthname"
+        | "typeof"
+        | "decode"
+        | "base64"
+        | "array_to_string"
+        | "list_to_string"
+        | "string_agg"
+        | "group_concat"
+        | "listagg"
+        | "json_extract_string"
+        | "json_type"
+        | "nfc_normalize"
+        | "url_encode"
+        | "url_decode" => Text,
         "repeat" | "reverse" if first().is_text() => Text,
-        "string_split" | "split" | "str_split" | "string_to_array" | "regexp_extract_all" | "regexp_split_to_array"
-        | "string_split_regex" | "json_keys" => List(Box::new(Text)),
-        "regexp_matches" | "regexp_full_match" | "starts_with" | "ends_with" | "prefix" | "suffix" | "contains" | "list_contains"
-        | "array_contains" | "list_has" | "list_has_any" | "list_has_all" | "bool_and" | "bool_or" | "json_valid" | "isnan" | "isinf"
-        | "isfinite" => Boolean,
-        "length" | "len" | "strlen" | "char_length" | "character_length" | "strpos" | "instr" | "octet_length" | "bit_length"
-        | "levenshtein" | "year" | "month" | "day" | "hour" | "minute" | "second" | "quarter" | "week" | "weekofyear" | "dayofweek"
-        | "dayofmonth" | "dayofyear" | "weekday" | "isodow" | "isoyear" | "date_diff" | "datediff" | "date_sub" | "datesub" | "epoch_ms"
-        | "count" | "count_star" | "approx_count_distinct" | "row_number" | "rank" | "dense_rank" | "ntile" | "array_length"
+        "string_split"
+        | "split"
+        | "str_split"
+        | "string_to_array"
+        | "regexp_extract_all"
+        | "regexp_split_to_array"
+        | "string_split_regex"
+        | "json_keys" => List(Box::new(Text)),
+        "regexp_matches" | "regexp_full_match" | "starts_with" | "ends_with" | "prefix" | "suffix" | "contains"
+        | "list_contains" | "array_contains" | "list_has" | "list_has_any" | "list_has_all" | "bool_and" | "bool_or"
+        | "json_valid" | "isnan" | "isinf" | "isfinite" => Boolean,
+        "length"
+        | "len"
+        | "strlen"
+        | "char_length"
+        | "character_length"
+        | "strpos"
+        | "instr"
+        | "octet_length"
+        | "bit_length"
+        | "levenshtein"
+        | "year"
+        | "month"
+        | "day"
+        | "hour"
+        | "minute"
+        | "second"
+        | "quarter"
+        | "week"
+        | "weekofyear"
+        | "dayofweek"
+        | "dayofmonth"
+        | "dayofyear"
+        | "weekday"
+        | "isodow"
+        | "isoyear"
+        | "date_diff"
+        | "datediff"
+        | "date_sub"
+        | "datesub"
+        | "epoch_ms"
+        | "count"
+        | "count_star"
+        | "approx_count_distinct"
+        | "row_number"
+        | "rank"
+        | "dense_rank"
+        | "ntile"
+        | "array_length"
         | "list_count"
             if call.function != "epoch_ms" || !first().is_integer() =>
         {
@@ -41,8 +121,27 @@ pub(super) fn returns(call: &Call, arguments: &[DataType]) -> DataType {
         "ascii" | "unicode" | "ord" | "list_position" | "list_indexof" | "array_position" => Integer,
         "sign" => SmallInt,
         "count_if" | "countif" => HugeInt,
-        "sqrt" | "power" | "pow" | "exp" | "ln" | "log" | "log10" | "log2" | "random" | "epoch" | "percent_rank" | "cume_dist" | "stddev"
-        | "stddev_samp" | "stddev_pop" | "variance" | "var_samp" | "var_pop" | "corr" | "jaccard" | "jaro_similarity"
+        "sqrt"
+        | "power"
+        | "pow"
+        | "exp"
+        | "ln"
+        | "log"
+        | "log10"
+        | "log2"
+        | "random"
+        | "epoch"
+        | "percent_rank"
+        | "cume_dist"
+        | "stddev"
+        | "stddev_samp"
+        | "stddev_pop"
+        | "variance"
+        | "var_samp"
+        | "var_pop"
+        | "corr"
+        | "jaccard"
+        | "jaro_similarity"
         | "jaro_winkler_similarity" => Double,
         "abs" if first().is_number() => first(),
         "mod" | "round" if first().is_integer() && (call.function == "round" || second() == first()) => first(),
@@ -77,10 +176,12 @@ pub(super) fn returns(call: &Call, arguments: &[DataType]) -> DataType {
             first()
         }
         "list_concat" | "list_cat" | "array_concat" | "array_cat" if matches!(first(), List(_)) && first() == second() => first(),
-        "list_extract" | "list_element" | "array_extract" | "list_min" | "list_max" | "list_first" | "list_last" | "unnest" => match first() {
-            List(element) => *element,
-            _ => Unknown,
-        },
+        "list_extract" | "list_element" | "array_extract" | "list_min" | "list_max" | "list_first" | "list_last" | "unnest" => {
+            match first() {
+                List(element) => *element,
+                _ => Unknown,
+            }
+        }
         "flatten" => match first() {
             List(inner) if matches!(*inner, List(_)) => *inner,
             _ => Unknown,
@@ -112,7 +213,11 @@ pub(super) fn returns(call: &Call, arguments: &[DataType]) -> DataType {
 }
 
 fn listed(element: DataType) -> DataType {
-    if element == DataType::Unknown { element } else { DataType::List(Box::new(element)) }
+    if element == DataType::Unknown {
+        element
+    } else {
+        DataType::List(Box::new(element))
+    }
 }
 
 /// The type of `round(decimal, digits)` for digits that are written out.

@@ -7,11 +7,14 @@
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Location, Span as Lines, Token, TokenWithSpan, Tokenizer};
 
-use super::parse::EngineWords;
+use super::dialect::EngineWords;
 use crate::diagnostics::{Diagnostics, Span};
 
-/// How deep brackets and operators may nest; later passes recurse that deep.
-const DEEPEST: usize = 400;
+/// How deep brackets may nest; later passes recurse that deep.
+const DEEPEST: usize = 100;
+
+/// How many operators a chain such as `a + b + c` may have.
+const LONGEST: usize = 500;
 
 /// One token that is not white space, by its bytes.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +40,11 @@ pub struct Tokens {
 
 /// Splits a text into tokens; reports what cannot be one, and brackets that do not match.
 pub fn tokenize(text: &str, span: Span, exact: bool, out: &mut Diagnostics) -> Option<(Vec<TokenWithSpan>, Tokens)> {
-    let mut table = Tokens { places: vec![], lines: lines(text), length: text.len() };
+    let mut table = Tokens {
+        places: vec![],
+        lines: lines(text),
+        length: text.len(),
+    };
     let at = |start: usize, length: usize| if exact { span.slice(start, length) } else { span };
     let tokens = match Tokenizer::new(&EngineWords, text).tokenize_with_location() {
         Ok(tokens) => tokens,
@@ -58,21 +65,37 @@ pub fn tokenize(text: &str, span: Span, exact: bool, out: &mut Diagnostics) -> O
         }
         let here = table.places.len();
         let (start, end) = (table.byte(token.span.start), table.byte(token.span.end));
-        let word = if let Token::Word(word) = &token.token { Some(word.keyword) } else { None };
-        let mut place = Place { start, end, outer: open.last().map(|o| o.0), partner: None, word, cast: token.token == Token::DoubleColon };
+        let word = if let Token::Word(word) = &token.token {
+            Some(word.keyword)
+        } else {
+            None
+        };
+        let mut place = Place {
+            start,
+            end,
+            outer: open.last().map(|o| o.0),
+            partner: None,
+            word,
+            cast: token.token == Token::DoubleColon,
+        };
         match &token.token {
             Token::LParen | Token::LBracket | Token::LBrace => {
                 open.push((here, depth));
-                depth = Depth { below: depth.total() + 1, ..Depth::default() };
+                depth = depth.inside();
             }
             Token::RParen | Token::RBracket | Token::RBrace => {
                 let closes = open.last().and_then(|o| table.places.get(o.0).copied());
                 let written = closes.and_then(|p| text.get(p.start..p.end)).unwrap_or("");
-                let fits = matches!((written, &token.token), ("(", Token::RParen) | ("[", Token::RBracket) | ("{", Token::RBrace));
+                let fits = matches!(
+                    (written, &token.token),
+                    ("(", Token::RParen) | ("[", Token::RBracket) | ("{", Token::RBrace)
+                );
                 match (open.pop(), fits) {
                     (Some((opener, before)), true) => {
                         depth = before;
-                        depth.chain += 1;
+                        depth.operand = true;
+                        // Each subscript is one more level.
+                        depth.nested += usize::from(token.token == Token::RBracket);
                         place.partner = Some(opener);
                         place.outer = open.last().map(|o| o.0);
                         if let Some(p) = table.places.get_mut(opener) {
@@ -81,7 +104,8 @@ pub fn tokenize(text: &str, span: Span, exact: bool, out: &mut Diagnostics) -> O
                     }
                     (None, _) => {
                         let message = format!("`{}` closes nothing", token.token);
-                        out.error("E0310", at(start, 1), message).help("Remove it, or write the bracket that it should close.");
+                        out.error("E0310", at(start, 1), message)
+                            .help("Remove it, or write the bracket that it should close.");
                         return None;
                     }
                     (Some(_), false) => {
@@ -97,60 +121,117 @@ pub fn tokenize(text: &str, span: Span, exact: bool, out: &mut Diagnostics) -> O
             }
             Token::Word(word) if word.keyword == Keyword::CASE => {
                 cases.push(depth);
-                depth = Depth { below: depth.total() + 1, ..Depth::default() };
+                depth = depth.inside();
             }
-            Token::Word(word) if word.keyword == Keyword::END => depth = cases.pop().unwrap_or(depth),
+            Token::Word(word) if word.keyword == Keyword::END => {
+                depth = cases.pop().unwrap_or(depth);
+                depth.operand = true;
+            }
             other => depth.see(other),
         }
         table.places.push(place);
-        if depth.total() > DEEPEST {
-            let message = "this expression nests too deep".to_string();
-            out.error("E0312", at(start, end - start), message).help(format!(
-                "At most {DEEPEST} brackets and operators may lie within one another; `x IN (...)` or a `derive` of its own makes it flat."
+        if depth.too_deep() {
+            let diagnostic = out.error("E0312", at(start, end - start), "this expression nests too deep");
+            diagnostic.help(format!(
+                "At most {DEEPEST} brackets may lie within one another, and {LONGEST} operators make a chain."
             ));
+            diagnostic.help("A list after IN makes it flat, and so does a part that is computed in a `derive` of its own.");
             return None;
         }
     }
     if let Some(p) = open.pop().and_then(|(opener, _)| table.places.get(opener).copied()) {
         let written = text.get(p.start..p.end).unwrap_or("(");
         let message = format!("`{written}` is never closed");
-        out.error("E0310", at(p.start, p.end - p.start), message).help("Write the closing bracket where this part ends.");
+        out.error("E0310", at(p.start, p.end - p.start), message)
+            .help("Write the closing bracket where this part ends.");
         return None;
     }
     Some((tokens, table))
 }
 
-/// How deep a tree the tokens so far can make: each operator of a chain is one more level.
+/// How deep a tree the tokens so far can make.
 #[derive(Clone, Copy, Default)]
 struct Depth {
+    /// Brackets, and operators with one operand, that the next token lies in.
     below: usize,
-    /// AND and OR since the last comma, and other operators since the last of them.
+    nested: usize,
+    /// AND and OR since the last comma, and other operators with two operands since the last of them.
     logical: usize,
     chain: usize,
+    /// The chains outside.
+    chains_below: usize,
+    /// Whether a `-` now would be one between two operands.
+    operand: bool,
 }
 
 impl Depth {
-    fn total(self) -> usize {
-        self.below + self.logical + self.chain
+    fn too_deep(self) -> bool {
+        self.below + self.nested > DEEPEST || self.chains() > LONGEST
+    }
+
+    fn chains(self) -> usize {
+        self.chains_below + self.logical + self.chain
+    }
+
+    /// What holds after a bracket or CASE opens.
+    fn inside(self) -> Depth {
+        Depth {
+            below: self.below + self.nested + 1,
+            chains_below: self.chains(),
+            ..Depth::default()
+        }
+    }
+
+    /// What holds after a comma or THEN.
+    fn next(self) -> Depth {
+        Depth {
+            below: self.below,
+            chains_below: self.chains_below,
+            ..Depth::default()
+        }
     }
 
     fn see(&mut self, token: &Token) {
+        let operand = std::mem::replace(&mut self.operand, false);
         match token {
-            Token::Comma => *self = Depth { below: self.below, ..Depth::default() },
+            Token::Comma => *self = self.next(),
             Token::Word(word) => match word.keyword {
                 Keyword::AND | Keyword::OR => {
-                    self.logical += 1;
-                    self.chain = 0;
+                    *self = Depth {
+                        logical: self.logical + 1,
+                        ..*self
+                    }
+                    .without_chain()
                 }
-                Keyword::WHEN | Keyword::THEN | Keyword::ELSE => *self = Depth { below: self.below, ..Depth::default() },
-                Keyword::NOT | Keyword::IS | Keyword::IN | Keyword::LIKE | Keyword::ILIKE | Keyword::BETWEEN | Keyword::LAMBDA => {
-                    self.chain += 1;
+                Keyword::WHEN | Keyword::THEN | Keyword::ELSE => *self = self.next(),
+                Keyword::NOT
+                | Keyword::IS
+                | Keyword::IN
+                | Keyword::LIKE
+                | Keyword::ILIKE
+                | Keyword::BETWEEN
+                | Keyword::LAMBDA => {
+                    self.nested += 1;
                 }
-                Keyword::COLLATE | Keyword::AT | Keyword::INTERVAL | Keyword::NOTNULL => self.chain += 1,
-                _ => {}
+                Keyword::COLLATE | Keyword::AT | Keyword::INTERVAL | Keyword::NOTNULL => self.nested += 1,
+                _ => self.operand = true,
             },
-            Token::Number(..) | Token::SingleQuotedString(_) | Token::DoubleQuotedString(_) => {}
-            _ => self.chain += 1,
+            Token::Period => self.operand = true,
+            Token::Plus | Token::Minus if !operand => self.nested += 1,
+            Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::DuckIntDiv | Token::Mod | Token::StringConcat => {
+                self.chain += 1
+            }
+            Token::Eq | Token::Neq | Token::Lt | Token::Gt | Token::LtEq | Token::GtEq => self.chain += 1,
+            Token::Number(..) | Token::SingleQuotedString(_) | Token::EscapedStringLiteral(_) => self.operand = true,
+            _ => self.nested += 1,
+        }
+    }
+
+    fn without_chain(self) -> Depth {
+        Depth {
+            chain: 0,
+            nested: 0,
+            ..self
         }
     }
 }
@@ -170,8 +251,12 @@ fn lines(text: &str) -> Vec<(usize, Option<Vec<usize>>)> {
 impl Tokens {
     /// Returns the byte of a line and column, both counted from one; the end of the text where there is none.
     pub fn byte(&self, location: Location) -> usize {
-        let (Some(line), Some(column)) = (location.line.checked_sub(1), location.column.checked_sub(1)) else { return self.length };
-        let Some((start, bytes)) = self.lines.get(line as usize) else { return self.length };
+        let (Some(line), Some(column)) = (location.line.checked_sub(1), location.column.checked_sub(1)) else {
+            return self.length;
+        };
+        let Some((start, bytes)) = self.lines.get(line as usize) else {
+            return self.length;
+        };
         let within = match bytes {
             Some(bytes) => bytes.get(column as usize).or(bytes.last()).copied().unwrap_or(0),
             None => column as usize,
@@ -221,7 +306,12 @@ impl Tokens {
         let mut end = self.places.get(at)?.end;
         loop {
             let next = self.places.get(at + 1);
-            let clause = next.is_some_and(|p| matches!(p.word, Some(Keyword::FILTER | Keyword::OVER | Keyword::WITHIN | Keyword::GROUP)));
+            let clause = next.is_some_and(|p| {
+                matches!(
+                    p.word,
+                    Some(Keyword::FILTER | Keyword::OVER | Keyword::WITHIN | Keyword::GROUP)
+                )
+            });
             match next {
                 Some(p) if clause => (at, end) = (at + 1, p.end),
                 Some(p) => match p.partner.filter(|close| *close > at + 1) {
@@ -240,7 +330,10 @@ impl Tokens {
     pub fn words_end(&self, end: usize, words: &[Keyword], most: usize) -> Option<usize> {
         let first = self.places.partition_point(|p| p.start < end);
         let following = self.places.get(first..)?.iter().take(most);
-        following.take_while(|p| p.word.is_some_and(|w| words.contains(&w))).last().map(|p| p.end)
+        following
+            .take_while(|p| p.word.is_some_and(|w| words.contains(&w)))
+            .last()
+            .map(|p| p.end)
     }
 
     /// Returns the end of the type after `::` after a byte.
@@ -251,7 +344,12 @@ impl Tokens {
             return None;
         }
         let (mut at, mut end) = (first + 1, name.end);
-        while let Some(close) = self.places.get(at + 1).and_then(|p| p.partner).filter(|close| *close > at + 1) {
+        while let Some(close) = self
+            .places
+            .get(at + 1)
+            .and_then(|p| p.partner)
+            .filter(|close| *close > at + 1)
+        {
             at = close;
             end = self.places.get(close)?.end;
         }

@@ -33,7 +33,9 @@ impl Typer<'_> {
                 _ => DataType::Unknown,
             },
             ExprKind::Binary(..) => self.chain(expr),
-            ExprKind::IsNull { .. } | ExprKind::InList { .. } | ExprKind::Between { .. } | ExprKind::Like { .. } => DataType::Boolean,
+            ExprKind::IsNull { .. } | ExprKind::InList { .. } | ExprKind::Between { .. } | ExprKind::Like { .. } => {
+                DataType::Boolean
+            }
             ExprKind::Case { branches, otherwise, .. } => {
                 self.common(branches.iter().map(|(_, then)| then).chain(otherwise.iter().map(|e| &**e)))
             }
@@ -143,20 +145,41 @@ impl Typer<'_> {
                 element => DataType::List(Box::new(element)),
             },
             ("if", [_, then, otherwise]) => self.common([then, otherwise].into_iter()),
-            ("struct_extract", [_, Expr { kind: ExprKind::Literal(Literal::Text(field)), .. }]) => {
-                arguments.first().map_or(DataType::Unknown, |structure| field_of(structure, field))
-            }
+            (
+                "struct_extract",
+                [
+                    _,
+                    Expr {
+                        kind: ExprKind::Literal(Literal::Text(field)),
+                        ..
+                    },
+                ],
+            ) => arguments
+                .first()
+                .map_or(DataType::Unknown, |structure| field_of(structure, field)),
             (
                 "list_transform" | "list_apply" | "array_transform" | "array_apply" | "apply",
-                [_, Expr { kind: ExprKind::Lambda { parameters, body }, .. }],
+                [
+                    _,
+                    Expr {
+                        kind: ExprKind::Lambda { parameters, body },
+                        ..
+                    },
+                ],
             ) => {
-                let Some(DataType::List(element)) = arguments.first() else { return DataType::Unknown };
+                let Some(DataType::List(element)) = arguments.first() else {
+                    return DataType::Unknown;
+                };
                 let outer = self.locals.len();
                 let kinds = [(**element).clone(), DataType::BigInt];
                 self.locals.extend(parameters.iter().cloned().zip(kinds));
                 let body = self.expr(body);
                 self.locals.truncate(outer);
-                if body == DataType::Unknown { body } else { DataType::List(Box::new(body)) }
+                if body == DataType::Unknown {
+                    body
+                } else {
+                    DataType::List(Box::new(body))
+                }
             }
             _ => signatures::returns(call, &arguments),
         }
@@ -165,8 +188,13 @@ impl Typer<'_> {
 
 /// Returns the type of a struct's field, whatever its case.
 fn field_of(structure: &DataType, field: &str) -> DataType {
-    let DataType::Struct(fields) = structure else { return DataType::Unknown };
-    let found = fields.iter().find(|(name, _)| name == field).or(fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(field)));
+    let DataType::Struct(fields) = structure else {
+        return DataType::Unknown;
+    };
+    let found = fields
+        .iter()
+        .find(|(name, _)| name == field)
+        .or(fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(field)));
     found.map_or(DataType::Unknown, |(_, kind)| kind.clone())
 }
 
@@ -211,7 +239,9 @@ fn arithmetic(op: BinaryOp, left: DataType, right: DataType) -> DataType {
     use DataType::{BigInt, Bytes, Date, Decimal, Double, Interval, List, Real, Text, Time, Timestamp, TimestampTz, Unknown};
     match (op, &left, &right) {
         (BinaryOp::Concat, Unknown, _) | (BinaryOp::Concat, _, Unknown) => Unknown,
-        (BinaryOp::Concat, List(_), _) | (BinaryOp::Concat, _, List(_)) | (BinaryOp::Concat, Bytes, Bytes) => combine(&left, &right),
+        (BinaryOp::Concat, List(_), _) | (BinaryOp::Concat, _, List(_)) | (BinaryOp::Concat, Bytes, Bytes) => {
+            combine(&left, &right)
+        }
         (BinaryOp::Concat, _, _) => Text,
         (BinaryOp::Divide, Interval, n) if n.is_number() => Interval,
         (BinaryOp::Divide, a, b) if a.is_number() && b.is_number() => Double,
@@ -227,15 +257,21 @@ fn arithmetic(op: BinaryOp, left: DataType, right: DataType) -> DataType {
         (BinaryOp::Add | BinaryOp::Subtract, Date, n) if n.is_integer() => Date,
         (BinaryOp::Add, n, Date) if n.is_integer() => Date,
         (BinaryOp::Subtract, Date, Date) => BigInt,
-        (BinaryOp::Subtract, Timestamp(_) | Date, Timestamp(_) | Date) | (BinaryOp::Subtract, TimestampTz(_), TimestampTz(_)) => Interval,
+        (BinaryOp::Subtract, Timestamp(_) | Date, Timestamp(_) | Date) | (BinaryOp::Subtract, TimestampTz(_), TimestampTz(_)) => {
+            Interval
+        }
         (BinaryOp::Add | BinaryOp::Subtract, Date | Timestamp(_), Interval) | (BinaryOp::Add, Interval, Date | Timestamp(_)) => {
             Timestamp(None)
         }
         (BinaryOp::Add, Date, Time) | (BinaryOp::Add, Time, Date) => Timestamp(None),
-        (BinaryOp::Add | BinaryOp::Subtract, TimestampTz(_), Interval) | (BinaryOp::Add, Interval, TimestampTz(_)) => TimestampTz(None),
+        (BinaryOp::Add | BinaryOp::Subtract, TimestampTz(_), Interval) | (BinaryOp::Add, Interval, TimestampTz(_)) => {
+            TimestampTz(None)
+        }
         (BinaryOp::Add | BinaryOp::Subtract, Time, Interval) | (BinaryOp::Add, Interval, Time) => Time,
         (BinaryOp::Add | BinaryOp::Subtract, Interval, Interval) => Interval,
-        (BinaryOp::Multiply, Interval, n) | (BinaryOp::Multiply, n, Interval) if n.is_integer() || *n == Double || *n == Real => Interval,
+        (BinaryOp::Multiply, Interval, n) | (BinaryOp::Multiply, n, Interval) if n.is_integer() || *n == Double || *n == Real => {
+            Interval
+        }
         _ => Unknown,
     }
 }
@@ -255,5 +291,84 @@ fn decimal(op: BinaryOp, a: (u8, u8), b: (u8, u8), common: (u8, u8)) -> DataType
             }
         }
         _ => DataType::Decimal(Some(common)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::type_of;
+    use crate::diagnostics::{Diagnostics, SourceMap, Span};
+    use crate::expr::parse;
+    use crate::types::DataType;
+
+    fn of(text: &str) -> String {
+        let span = Span {
+            file: SourceMap::default().add("test", text),
+            start: 0,
+            end: text.len() as u32,
+        };
+        let mut out = Diagnostics::default();
+        let expr = parse::expression(text, span, true, &mut out).unwrap_or_else(|| panic!("{:?}", out.into_sorted()));
+        let columns = |name: &str| {
+            Some(match name {
+                "s" => DataType::SmallInt,
+                "i" => DataType::Integer,
+                "b" => DataType::BigInt,
+                "d" => DataType::Decimal(Some((5, 2))),
+                "w" => DataType::Decimal(Some((18, 3))),
+                "f" => DataType::Double,
+                "t" => DataType::Text,
+                "day" => DataType::Date,
+                "l" => DataType::List(Box::new(DataType::Integer)),
+                "r" => DataType::Struct(vec![("x".to_string(), DataType::Integer)]),
+                _ => return None,
+            })
+        };
+        type_of(&expr, &columns).to_string()
+    }
+
+    #[test]
+    fn types_are_the_engine_s() {
+        for (text, expected) in [
+            ("1", "integer"),
+            ("3000000000", "bigint"),
+            ("99999999999999999999", "hugeint"),
+            ("1.10", "decimal(3,2)"),
+            ("-.5", "decimal(1,1)"),
+            ("1e5", "double"),
+            ("s + 1", "smallint"),
+            ("s + 32768", "integer"),
+            ("i * b", "bigint"),
+            ("d + 1", "decimal(13,2)"),
+            ("d + w", "decimal(19,3)"),
+            ("d * d", "decimal(10,4)"),
+            ("w * w", "decimal(18,6)"),
+            ("i * 0.01", "decimal(13,2)"),
+            ("d % 2", "decimal(12,2)"),
+            ("d / 2", "double"),
+            ("i // 2", "integer"),
+            ("f + d", "double"),
+            ("t || 1", "text"),
+            ("day - day", "bigint"),
+            ("day + interval 1 day", "timestamp"),
+            ("i = 1 and t is null", "boolean"),
+            ("case when t = '' then null else i end", "integer"),
+            ("case when t = '' then 'none' else day end", "date"),
+            ("coalesce(d, 1.555)", "decimal(6,3)"),
+            ("case when t = '' then t else i end", "unknown"),
+            ("sum(d)", "decimal(38,2)"),
+            ("sum(i) over (order by i)", "hugeint"),
+            ("round(d, 1)", "decimal(5,1)"),
+            ("length(t)", "bigint"),
+            ("string_split(t, ',')", "text[]"),
+            ("list_transform(l, lambda x: x * 1.5)", "decimal(12,1)[]"),
+            ("l[1] + (r).x", "integer"),
+            ("{'a': 1, 'b': [t]}", "struct(a integer, b text[])"),
+            ("try_cast(t as decimal(9,2))", "decimal(9,2)"),
+            ("no_such_function(t)", "unknown"),
+            ("missing + 1", "unknown"),
+        ] {
+            assert_eq!(of(text), expected, "{text}");
+        }
     }
 }

@@ -156,12 +156,7 @@ fn expectation(node: &Node, out: &mut Diagnostics) -> Option<Spanned<RowCount>> 
     let map = node.expect_map("`expect`", out)?;
     map.only("`expect`", &["rows"], out);
     let rows = map.get("rows")?;
-    let list = Node { value: Value::List(vec![node.clone()]), span: node.span };
-    let declared = crate::check::decode_list(&list, out).into_iter().next()?;
-    match declared.check.measure() {
-        crate::check::Measure::Count(count) => Some(Spanned::new(count, rows.span)),
-        _ => None,
-    }
+    Some(Spanned::new(crate::check::rows::decode_count(rows, out)?, rows.span))
 }
 
 #[cfg(test)]

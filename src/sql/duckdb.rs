@@ -13,7 +13,15 @@ use crate::types::DataType;
 pub struct DuckDb;
 
 /// Functions that are written without parentheses.
-const BARE: &[&str] = &["current_date", "current_role", "current_time", "current_timestamp", "current_user", "localtime", "localtimestamp"];
+const BARE: &[&str] = &[
+    "current_date",
+    "current_role",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "localtime",
+    "localtimestamp",
+];
 
 impl Dialect for DuckDb {
     fn name(&self) -> &'static str {
@@ -21,41 +29,14 @@ impl Dialect for DuckDb {
     }
 
     fn quote(&self, identifier: &str) -> String {
-        format!("\"{}\"", identifier.replace('"', "\"\""))
+        quote(identifier)
     }
 
-    fn type_name(&self, data_type: &DataType, span: Span) -> Result<String, Unsupported> {
-        Ok(match data_type {
-            DataType::Unknown => "VARCHAR".to_string(),
-            DataType::Boolean => "BOOLEAN".to_string(),
-            DataType::SmallInt => "SMALLINT".to_string(),
-            DataType::Integer => "INTEGER".to_string(),
-            DataType::BigInt => "BIGINT".to_string(),
-            DataType::HugeInt => "HUGEINT".to_string(),
-            // The engine's own default of (18,3) would round; this keeps 28 digits before the point and 10 after it.
-            DataType::Decimal(None) => "DECIMAL(38,10)".to_string(),
-            DataType::Decimal(Some((precision, scale))) => format!("DECIMAL({precision},{scale})"),
-            DataType::Real => "FLOAT".to_string(),
-            DataType::Double => "DOUBLE".to_string(),
-            // Lengths are judged by the contract, not by the engine; types that only the target knows are staged as text.
-            DataType::Text | DataType::Varchar(_) | DataType::Char(_) | DataType::Named(_) => "VARCHAR".to_string(),
-            DataType::Date => "DATE".to_string(),
-            DataType::Time => "TIME".to_string(),
-            DataType::Timestamp(_) => "TIMESTAMP".to_string(),
-            DataType::TimestampTz(_) => "TIMESTAMPTZ".to_string(),
-            DataType::Interval => "INTERVAL".to_string(),
-            DataType::Uuid => "UUID".to_string(),
-            DataType::Json { .. } => "JSON".to_string(),
-            DataType::Bytes => "BLOB".to_string(),
-            DataType::List(element) => format!("{}[]", self.type_name(element, span)?),
-            DataType::Struct(fields) => {
-                let fields = fields.iter().map(|(name, kind)| Ok(format!("{} {}", self.quote(name), self.type_name(kind, span)?)));
-                format!("STRUCT({})", fields.collect::<Result<Vec<_>, Unsupported>>()?.join(", "))
-            }
-        })
+    fn type_name(&self, data_type: &DataType, _span: Span) -> Result<String, Unsupported> {
+        Ok(type_name(data_type))
     }
 
-    fn literal(&self, literal: &Literal, span: Span) -> Result<Printed, Unsupported> {
+    fn literal(&self, literal: &Literal, _span: Span) -> Result<Printed, Unsupported> {
         Ok(match literal {
             Literal::Null => Printed::atom("NULL"),
             Literal::Boolean(true) => Printed::atom("TRUE"),
@@ -69,10 +50,13 @@ impl Dialect for DuckDb {
             }
             Literal::Text(value) => Printed::atom(text(value)),
             Literal::Typed(kind, value) => match kind {
-                DataType::Date | DataType::Time | DataType::Timestamp(_) | DataType::TimestampTz(_) | DataType::Interval | DataType::Uuid => {
-                    Printed::atom(format!("{} {}", self.type_name(kind, span)?, text(value)))
-                }
-                _ => Printed::atom(format!("CAST({} AS {})", text(value), self.type_name(kind, span)?)),
+                DataType::Date
+                | DataType::Time
+                | DataType::Timestamp(_)
+                | DataType::TimestampTz(_)
+                | DataType::Interval
+                | DataType::Uuid => Printed::atom(format!("{} {}", type_name(kind), text(value))),
+                _ => Printed::atom(format!("CAST({} AS {})", text(value), type_name(kind))),
             },
         })
     }
@@ -83,8 +67,14 @@ impl Dialect for DuckDb {
             return Ok(Printed::atom(function));
         }
         let plain = function.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-            && function.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-        Ok(if plain { call.named(function) } else { call.named(&self.quote(function)) })
+            && function
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        Ok(if plain {
+            call.named(function)
+        } else {
+            call.named(&self.quote(function))
+        })
     }
 
     fn binary(&self, _tree: &Expr, left: &Printed, op: BinaryOp, right: &Printed) -> Result<Printed, Unsupported> {
@@ -92,9 +82,9 @@ impl Dialect for DuckDb {
         Ok(infix(symbol, binding, left, right))
     }
 
-    fn cast(&self, operand: &Printed, to: &DataType, attempt: bool, span: Span) -> Result<Printed, Unsupported> {
+    fn cast(&self, operand: &Printed, to: &DataType, attempt: bool, _span: Span) -> Result<Printed, Unsupported> {
         let word = if attempt { "TRY_CAST" } else { "CAST" };
-        Ok(Printed::atom(format!("{word}({} AS {})", operand.sql, self.type_name(to, span)?)))
+        Ok(Printed::atom(format!("{word}({} AS {})", operand.sql, type_name(to))))
     }
 
     fn like(&self, printed: PrintedLike, _span: Span) -> Result<Printed, Unsupported> {
@@ -107,22 +97,75 @@ impl Dialect for DuckDb {
     }
 
     fn subscript(&self, list: &Printed, index: &Printed, _span: Span) -> Result<Printed, Unsupported> {
-        Ok(Printed::new(format!("{}[{}]", list.within(Binding::Postfix), index.within(Binding::Sum)), Binding::Postfix))
+        Ok(Printed::new(
+            format!("{}[{}]", list.within(Binding::Postfix), index.within(Binding::Sum)),
+            Binding::Postfix,
+        ))
     }
 
     fn structure(&self, fields: &[(String, Printed)], _span: Span) -> Result<Printed, Unsupported> {
-        let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{}: {}", text(name), value.sql)).collect();
+        let fields: Vec<String> = fields
+            .iter()
+            .map(|(name, value)| format!("{}: {}", text(name), value.sql))
+            .collect();
         Ok(Printed::atom(format!("{{{}}}", fields.join(", "))))
     }
 
     fn field(&self, operand: &Printed, field: &str, _span: Span) -> Result<Printed, Unsupported> {
         // Without the parentheses, `a.b` could also be the column b of a table a.
-        let operand = if operand.binding == Binding::Postfix { operand.sql.clone() } else { format!("({})", operand.sql) };
+        let operand = if operand.binding == Binding::Postfix {
+            operand.sql.clone()
+        } else {
+            format!("({})", operand.sql)
+        };
         Ok(Printed::new(format!("{operand}.{}", self.quote(field)), Binding::Postfix))
     }
 
     fn lambda(&self, parameters: &[String], body: &Printed, _span: Span) -> Result<Printed, Unsupported> {
         let parameters: Vec<String> = parameters.iter().map(|p| self.quote(p)).collect();
-        Ok(Printed::new(format!("lambda {}: {}", parameters.join(", "), body.sql), Binding::Lambda))
+        Ok(Printed::new(
+            format!("lambda {}: {}", parameters.join(", "), body.sql),
+            Binding::Lambda,
+        ))
+    }
+}
+
+fn quote(identifier: &str) -> String {
+    format!("\"{}\"", identifier.replace('"', "\"\""))
+}
+
+/// Returns the engine's name of a type; it can hold every one, if only as text.
+pub fn type_name(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Boolean => "BOOLEAN".to_string(),
+        DataType::SmallInt => "SMALLINT".to_string(),
+        DataType::Integer => "INTEGER".to_string(),
+        DataType::BigInt => "BIGINT".to_string(),
+        DataType::HugeInt => "HUGEINT".to_string(),
+        // The engine's own default of (18,3) would round; this keeps 28 digits before the point and 10 after it.
+        DataType::Decimal(None) => "DECIMAL(38,10)".to_string(),
+        DataType::Decimal(Some((precision, scale))) => format!("DECIMAL({precision},{scale})"),
+        DataType::Real => "FLOAT".to_string(),
+        DataType::Double => "DOUBLE".to_string(),
+        // Lengths are judged by the contract, not by the engine; types that only the target knows are staged as text.
+        DataType::Text | DataType::Varchar(_) | DataType::Char(_) | DataType::Named(_) | DataType::Unknown => {
+            "VARCHAR".to_string()
+        }
+        DataType::Date => "DATE".to_string(),
+        DataType::Time => "TIME".to_string(),
+        DataType::Timestamp(_) => "TIMESTAMP".to_string(),
+        DataType::TimestampTz(_) => "TIMESTAMPTZ".to_string(),
+        DataType::Interval => "INTERVAL".to_string(),
+        DataType::Uuid => "UUID".to_string(),
+        DataType::Json { .. } => "JSON".to_string(),
+        DataType::Bytes => "BLOB".to_string(),
+        DataType::List(element) => format!("{}[]", type_name(element)),
+        DataType::Struct(fields) => {
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|(name, kind)| format!("{} {}", quote(name), type_name(kind)))
+                .collect();
+            format!("STRUCT({})", fields.join(", "))
+        }
     }
 }

@@ -14,17 +14,70 @@ pub struct Postgres;
 
 /// Functions that mean the same under the same name.
 const SAME: &[&str] = &[
-    "abs", "array_agg", "bool_and", "bool_or", "ceil", "ceiling", "chr", "coalesce", "concat", "concat_ws", "count", "cume_dist",
-    "dense_rank", "first_value", "floor", "gen_random_uuid", "greatest", "lag", "last_value", "lead", "least", "left", "length", "lower",
-    "lpad", "ltrim", "make_date", "max", "md5", "min", "nth_value", "ntile", "nullif", "percent_rank", "rank", "repeat", "replace",
-    "reverse", "right", "row_number", "rpad", "rtrim", "split_part", "starts_with", "string_agg", "strpos", "substring", "timezone",
-    "translate", "trim", "upper",
+    "abs",
+    "array_agg",
+    "bool_and",
+    "bool_or",
+    "ceil",
+    "ceiling",
+    "chr",
+    "coalesce",
+    "concat",
+    "concat_ws",
+    "count",
+    "cume_dist",
+    "dense_rank",
+    "first_value",
+    "floor",
+    "gen_random_uuid",
+    "greatest",
+    "lag",
+    "last_value",
+    "lead",
+    "least",
+    "left",
+    "length",
+    "lower",
+    "lpad",
+    "ltrim",
+    "make_date",
+    "max",
+    "md5",
+    "min",
+    "nth_value",
+    "ntile",
+    "nullif",
+    "percent_rank",
+    "rank",
+    "repeat",
+    "replace",
+    "reverse",
+    "right",
+    "row_number",
+    "rpad",
+    "rtrim",
+    "split_part",
+    "starts_with",
+    "string_agg",
+    "strpos",
+    "substring",
+    "sum",
+    "timezone",
+    "translate",
+    "trim",
+    "upper",
 ];
 
 /// Functions that mean the same under another name.
 const RENAMED: &[(&str, &str)] = &[
-    ("char_length", "length"), ("character_length", "length"), ("lcase", "lower"), ("len", "length"), ("list", "array_agg"),
-    ("substr", "substring"), ("ucase", "upper"), ("uuid", "gen_random_uuid"),
+    ("char_length", "length"),
+    ("character_length", "length"),
+    ("lcase", "lower"),
+    ("len", "length"),
+    ("list", "array_agg"),
+    ("substr", "substring"),
+    ("ucase", "upper"),
+    ("uuid", "gen_random_uuid"),
 ];
 
 /// Functions that are written without parentheses.
@@ -75,7 +128,9 @@ impl Dialect for Postgres {
             Literal::Boolean(true) => Printed::atom("TRUE"),
             Literal::Boolean(false) => Printed::atom("FALSE"),
             // The engine reads 1e5 as a floating point number, Postgres as a numeric.
-            Literal::Number(digits) if digits.contains(['e', 'E']) => Printed::atom(format!("CAST({digits} AS double precision)")),
+            Literal::Number(digits) if digits.contains(['e', 'E']) => {
+                Printed::atom(format!("CAST({digits} AS double precision)"))
+            }
             Literal::Number(digits) if digits.starts_with(['-', '+']) => Printed::new(digits.clone(), Binding::Sign),
             Literal::Number(digits) => Printed::atom(digits.clone()),
             Literal::Text(value) | Literal::Typed(_, value) if value.contains('\0') => {
@@ -97,41 +152,66 @@ impl Dialect for Postgres {
         let count = call.arguments.len();
         match function {
             _ if count == 0 && BARE.contains(&function) => Ok(Printed::atom(function)),
-            // `strpos` counts the same, but substring of a negative place does not.
+            // Places before the first count from the end in the engine only.
             "substring" | "substr" if call.call.arguments.get(1).is_some_and(|from| !is_positive(from)) => call.unsupported(),
+            "string_agg" if count != 2 => call.unsupported(),
             _ if SAME.contains(&function) => Ok(call.named(function)),
             "now" if count == 0 => Ok(Printed::atom("now()")),
             "ifnull" if count == 2 => Ok(call.named("coalesce")),
-            // The engine's sums of whole numbers do not grow into another type.
-            "sum" => Ok(call.named("sum")),
             "avg" => {
                 let average = call.named("avg");
                 Ok(Printed::atom(format!("CAST({} AS double precision)", average.sql)))
             }
-            "round" if count == 2 => Ok(call.named("round")),
-            "round" if count == 1 => Ok(Printed::atom(format!("round(CAST({} AS numeric))", call.argument(0, Binding::Lambda)?))),
+            "round" if count == 2 => {
+                let (number, digits) = (call.argument(0, Binding::Lambda)?, call.argument(1, Binding::Lambda)?);
+                Ok(Printed::atom(format!("round(CAST({number} AS numeric), {digits})")))
+            }
+            "round" if count == 1 => Ok(Printed::atom(format!(
+                "round(CAST({} AS numeric))",
+                call.argument(0, Binding::Lambda)?
+            ))),
             "mod" if count == 2 => Ok(call.named("mod")),
             "if" if count == 3 => {
                 let part = |index| call.argument(index, Binding::Lambda);
-                Ok(Printed::atom(format!("CASE WHEN {} THEN {} ELSE {} END", part(0)?, part(1)?, part(2)?)))
+                Ok(Printed::atom(format!(
+                    "CASE WHEN {} THEN {} ELSE {} END",
+                    part(0)?,
+                    part(1)?,
+                    part(2)?
+                )))
             }
             "regexp_matches" if count == 2 => {
                 let sql = format!("{} ~ {}", call.argument(0, Binding::Sum)?, call.argument(1, Binding::Sum)?);
                 Ok(Printed::new(sql, Binding::Other))
             }
-            "regexp_matches" if count == 3 && matches!(&call.call.arguments[2..], [flag] if is_text(flag, "i")) => {
+            "regexp_matches" if count == 3 && matches!(call.call.arguments.as_slice(), [_, _, flag] if is_text(flag, "i")) => {
                 let sql = format!("{} ~* {}", call.argument(0, Binding::Sum)?, call.argument(1, Binding::Sum)?);
                 Ok(Printed::new(sql, Binding::Other))
             }
             "regexp_full_match" if count == 2 => {
-                let sql = format!("{} ~ ('^(?:' || {} || ')$')", call.argument(0, Binding::Sum)?, call.argument(1, Binding::Sum)?);
+                let sql = format!(
+                    "{} ~ ('^(?:' || {} || ')$')",
+                    call.argument(0, Binding::Sum)?,
+                    call.argument(1, Binding::Sum)?
+                );
                 Ok(Printed::new(sql, Binding::Other))
             }
             "contains" if count == 2 => {
-                let sql = format!("strpos({}, {}) > 0", call.argument(0, Binding::Lambda)?, call.argument(1, Binding::Lambda)?);
+                let sql = format!(
+                    "strpos({}, {}) > 0",
+                    call.argument(0, Binding::Lambda)?,
+                    call.argument(1, Binding::Lambda)?
+                );
                 Ok(Printed::new(sql, Binding::Comparison))
             }
-            "date_trunc" if count == 2 => Ok(call.named("date_trunc")),
+            // Of a date, Postgres would make an instant in the session's zone.
+            "date_trunc" if count == 2 => match call.call.arguments.get(1).map(|a| &a.kind) {
+                Some(ExprKind::Cast { to: DataType::Date, .. } | ExprKind::Literal(Literal::Typed(DataType::Date, _))) => {
+                    let (part, date) = (call.argument(0, Binding::Lambda)?, call.argument(1, Binding::Lambda)?);
+                    Ok(Printed::atom(format!("date_trunc({part}, CAST({date} AS timestamp))")))
+                }
+                _ => Ok(call.named("date_trunc")),
+            },
             "year" | "month" | "day" | "hour" | "minute" | "quarter" | "week" if count == 1 => {
                 let argument = call.argument(0, Binding::Lambda)?;
                 Ok(Printed::atom(format!("CAST(extract({function} FROM {argument}) AS bigint)")))
@@ -143,7 +223,10 @@ impl Dialect for Postgres {
                 }
                 _ => call.unsupported(),
             },
-            "to_days" if count == 1 => Ok(Printed::atom(format!("make_interval(days => {})", call.argument(0, Binding::Lambda)?))),
+            "to_days" if count == 1 => Ok(Printed::atom(format!(
+                "make_interval(days => {})",
+                call.argument(0, Binding::Lambda)?
+            ))),
             _ => match renamed {
                 Some(name) => Ok(call.named(name)),
                 None => call.unsupported(),
@@ -151,22 +234,14 @@ impl Dialect for Postgres {
         }
     }
 
-    fn binary(&self, tree: &Expr, left: &Printed, op: BinaryOp, right: &Printed) -> Result<Printed, Unsupported> {
+    fn binary(&self, _tree: &Expr, left: &Printed, op: BinaryOp, right: &Printed) -> Result<Printed, Unsupported> {
         match op {
-            // The engine divides whole numbers with a remainder, and anything by zero to NULL.
+            // The engine divides whole numbers with their remainder. By zero it makes an infinity, where Postgres fails: loudly, at least.
             BinaryOp::Divide => {
                 let left = Printed::atom(format!("CAST({} AS double precision)", left.sql));
-                let right = if is_zero_free(tree) { right.clone() } else { Printed::atom(format!("nullif({}, 0)", right.sql)) };
-                Ok(infix("/", Binding::Product, &left, &right))
+                Ok(infix("/", Binding::Product, &left, right))
             }
-            BinaryOp::IntegerDivide => {
-                let right = if is_zero_free(tree) { right.sql.clone() } else { format!("nullif({}, 0)", right.sql) };
-                Ok(Printed::atom(format!("div({}, {right})", left.sql)))
-            }
-            BinaryOp::Modulo => {
-                let right = if is_zero_free(tree) { right.clone() } else { Printed::atom(format!("nullif({}, 0)", right.sql)) };
-                Ok(infix("%", Binding::Product, left, &right))
-            }
+            BinaryOp::IntegerDivide => Ok(infix("/", Binding::Product, left, right)),
             _ => {
                 let (symbol, binding) = standard(op);
                 Ok(infix(symbol, binding, left, right))
@@ -179,7 +254,11 @@ impl Dialect for Postgres {
         let written = like(&printed);
         // Without ESCAPE, Postgres takes a backslash for one; the engine has none.
         let may_hold = !printed.pattern.sql.starts_with('\'') || printed.pattern.sql.contains('\\');
-        Ok(if has_escape || !may_hold { written } else { Printed::new(format!("{} ESCAPE ''", written.sql), written.binding) })
+        Ok(if has_escape || !may_hold {
+            written
+        } else {
+            Printed::new(format!("{} ESCAPE ''", written.sql), written.binding)
+        })
     }
 
     fn list(&self, items: &[Printed], _span: Span) -> Result<Printed, Unsupported> {
@@ -187,7 +266,11 @@ impl Dialect for Postgres {
         Ok(Printed::atom(format!("ARRAY[{}]", items.join(", "))))
     }
 
-    fn subscript(&self, list: &Printed, index: &Printed, _span: Span) -> Result<Printed, Unsupported> {
+    fn subscript(&self, list: &Printed, index: &Printed, span: Span) -> Result<Printed, Unsupported> {
+        // The engine counts negative places from the end.
+        if index.sql.parse::<u32>().is_err() {
+            return Err(Unsupported::new("a list's element at a place that is computed", span));
+        }
         Ok(Printed::new(format!("({})[{}]", list.sql, index.sql), Binding::Postfix))
     }
 
@@ -196,7 +279,10 @@ impl Dialect for Postgres {
     }
 
     fn field(&self, operand: &Printed, field: &str, _span: Span) -> Result<Printed, Unsupported> {
-        Ok(Printed::new(format!("({}).{}", operand.sql, self.quote(field)), Binding::Postfix))
+        Ok(Printed::new(
+            format!("({}).{}", operand.sql, self.quote(field)),
+            Binding::Postfix,
+        ))
     }
 
     fn lambda(&self, _parameters: &[String], _body: &Printed, span: Span) -> Result<Printed, Unsupported> {
@@ -213,11 +299,65 @@ fn is_positive(expr: &Expr) -> bool {
 }
 
 fn is_whole_part(part: &str) -> bool {
-    matches!(part, "year" | "month" | "day" | "hour" | "minute" | "quarter" | "week" | "doy" | "isodow" | "isoyear")
+    matches!(
+        part,
+        "year" | "month" | "day" | "hour" | "minute" | "quarter" | "week" | "dow" | "doy" | "isodow" | "isoyear"
+    )
 }
 
-/// Tells whether an operation's right side is a number other than zero.
-fn is_zero_free(tree: &Expr) -> bool {
-    let ExprKind::Binary(_, _, right) = &tree.kind else { return false };
-    matches!(&right.kind, ExprKind::Literal(Literal::Number(n)) if n.contains(|c: char| matches!(c, '1'..='9')))
+#[cfg(test)]
+mod tests {
+    use super::Postgres;
+    use crate::diagnostics::{Diagnostics, SourceMap, Span};
+    use crate::expr::parse;
+    use crate::sql::expression;
+
+    fn postgres(text: &str) -> Result<String, String> {
+        let span = Span {
+            file: SourceMap::default().add("test", text),
+            start: 0,
+            end: text.len() as u32,
+        };
+        let mut out = Diagnostics::default();
+        let expr = parse::expression(text, span, true, &mut out).unwrap_or_else(|| panic!("{:?}", out.into_sorted()));
+        expression(&Postgres, &expr).map_err(|unsupported| unsupported.what)
+    }
+
+    #[test]
+    fn what_differs_is_written_in_other_words() {
+        for (engine, expected) in [
+            ("a / b", r#"CAST("a" AS double precision) / "b""#),
+            ("a // b", r#""a" / "b""#),
+            ("a ~ '^x'", r#""a" ~ '^x'"#),
+            ("not regexp_matches(a, 'x', 'i')", r#"NOT "a" ~* 'x'"#),
+            (r"a like 'x\%'", r#""a" LIKE 'x\%' ESCAPE ''"#),
+            ("a like 'x%'", r#""a" LIKE 'x%'"#),
+            ("extract(year from a)", r#"CAST(extract(year FROM "a") AS bigint)"#),
+            ("list(a order by b)", r#"array_agg("a" ORDER BY "b")"#),
+            (
+                "row_number() over (partition by a order by b desc)",
+                r#"row_number() OVER (PARTITION BY "a" ORDER BY "b" DESC)"#,
+            ),
+            ("if(a, 1, 2)", r#"CASE WHEN "a" THEN 1 ELSE 2 END"#),
+            ("a::double", r#"CAST("a" AS double precision)"#),
+            (r"'it''s \' || a", r#"'it''s \' || "a""#),
+            ("[1, 2]", "ARRAY[1, 2]"),
+        ] {
+            assert_eq!(postgres(engine).as_deref(), Ok(expected), "{engine}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_counterpart_is_refused() {
+        for (engine, what) in [
+            ("strftime(a, '%Y')", "the function `strftime`"),
+            ("try_cast(a as integer)", "TRY_CAST"),
+            ("list_transform(a, lambda x: x)", "a lambda"),
+            ("{'a': 1}", "a struct"),
+            ("substring(a, -2)", "the function `substring`"),
+            ("string_agg(a)", "the function `string_agg`"),
+        ] {
+            assert_eq!(postgres(engine), Err(what.to_string()), "{engine}");
+        }
+    }
 }

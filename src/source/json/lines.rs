@@ -70,7 +70,7 @@ fn piece(bytes: &[u8], begin: usize, end: usize, fields: Fields, limit: usize) -
         let blank = line.iter().take_while(|b| b.is_ascii_whitespace()).count();
         if blank < line.len() {
             let mut reader = Jiter::with_tape(line, tape);
-            record(&mut reader, &mut piece.fields).map_err(|fault| explain(fault, line).shift(at))?;
+            record(&mut reader, &mut piece.fields).map_err(|fault| explain(fault, line, at + line.len() == bytes.len()).shift(at))?;
             piece.runs.add(piece.lines, at + blank, at + reader.current_index())?;
             tape = reader.into_tape();
         }
@@ -105,11 +105,14 @@ fn record(reader: &mut Jiter, fields: &mut Fields) -> Result<(), Fault> {
 }
 
 /// Says "line" for a document that ends too early, because only the line does.
-fn explain(mut fault: Fault, line: &[u8]) -> Fault {
+fn explain(mut fault: Fault, line: &[u8], last: bool) -> Fault {
     if let Some(inside) = fault.message.strip_prefix("the document ends") {
         fault.message = format!("the line ends{inside}");
         fault.offset = line.len();
-        fault.help = Some("Every record must stand on one line; if the file is one JSON document, say `format: json`.".into());
+        if !last {
+            let help = "Every record must stand on one line; if the file is one JSON document, say `format: json`.";
+            fault.help = Some(help.to_string());
+        }
     }
     fault
 }

@@ -107,10 +107,10 @@ pub fn inspect(bytes: &[u8], layout: &Layout, pins: &[(String, DataType)], limit
     Ok(inspected)
 }
 
-/// Gives documents that are read into one table the same columns: each the union of all.
+/// Gives documents that are read into one table the same columns, those of all of them together.
 pub fn reconcile(mut documents: Vec<Inspected>) -> Vec<Inspected> {
     if documents.len() > 1 {
-        let mut all = Fields::records(COLUMNS, std::iter::empty());
+        let mut all = Fields::records(usize::MAX, std::iter::empty());
         for document in &documents {
             all.merge(document.fields.clone());
         }

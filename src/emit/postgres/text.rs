@@ -1,0 +1,179 @@
+//! How Postgres wants text inside of statements and COPY data: literals, identifiers, array elements, dollar quotes.
+//!
+//! In: any bytes. Out: the same content in a form that reads back as exactly those bytes.
+//! Does not know about types.
+
+/// Quotes a name.
+pub fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Quotes the name of a table, with its schema if it has one.
+pub fn relation(schema: Option<&str>, name: &str) -> String {
+    match schema {
+        Some(schema) => format!("{}.{}", identifier(schema), identifier(name)),
+        None => identifier(name),
+    }
+}
+
+/// Quotes a text as a constant.
+pub fn literal(text: &str) -> String {
+    let mut out = vec![];
+    constant(text.as_bytes(), &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Lists names, quoted, each behind `prefix`.
+pub fn names<'a>(prefix: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    let quoted: Vec<String> = names.into_iter().map(|n| format!("{prefix}{}", identifier(n))).collect();
+    quoted.join(", ")
+}
+
+/// Makes a DO statement; its tag is one that does not occur in the body.
+pub fn block(body: &str) -> String {
+    let mut tag = "$pipe$".to_string();
+    let mut number = 1;
+    while body.contains(&tag) {
+        tag = format!("$pipe{number}$");
+        number += 1;
+    }
+    format!("DO {tag}\n{body}\n{tag};\n")
+}
+
+/// Makes a comment line of a text that may hold anything.
+pub fn comment(text: &str) -> String {
+    let clean: String = text.chars().map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect();
+    format!("-- {}\n", clean.trim_end())
+}
+
+/// Tells whether any byte is a control character or a backslash; written so that it compiles to vector instructions.
+fn is_special(text: &[u8]) -> bool {
+    text.iter().fold(false, |found, b| found | (*b < 0x20) | (*b == b'\\'))
+}
+
+/// Appends a field of COPY's text format.
+pub fn copy_field(text: &[u8], out: &mut Vec<u8>) {
+    if !is_special(text) {
+        return out.extend_from_slice(text);
+    }
+    let mut start = 0;
+    for (i, byte) in text.iter().enumerate() {
+        let escape = match byte {
+            b'\\' => b'\\',
+            b'\n' => b'n',
+            b'\r' => b'r',
+            b'\t' => b't',
+            0x08 => b'b',
+            0x0c => b'f',
+            0x0b => b'v',
+            _ => continue,
+        };
+        out.extend_from_slice(&text[start..i]);
+        out.extend_from_slice(&[b'\\', escape]);
+        start = i + 1;
+    }
+    out.extend_from_slice(&text[start..]);
+}
+
+/// Appends a constant that stays on one line: `'it''s'`, or `E'two\nlines'` where there are control characters.
+///
+/// Line ends are escaped because editors and version control change them.
+pub fn constant(text: &[u8], out: &mut Vec<u8>) {
+    if !text.iter().any(|b| *b < 0x20) {
+        return quoted(text, b"'", false, out);
+    }
+    out.extend_from_slice(b"E'");
+    for byte in text {
+        match byte {
+            b'\'' => out.extend_from_slice(b"''"),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0..0x20 => {
+                const HEX: &[u8; 16] = b"0123456789abcdef";
+                out.extend_from_slice(&[b'\\', b'x', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+            }
+            _ => out.push(*byte),
+        }
+    }
+    out.push(b'\'');
+}
+
+/// Appends a text as the function `quote_literal` returns it.
+pub fn quote_literal(text: &[u8], out: &mut Vec<u8>) {
+    if text.contains(&b'\\') { quoted(text, b"E'", true, out) } else { quoted(text, b"'", false, out) }
+}
+
+fn quoted(text: &[u8], open: &[u8], backslashes: bool, out: &mut Vec<u8>) {
+    out.extend_from_slice(open);
+    let mut start = 0;
+    for (i, byte) in text.iter().enumerate() {
+        if *byte == b'\'' || (backslashes && *byte == b'\\') {
+            out.extend_from_slice(&text[start..=i]);
+            start = i;
+        }
+    }
+    out.extend_from_slice(&text[start..]);
+    out.push(b'\'');
+}
+
+/// Appends an element of an array constant, quoted where it must be.
+pub fn element(text: &[u8], out: &mut Vec<u8>) {
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':' | b'+' | b'@' | b'/') || *b >= 0x80;
+    if !text.is_empty() && text.iter().all(plain) && !text.eq_ignore_ascii_case(b"null") {
+        return out.extend_from_slice(text);
+    }
+    out.push(b'"');
+    for byte in text {
+        if matches!(byte, b'"' | b'\\') {
+            out.push(b'\\');
+        }
+        out.push(*byte);
+    }
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(write: fn(&[u8], &mut Vec<u8>), text: &str) -> String {
+        let mut out = vec![];
+        write(text.as_bytes(), &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn copy_fields_stay_on_their_line() {
+        assert_eq!(shown(copy_field, "plain ünï"), "plain ünï");
+        assert_eq!(shown(copy_field, "\\."), "\\\\.");
+        assert_eq!(shown(copy_field, "\\N"), "\\\\N");
+        assert_eq!(shown(copy_field, "a\tb\r\nc\u{8}\u{b}\u{c}\u{1}"), "a\\tb\\r\\nc\\b\\v\\f\u{1}");
+        assert_eq!(shown(copy_field, ""), "");
+    }
+
+    #[test]
+    fn constants_are_safe_with_any_content() {
+        assert_eq!(shown(constant, "it's"), "'it''s'");
+        assert_eq!(shown(constant, "''"), "''''''");
+        assert_eq!(shown(constant, "C:\\x"), "'C:\\x'");
+        assert_eq!(shown(constant, "a'\\\r\n\u{1}"), "E'a''\\\\\\r\\n\\x01'");
+        assert_eq!(shown(quote_literal, "a'\\b\n"), "E'a''\\\\b\n'");
+        assert_eq!(shown(quote_literal, "a'b"), "'a''b'");
+    }
+
+    #[test]
+    fn elements_are_quoted_where_they_must_be() {
+        for (text, quoted) in [("a-1", "a-1"), ("", "\"\""), ("NULL", "\"NULL\""), ("a\"\\", "\"a\\\"\\\\\""), ("{a,b}", "\"{a,b}\"")] {
+            assert_eq!(shown(element, text), quoted);
+        }
+    }
+
+    #[test]
+    fn a_block_is_never_ended_by_its_content() {
+        assert_eq!(block("a $pipe$ $pipe1$"), "DO $pipe2$\na $pipe$ $pipe1$\n$pipe2$;\n");
+        assert_eq!(comment("a\nDROP TABLE b;"), "-- a DROP TABLE b;\n");
+        assert_eq!(relation(Some("My \"s\""), "order"), "\"My \"\"s\"\"\".\"order\"");
+    }
+}
