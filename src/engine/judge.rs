@@ -6,6 +6,9 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
+use super::Facts;
 use super::session::{Session, quote};
 use super::staging::number;
 use crate::check::{Measure, UniqueKey};
@@ -31,7 +34,7 @@ pub struct TableFacts {
 }
 
 /// Measures a table.
-pub fn measure(plan: &Plan, table: &TablePlan, session: &Session) -> Result<TableFacts, Error> {
+pub fn measure(table: &TablePlan, session: &Session) -> Result<TableFacts, Error> {
     let name = quote(&table.name.value);
     let mut facts = TableFacts::default();
     let mut select = vec!["count(*)".to_string()];
@@ -79,17 +82,29 @@ pub fn measure(plan: &Plan, table: &TablePlan, session: &Session) -> Result<Tabl
         }
     }
     bits(table, &name, session, &mut facts)?;
-    for (i, check) in table.checks.iter().enumerate() {
-        let failing = match &check.measure {
-            Measure::References { columns, table: to, references } => match parent(plan, to) {
-                Some(parent) => orphans(&name, columns, parent, references, session)?,
-                None => 0,
-            },
-            _ => 0,
-        };
-        facts.failures.extend((failing > 0).then_some((i, failing)));
-    }
     Ok(facts)
+}
+
+/// Looks up the references of all tables, once every table is staged.
+pub fn references(plan: &Plan, session: &Session, facts: &mut Facts) -> Result<(), Error> {
+    let mut checks = vec![];
+    for table in plan.tables.iter().filter(|t| t.staged) {
+        for (i, check) in table.checks.iter().enumerate() {
+            if let Measure::References { columns, table: to, references } = &check.measure {
+                checks.extend(parent(plan, to).map(|parent| (table, i, columns, parent, references)));
+            }
+        }
+    }
+    let count = |(table, i, columns, parent, references): &(&TablePlan, usize, &Vec<String>, &TablePlan, &Vec<String>)| {
+        let failing = orphans(&quote(&table.name.value), columns, parent, references, session)?;
+        Ok((table.name.value.clone(), *i, failing))
+    };
+    for (table, check, failing) in checks.par_iter().map(count).collect::<Result<Vec<_>, Error>>()? {
+        if let Some(known) = facts.tables.get_mut(&table).filter(|_| failing > 0) {
+            known.failures.insert(check, failing);
+        }
+    }
+    Ok(())
 }
 
 /// Counts the bits of `#bad` and `#fill`.

@@ -64,7 +64,8 @@ pub fn execute(plan: &Plan, session: &Session, out: Option<&Path>, progress: &dy
         progress.end(name, rows);
         Ok(())
     })?;
-    let facts = facts.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut facts = facts.into_inner().unwrap_or_else(PoisonError::into_inner);
+    judge::references(plan, session, &mut facts)?;
     let mut report = RunReport::new(plan);
     report.ledger = ledger::lines(plan, &facts);
     report.violations = samples::violations(plan, session, &facts)?;

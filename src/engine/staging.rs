@@ -43,7 +43,7 @@ pub fn load(plan: &ExtractPlan, session: &Session) -> Result<u64, Error> {
 /// Stages one table and judges its rows.
 pub fn stage(plan: &Plan, table: &TablePlan, session: &Session, facts: &Mutex<Facts>) -> Result<TableFacts, Error> {
     if !table.staged {
-        return judge::measure(plan, table, session);
+        return judge::measure(table, session);
     }
     let name = quote(&table.name.value);
     let mut kept: Vec<String> = table.columns.iter().map(|c| c.name.clone()).collect();
@@ -58,7 +58,7 @@ pub fn stage(plan: &Plan, table: &TablePlan, session: &Session, facts: &Mutex<Fa
     let query = sql::relation::query(&sql::duckdb::DuckDb, &relation).map_err(|u| Error::new("X0301", u.what))?;
     session.execute(&format!("DROP VIEW IF EXISTS {name}"))?;
     session.execute(&format!("CREATE TABLE {name} AS {query}"))?;
-    let mut known = judge::measure(plan, table, session)?;
+    let mut known = judge::measure(table, session)?;
     if table.quarantine || !quarantine::parents(plan, table).is_empty() {
         known.quarantined = quarantine::separate(plan, table, &known, session, facts)?;
         known.rows -= known.quarantined.rows;

@@ -9,7 +9,7 @@ use crate::check::RowCount;
 use crate::diagnostics::{Diagnostics, Span, Spanned};
 use crate::source::{CsvOptions, Request, SourceKind, inline, kind};
 use crate::spec::template::Templates;
-use crate::spec::yaml::{Map, Node, Value};
+use crate::spec::yaml::{Map, Node};
 use crate::spec::{PipelineSpec, Project};
 use crate::types::DataType;
 

@@ -98,12 +98,6 @@ fn malformed(error: Malformed, document: &Document) -> Error {
     found
 }
 
-impl From<Malformed> for Error {
-    fn from(malformed: Malformed) -> Error {
-        Error::new("X0203", malformed.message).line(malformed.line)
-    }
-}
-
 struct Documents {
     documents: Vec<Document>,
     inspected: Vec<Inspected>,

@@ -1,13 +1,14 @@
 //! Columns that grow value by value and become Arrow arrays.
 //!
-//! In: a reader that stands before a value of the column's type. Out: arrays, everything nullable. A field that an object leaves out
-//! costs nothing: columns are padded with NULLs only when their next value comes, or at the end.
+//! In: a reader that stands before a value of the column's type. Out: arrays, everything nullable. A field that an object leaves
+//! out costs nothing: columns are padded with NULLs only when their next value comes, or at the end.
 //! Does not know about records or types other than those of columns.
 
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, BooleanBufferBuilder, Decimal128Array, Int64Array, ListArray, NullBufferBuilder, StringArray, StructArray,
+    ArrayRef, BooleanArray, BooleanBufferBuilder, Decimal128Array, Int64Array, ListArray, NullBufferBuilder, StringArray,
+    StructArray,
 };
 use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType as ArrowType, Field, Fields};
@@ -30,10 +31,21 @@ pub(super) struct Column {
 enum Values {
     Boolean(BooleanBufferBuilder),
     Integer(Vec<i64>),
-    Decimal { values: Vec<i128>, precision: u8, scale: i8 },
+    Decimal {
+        values: Vec<i128>,
+        precision: u8,
+        scale: i8,
+    },
     /// `json` keeps strings in their quotes.
-    Text { offsets: Vec<i32>, bytes: Vec<u8>, json: bool },
-    List { offsets: Vec<i32>, element: Box<Column> },
+    Text {
+        offsets: Vec<i32>,
+        bytes: Vec<u8>,
+        json: bool,
+    },
+    List {
+        offsets: Vec<i32>,
+        element: Box<Column>,
+    },
     Struct(IndexMap<Box<str>, Column>),
 }
 
@@ -44,7 +56,12 @@ pub(super) fn arrow_type(kind: &DataType) -> ArrowType {
         DataType::BigInt => ArrowType::Int64,
         DataType::Decimal(Some((precision, scale))) => ArrowType::Decimal128(*precision, *scale as i8),
         DataType::List(element) => ArrowType::List(element_field(arrow_type(element))),
-        DataType::Struct(fields) => ArrowType::Struct(fields.iter().map(|(name, kind)| Field::new(name, arrow_type(kind), true)).collect()),
+        DataType::Struct(fields) => ArrowType::Struct(
+            fields
+                .iter()
+                .map(|(name, kind)| Field::new(name, arrow_type(kind), true))
+                .collect(),
+        ),
         // Inference yields no other types than these, JSON and text, and columns without values are text too.
         _ => ArrowType::Utf8,
     }
@@ -59,16 +76,32 @@ impl Column {
         let values = match kind {
             DataType::Boolean => Values::Boolean(BooleanBufferBuilder::new(0)),
             DataType::BigInt => Values::Integer(vec![]),
-            DataType::Decimal(Some((precision, scale))) => {
-                Values::Decimal { values: vec![], precision: *precision, scale: *scale as i8 }
-            }
-            DataType::List(element) => Values::List { offsets: vec![0], element: Box::new(Column::new(element)) },
-            DataType::Struct(fields) => {
-                Values::Struct(fields.iter().map(|(name, kind)| (name.as_str().into(), Column::new(kind))).collect())
-            }
-            kind => Values::Text { offsets: vec![0], bytes: vec![], json: matches!(kind, DataType::Json { .. }) },
+            DataType::Decimal(Some((precision, scale))) => Values::Decimal {
+                values: vec![],
+                precision: *precision,
+                scale: *scale as i8,
+            },
+            DataType::List(element) => Values::List {
+                offsets: vec![0],
+                element: Box::new(Column::new(element)),
+            },
+            DataType::Struct(fields) => Values::Struct(
+                fields
+                    .iter()
+                    .map(|(name, kind)| (name.as_str().into(), Column::new(kind)))
+                    .collect(),
+            ),
+            kind => Values::Text {
+                offsets: vec![0],
+                bytes: vec![],
+                json: matches!(kind, DataType::Json { .. }),
+            },
         };
-        Column { length: 0, valid: NullBufferBuilder::new(0), values }
+        Column {
+            length: 0,
+            valid: NullBufferBuilder::new(0),
+            values,
+        }
     }
 
     /// Reads the value of row `row`, whose first byte was peeked; rows that were left out before it become NULL.
@@ -88,7 +121,14 @@ impl Column {
         }
         let at = reader.current_index();
         match (&mut self.values, peek) {
-            (Values::Text { offsets, bytes, json: false }, Peek::String) => {
+            (
+                Values::Text {
+                    offsets,
+                    bytes,
+                    json: false,
+                },
+                Peek::String,
+            ) => {
                 bytes.extend_from_slice(reader.known_str()?.as_bytes());
                 offsets.push(offset(bytes.len(), at)?);
             }
@@ -122,7 +162,9 @@ impl Column {
 
     /// Adds NULLs up to this length.
     fn pad(&mut self, length: usize) {
-        let Some(missing) = length.checked_sub(self.length).filter(|n| *n > 0) else { return };
+        let Some(missing) = length.checked_sub(self.length).filter(|n| *n > 0) else {
+            return;
+        };
         match &mut self.values {
             Values::Boolean(values) => values.append_n(missing, false),
             Values::Integer(values) => values.resize(length, 0),
@@ -167,17 +209,26 @@ impl Column {
         Ok(match self.values {
             Values::Boolean(values) => Arc::new(BooleanArray::new(values.build(), valid)),
             Values::Integer(values) => Arc::new(Int64Array::try_new(values.into(), valid)?),
-            Values::Decimal { values, precision, scale } => {
-                Arc::new(Decimal128Array::try_new(values.into(), valid)?.with_precision_and_scale(precision, scale)?)
-            }
-            Values::Text { offsets, bytes, .. } => {
-                Arc::new(StringArray::try_new(OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(bytes), valid)?)
-            }
+            Values::Decimal {
+                values,
+                precision,
+                scale,
+            } => Arc::new(Decimal128Array::try_new(values.into(), valid)?.with_precision_and_scale(precision, scale)?),
+            Values::Text { offsets, bytes, .. } => Arc::new(StringArray::try_new(
+                OffsetBuffer::new(ScalarBuffer::from(offsets)),
+                Buffer::from_vec(bytes),
+                valid,
+            )?),
             Values::List { offsets, element } => {
                 let elements = element.length;
                 let element = element.finish(elements)?;
                 let field = element_field(element.data_type().clone());
-                Arc::new(ListArray::try_new(field, OffsetBuffer::new(ScalarBuffer::from(offsets)), element, valid)?)
+                Arc::new(ListArray::try_new(
+                    field,
+                    OffsetBuffer::new(ScalarBuffer::from(offsets)),
+                    element,
+                    valid,
+                )?)
             }
             Values::Struct(fields) => {
                 let mut names = vec![];

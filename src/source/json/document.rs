@@ -12,13 +12,7 @@ use super::{Found, Runs, infer};
 const NAMED: usize = 12;
 
 /// Reads the document that begins at `start`.
-pub(super) fn read(
-    bytes: &[u8],
-    start: usize,
-    path: Option<&str>,
-    fields: Fields,
-    limit: Option<usize>,
-) -> Result<Found, Fault> {
+pub(super) fn read(bytes: &[u8], start: usize, path: Option<&str>, fields: Fields, limit: Option<usize>) -> Result<Found, Fault> {
     let text = bytes.get(start..).unwrap_or_default();
     let mut walk = Walk {
         reader: Jiter::new(text),
@@ -34,7 +28,12 @@ pub(super) fn read(
     let done = walk.document(path).map_err(|fault| fault.shift(start));
     done?;
     let end = start + walk.reader.current_index();
-    Ok(Found { fields: walk.fields, runs: walk.runs.0, complete: !walk.stopped, end })
+    Ok(Found {
+        fields: walk.fields,
+        runs: walk.runs.0,
+        complete: !walk.stopped,
+        end,
+    })
 }
 
 struct Walk<'a> {
@@ -61,7 +60,10 @@ impl Walk<'_> {
                 self.object(path, "the document", 0)?;
                 if !self.found {
                     let index = self.reader.current_index();
-                    return Err(self.missing.take().unwrap_or_else(|| Fault::new(index, format!("there is no `{path}`"))));
+                    return Err(self
+                        .missing
+                        .take()
+                        .unwrap_or_else(|| Fault::new(index, format!("there is no `{path}`"))));
                 }
             }
             (Some(path), Peek::Array) => {
@@ -71,7 +73,10 @@ impl Walk<'_> {
             }
             _ => {
                 self.reader.known_skip(peek)?;
-                return Err(Fault::new(0, format!("the document is {}, neither a list nor an object", kind(peek))));
+                return Err(Fault::new(
+                    0,
+                    format!("the document is {}, neither a list nor an object", kind(peek)),
+                ));
             }
         }
         if self.stopped {
@@ -156,15 +161,20 @@ impl Walk<'_> {
         }
         let end = self.reader.current_index();
         // Runs are kept in the whole document's offsets, faults in the reader's.
-        self.runs.add(self.records, self.start + begin, self.start + end).map_err(|fault| Fault { offset: begin, ..fault })?;
+        self.runs
+            .add(self.records, self.start + begin, self.start + end)
+            .map_err(|fault| Fault { offset: begin, ..fault })?;
         self.records += 1;
         Ok(())
     }
 }
 
 pub(super) fn too_wide(offset: usize) -> Fault {
-    Fault::new(offset, format!("the records have more than {} different keys", super::COLUMNS))
-        .help("They are perhaps not records but maps; name the list of records with `records:`.")
+    Fault::new(
+        offset,
+        format!("the records have more than {} different keys", super::COLUMNS),
+    )
+    .help("They are perhaps not records but maps; name the list of records with `records:`.")
 }
 
 /// The keys that stand where the path got lost.
@@ -181,7 +191,11 @@ impl Keys {
         if peek == Peek::Array && self.lists.len() < NAMED {
             self.lists.push(name.clone());
         }
-        if self.named.len() < NAMED { self.named.push(name) } else { self.more = true }
+        if self.named.len() < NAMED {
+            self.named.push(name)
+        } else {
+            self.more = true
+        }
     }
 
     fn missing(&self, path: &str, place: &str) -> Fault {

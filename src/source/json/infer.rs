@@ -1,6 +1,6 @@
 //! Learns shapes from values: the first pass over the bytes.
 //!
-//! In: a reader that stands before a value. Out: the value's shape merged into what is known, and the value read over and validated.
+//! In: a reader that stands before a value. Out: the value's shape merged into what is known, and the value validated.
 //! Does not know where records stand or what types shapes become.
 
 use jiter::{Jiter, Peek};

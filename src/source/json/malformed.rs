@@ -25,7 +25,13 @@ impl Malformed {
     pub(super) fn locate(fault: Fault, bytes: &[u8]) -> Malformed {
         let offset = fault.offset.min(bytes.len());
         let (line, column) = line_and_column(bytes, offset);
-        Malformed { message: fault.message, offset, line, column, help: fault.help }
+        Malformed {
+            message: fault.message,
+            offset,
+            line,
+            column,
+            help: fault.help,
+        }
     }
 }
 
@@ -46,7 +52,11 @@ pub(super) struct Fault {
 
 impl Fault {
     pub(super) fn new(offset: usize, message: impl Into<String>) -> Fault {
-        Fault { offset, message: message.into(), help: None }
+        Fault {
+            offset,
+            message: message.into(),
+            help: None,
+        }
     }
 
     pub(super) fn help(mut self, text: impl Into<String>) -> Fault {
@@ -97,7 +107,10 @@ impl From<JiterError> for Fault {
 }
 
 pub(super) fn too_deep(offset: usize) -> Fault {
-    Fault::new(offset, format!("lists and objects are nested more than {} deep", super::infer::DEPTH))
+    Fault::new(
+        offset,
+        format!("lists and objects are nested more than {} deep", super::infer::DEPTH),
+    )
 }
 
 /// Makes the fault of a second pass that does not see what the first one saw.
@@ -120,7 +133,8 @@ pub(super) fn kind(peek: Peek) -> &'static str {
 
 /// Finds where the text starts: behind a byte order mark. Names other encodings and formats that are easily told.
 pub(super) fn start(bytes: &[u8]) -> Result<usize, Fault> {
-    let encoded = |name: &str| Err(Fault::new(0, format!("the document is {name}, not UTF-8")).help("Convert it to UTF-8 first."));
+    let encoded =
+        |name: &str| Err(Fault::new(0, format!("the document is {name}, not UTF-8")).help("Convert it to UTF-8 first."));
     match bytes {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => return encoded("UTF-32"),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return encoded("UTF-16"),

@@ -1,16 +1,16 @@
 //! Reads JSON documents and newline-delimited JSON into Arrow record batches, with exact types inferred from all values.
 //!
-//! In: the bytes of one document and where its records stand. Out: the columns, then batches of a few thousand records in order. Two
-//! passes over the bytes: [`inspect`] validates everything, learns the types and notes where runs of records begin; [`batches`]
-//! builds those runs on all cores. Between the passes nothing but the types and the notes is kept.
-//! Does not know about files, extracts or the engine.
+//! In: the bytes of one document and where its records stand. Out: the columns, then batches of a few thousand records in order.
+//! Two passes over the bytes: [`inspect`] validates everything, learns the types and notes where runs of records begin;
+//! [`batches`] builds those runs on all cores. Does not know about files, extracts or the engine.
 //!
 //! Types: `true`/`false` are booleans; whole numbers `bigint`, else `decimal(38,0)`; numbers with a fraction or an exponent
-//! `decimal(p,s)` wide enough for every value, exactly; numbers that no decimal of 38 digits holds, and places where kinds mix, are text
-//! as written (`1.10` stays `1.10`; an object is its JSON text). Objects are structs of all their keys, in the order first seen. JSON
-//! text as written is what becomes of objects that have no keys, more than 500 different keys, an empty key, or keys that differ only
-//! by case, because the engine does not tell such fields apart. At the top level, where keys are columns, the first keeps its name and
-//! a later one is renamed: `Name`, `name_1`. If a key appears twice in one object, the last one wins. A JSON null is NULL everywhere.
+//! `decimal(p,s)` wide enough for every value, exactly; numbers that no decimal of 38 digits holds, and places where kinds mix,
+//! are text as written (`1.10` stays `1.10`; an object is its JSON text). Objects are structs of all their keys, in the order
+//! first seen. JSON text as written is what becomes of objects that have no keys, more than 500 different keys, an empty key, or
+//! keys that differ only by case, because the engine does not tell such fields apart. At the top level, where keys are columns,
+//! the first keeps its name and a later one is renamed: `Name`, `name_1`; an empty key becomes `unnamed`, and `_` replaces a
+//! leading `#`. If a key appears twice in one object, the last one wins. A JSON null is NULL everywhere.
 
 mod build;
 mod column;
@@ -42,8 +42,8 @@ const COLUMNS: usize = 5000;
 /// How the records stand in the bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// One JSON document. `records` is the dotted path to the list inside of it; without one, the document is a list of records or a
-    /// single record.
+    /// One JSON document. `records` is the dotted path to the list inside of it; without one, the document is a list of records
+    /// or a single record.
     Document { records: Option<String> },
     /// One record per line; blank lines are skipped.
     Lines,
@@ -78,19 +78,24 @@ struct Run {
 
 /// Reads through the document: validates it, infers the columns, and notes where records begin.
 ///
-/// `pins` are types that the author gave: a `json` one is not looked into, a list or struct is inferred all the same, and any other
-/// is text as written, for the engine to cast. With `limit`, reading stops behind the record that reaches about that many bytes.
+/// `pins` are types that the author gave: a `json` one is not looked into, a list or struct is inferred all the same, and any
+/// other is text as written, for the engine to cast. With `limit`, reading stops behind the record that reaches that many bytes.
 pub fn inspect(bytes: &[u8], layout: &Layout, pins: &[(String, DataType)], limit: Option<usize>) -> Result<Inspected, Malformed> {
     let locate = |fault: Fault| Malformed::locate(fault, bytes);
     let start = malformed::start(bytes).map_err(locate)?;
-    let written = pins.iter().filter(|(_, kind)| matches!(kind, DataType::Json { .. })).map(|(name, _)| name.as_str());
+    let written = pins
+        .iter()
+        .filter(|(_, kind)| matches!(kind, DataType::Json { .. }))
+        .map(|(name, _)| name.as_str());
     let fields = Fields::records(COLUMNS, written);
     let found = match layout {
         Layout::Document { records } => document::read(bytes, start, records.as_deref(), fields, limit),
         Layout::Lines => lines::read(bytes, start, fields, limit),
     };
     // The bytes are checked only as far as they were read; where both are wrong, what comes first is the cause.
-    let end = found.as_ref().map_or_else(|fault| fault.offset.saturating_add(4).min(bytes.len()), |found| found.end);
+    let end = found
+        .as_ref()
+        .map_or_else(|fault| fault.offset.saturating_add(4).min(bytes.len()), |found| found.end);
     malformed::utf8(bytes.get(..end).unwrap_or(bytes), end == bytes.len() || found.is_ok()).map_err(locate)?;
     let found = found.map_err(locate)?;
     let mut inspected = Inspected {
@@ -107,7 +112,7 @@ pub fn inspect(bytes: &[u8], layout: &Layout, pins: &[(String, DataType)], limit
     Ok(inspected)
 }
 
-/// Gives documents that are read into one table the same columns, those of all of them together.
+/// Gives documents that are read into one table the same columns, those of all of them together; call it before [`Inspected::select`].
 pub fn reconcile(mut documents: Vec<Inspected>) -> Vec<Inspected> {
     if documents.len() > 1 {
         let mut all = Fields::records(usize::MAX, std::iter::empty());
@@ -135,7 +140,9 @@ pub fn position(bytes: &[u8], inspected: &Inspected, row: u64) -> Option<usize> 
 impl Inspected {
     /// Keeps only the columns of these names, in their order in the document.
     pub fn select(&mut self, wanted: &[String]) {
-        let columns = std::mem::take(&mut self.columns).into_iter().zip(std::mem::take(&mut self.keys));
+        let columns = std::mem::take(&mut self.columns)
+            .into_iter()
+            .zip(std::mem::take(&mut self.keys));
         (self.columns, self.keys) = columns.filter(|((name, _), _)| wanted.contains(name)).unzip();
     }
 
@@ -172,14 +179,20 @@ impl Runs {
     /// Adds a record that stands at `start..end`.
     fn add(&mut self, number: u64, start: usize, end: usize) -> Result<(), Fault> {
         if end - start > i32::MAX as usize {
-            return Err(Fault::new(start, "the record is larger than 2 GiB").help("Split it, or name a list inside of it with `records:`."));
+            return Err(Fault::new(start, "the record is larger than 2 GiB")
+                .help("Split it, or name a list inside of it with `records:`."));
         }
         match self.0.last_mut() {
             Some(run) if run.records < BATCH_RECORDS && end - run.start <= BATCH_BYTES => {
                 run.end = end;
                 run.records += 1;
             }
-            _ => self.0.push(Run { start, end, first: number, records: 1 }),
+            _ => self.0.push(Run {
+                start,
+                end,
+                first: number,
+                records: 1,
+            }),
         }
         Ok(())
     }

@@ -1,15 +1,18 @@
-//! Tests of both passes together: by example, and random documents against another parser.
+//! Tests of both passes together: here by example, in [`random`] against another parser.
+
+mod random;
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Decimal128Type, Int64Type};
-use serde_json::{Map, Value};
+use arrow::datatypes::Int64Type;
 
 use super::{Inspected, Layout, Malformed, batches, inspect, position, reconcile};
 use crate::error::Error;
 use crate::types::DataType;
 
 fn document(records: Option<&str>) -> Layout {
-    Layout::Document { records: records.map(String::from) }
+    Layout::Document {
+        records: records.map(String::from),
+    }
 }
 
 fn load(text: &[u8], layout: &Layout, pins: &[(String, DataType)]) -> Result<(Inspected, Vec<RecordBatch>), Malformed> {
@@ -36,11 +39,22 @@ fn list(text: &str) -> (Inspected, RecordBatch) {
 }
 
 fn columns(inspected: &Inspected) -> String {
-    inspected.columns.iter().map(|(name, kind)| format!("{name} {kind}")).collect::<Vec<_>>().join("; ")
+    inspected
+        .columns
+        .iter()
+        .map(|(name, kind)| format!("{name} {kind}"))
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 fn texts(batch: &RecordBatch, column: &str) -> Vec<Option<String>> {
-    batch.column_by_name(column).unwrap().as_string::<i32>().iter().map(|t| t.map(String::from)).collect()
+    batch
+        .column_by_name(column)
+        .unwrap()
+        .as_string::<i32>()
+        .iter()
+        .map(|t| t.map(String::from))
+        .collect()
 }
 
 fn some(values: &[&str]) -> Vec<Option<String>> {
@@ -81,24 +95,46 @@ fn keys_that_the_engine_cannot_tell_apart_are_kept_apart() {
         "Name bigint; name_1 bigint; NAME_1_1 bigint; unnamed bigint; _row bigint; a\"b bigint; x json; y json"
     );
     assert_eq!(texts(&batch, "x"), some(&[r#"{"k": 1, "K": 2}"#]));
-    assert_eq!(batch.column_by_name("name_1").unwrap().as_primitive::<Int64Type>().value(0), 2);
+    assert_eq!(
+        batch.column_by_name("name_1").unwrap().as_primitive::<Int64Type>().value(0),
+        2
+    );
 }
 
 #[test]
 fn objects_with_many_keys_are_json() {
     let keys = |range: std::ops::Range<usize>| range.map(|i| format!("\"k{i}\": {i}")).collect::<Vec<_>>().join(",");
-    let (inspected, batch) = list(&format!("[{{\"m\": {{{}}}}}, {{\"m\": {{{}}}}}]", keys(0..300), keys(201..501)));
+    let (inspected, batch) = list(&format!(
+        "[{{\"m\": {{{}}}}}, {{\"m\": {{{}}}}}]",
+        keys(0..300),
+        keys(201..501)
+    ));
     assert_eq!(columns(&inspected), "m json");
-    assert_eq!(texts(&batch, "m")[1].as_deref(), Some(format!("{{{}}}", keys(201..501)).as_str()));
+    assert_eq!(
+        texts(&batch, "m")[1].as_deref(),
+        Some(format!("{{{}}}", keys(201..501)).as_str())
+    );
     assert!(columns(&list(&format!("[{{\"m\": {{{}}}}}]", keys(0..500))).0).starts_with("m struct("));
-    assert!(fails(format!("[{{{}}}]", keys(0..5001)), &document(None)).message.contains("more than 5000 different keys"));
+    assert!(
+        fails(format!("[{{{}}}]", keys(0..5001)), &document(None))
+            .message
+            .contains("more than 5000 different keys")
+    );
 }
 
 #[test]
 fn the_last_of_equal_keys_wins() {
     let (_, batch) = list(r#"[{"s": {"a": [1, 2], "b": "x"}, "s": {"a": [3], "c": true}}, {"s": {"b": "y", "b": null}}]"#);
     let s = batch.column_by_name("s").unwrap().as_struct();
-    assert_eq!(s.column_by_name("a").unwrap().as_list::<i32>().value(0).as_primitive::<Int64Type>().values(), &[3]);
+    assert_eq!(
+        s.column_by_name("a")
+            .unwrap()
+            .as_list::<i32>()
+            .value(0)
+            .as_primitive::<Int64Type>()
+            .values(),
+        &[3]
+    );
     assert!(s.column_by_name("b").unwrap().is_null(0) && s.column_by_name("b").unwrap().is_null(1));
     assert!(s.column_by_name("c").unwrap().as_boolean().value(0));
 }
@@ -111,11 +147,17 @@ fn pins_keep_what_is_written() {
         ("l".to_string(), DataType::List(Box::new(DataType::Text))),
     ];
     let text = br#"[{"j": {"a": 1.0}, "t": 007e0, "l": [1]}, {"j": "x", "t": "8"}, {"j": null}]"#;
-    assert_eq!(inspect(text, &document(None), &pins, None).unwrap_err().message, "invalid number");
+    assert_eq!(
+        inspect(text, &document(None), &pins, None).unwrap_err().message,
+        "invalid number"
+    );
     let text = br#"[{"j": {"a" : 1.0}, "t": 7e0, "l": [1]}, {"j": "x", "t": "8"}, {"j": null}]"#;
     let (inspected, loaded) = load(text, &document(None), &pins).unwrap();
     assert_eq!(columns(&inspected), "j json; t text; l bigint[]");
-    assert_eq!(texts(&loaded[0], "j"), [Some(r#"{"a" : 1.0}"#.into()), Some("\"x\"".into()), None]);
+    assert_eq!(
+        texts(&loaded[0], "j"),
+        [Some(r#"{"a" : 1.0}"#.into()), Some("\"x\"".into()), None]
+    );
     assert_eq!(texts(&loaded[0], "t"), [Some("7e0".into()), Some("8".into()), None]);
 }
 
@@ -123,18 +165,48 @@ fn pins_keep_what_is_written() {
 fn records_are_found_by_path() {
     let text = r#"{"v": "5.0", "a": {"b": [{"x": 1}, {"x": 2}], "c": 0}, "t": [1]}"#;
     assert_eq!(load(text.as_bytes(), &document(Some("a.b")), &[]).unwrap().0.records, 2);
-    assert_eq!(columns(&list(text).0), "v text; a struct(b struct(x bigint)[], c bigint); t bigint[]");
+    assert_eq!(
+        columns(&list(text).0),
+        "v text; a struct(b struct(x bigint)[], c bigint); t bigint[]"
+    );
     let missing = fails(text, &document(Some("items")));
     assert_eq!(missing.message, "the document has no `items`; its keys are `v`, `a`, `t`");
     assert_eq!(missing.help.as_deref(), Some("The list there is `t`."));
-    assert_eq!(fails(text, &document(Some("a.x"))).message, "`a` has no `x`; its keys are `b`, `c`");
-    assert_eq!(fails(text, &document(Some("v"))).message, "`v` is text, not a list of records");
-    assert_eq!(fails(text, &document(Some("v.x"))).message, "`v` is text, so there is no `v.x`");
-    assert_eq!(fails(text, &document(Some("t"))).message, "element 0 of `t` is a number, not an object");
-    assert_eq!(fails("[]", &document(Some("t"))).message, "the document is a list, which has no `t`");
-    assert_eq!(fails(r#"{"t": [], "t": []}"#, &document(Some("t"))).message, "the document has `t` twice");
-    assert_eq!(fails("7", &document(None)).message, "the document is a number, neither a list nor an object");
-    assert_eq!(load(br#"{"a.b": {"c": [{}]}, "a": {}}"#, &document(Some("a.b.c")), &[]).unwrap().0.records, 1);
+    assert_eq!(
+        fails(text, &document(Some("a.x"))).message,
+        "`a` has no `x`; its keys are `b`, `c`"
+    );
+    assert_eq!(
+        fails(text, &document(Some("v"))).message,
+        "`v` is text, not a list of records"
+    );
+    assert_eq!(
+        fails(text, &document(Some("v.x"))).message,
+        "`v` is text, so there is no `v.x`"
+    );
+    assert_eq!(
+        fails(text, &document(Some("t"))).message,
+        "element 0 of `t` is a number, not an object"
+    );
+    assert_eq!(
+        fails("[]", &document(Some("t"))).message,
+        "the document is a list, which has no `t`"
+    );
+    assert_eq!(
+        fails(r#"{"t": [], "t": []}"#, &document(Some("t"))).message,
+        "the document has `t` twice"
+    );
+    assert_eq!(
+        fails("7", &document(None)).message,
+        "the document is a number, neither a list nor an object"
+    );
+    assert_eq!(
+        load(br#"{"a.b": {"c": [{}]}, "a": {}}"#, &document(Some("a.b.c")), &[])
+            .unwrap()
+            .0
+            .records,
+        1
+    );
     assert_eq!(load(b"[]", &document(None), &[]).unwrap().0.records, 0);
 }
 
@@ -151,20 +223,45 @@ fn malformed_documents_are_placed() {
     assert_eq!(at(b"\xff\xfe[\0", &json).0, "the document is UTF-16, not UTF-8");
     assert_eq!(at(b"[\0{\0", &json).0, "the document is UTF-16, not UTF-8");
     assert_eq!(at(b"[{\"a\": \"\xe9\"}]", &json), placed("invalid UTF-8: byte 0xe9", 1, 9));
-    assert_eq!(at("[{\"é\": 1},\n {\"b\" 2}]".as_bytes(), &json), placed("expected `:` behind an object's key", 2, 7));
+    assert_eq!(
+        at("[{\"é\": 1},\n {\"b\" 2}]".as_bytes(), &json),
+        placed("expected `:` behind an object's key", 2, 7)
+    );
     assert_eq!(at("[{\"ü\": x}]".as_bytes(), &json), placed("expected a value", 1, 8));
     assert_eq!(at(b"[{\"a\": 1}", &json), placed("the document ends inside a list", 1, 10));
     assert_eq!(at(b"[{\"a\": \"\\ud800\"}]", &json).0, "invalid escape in a string");
-    assert_eq!(at(b"[{}] []", &json), placed("more follows behind the end of the document", 1, 6));
+    assert_eq!(
+        at(b"[{}] []", &json),
+        placed("more follows behind the end of the document", 1, 6)
+    );
     assert!(fails(b"{}\n{}", &json).help.unwrap().contains("ndjson"));
-    assert_eq!(at(b"{\"r\": [{}], \"x\": tru}", &document(Some("r"))).0, "expected `true`, `false` or `null`");
-    assert_eq!(at(b"{\"a\": 1}\n\n{\"a\": \n1}", &Layout::Lines), placed("the line ends inside a value", 3, 7));
-    assert_eq!(at(b"{} {}", &Layout::Lines), placed("more follows on the line behind its record", 1, 3));
-    assert!(fails(b"[\n{}]", &Layout::Lines).help.unwrap().contains("Every record must stand on one line"));
+    assert_eq!(
+        at(b"{\"r\": [{}], \"x\": tru}", &document(Some("r"))).0,
+        "expected `true`, `false` or `null`"
+    );
+    assert_eq!(
+        at(b"{\"a\": 1}\n\n{\"a\": \n1}", &Layout::Lines),
+        placed("the line ends inside a value", 3, 7)
+    );
+    assert_eq!(
+        at(b"{} {}", &Layout::Lines),
+        placed("more follows on the line behind its record", 1, 3)
+    );
+    assert!(
+        fails(b"[\n{}]", &Layout::Lines)
+            .help
+            .unwrap()
+            .contains("Every record must stand on one line")
+    );
     assert!(fails(b"[{}]", &Layout::Lines).help.unwrap().contains("format: json"));
+    let nested = format!("[{{\"a\": {}{}}}]", "[".repeat(127), "]".repeat(127));
+    assert_eq!(columns(&list(&nested).0), format!("a unknown{}", "[]".repeat(127)));
     let deep = format!("[{{\"a\": {}{}}}]", "[".repeat(1_000_000), "]".repeat(1_000_000));
     assert_eq!(fails(&deep, &json).message, "lists and objects are nested more than 128 deep");
-    assert_eq!(fails(&deep[1..], &document(Some("x"))).message, "lists and objects are nested more than 128 deep");
+    assert_eq!(
+        fails(&deep[1..], &document(Some("x"))).message,
+        "lists and objects are nested more than 128 deep"
+    );
 }
 
 #[test]
@@ -172,7 +269,10 @@ fn lines_count_blank_lines_and_a_mark_is_skipped() {
     let text = "\u{feff}{\"a\": 1}\r\n\r\n  \n{\"a\": 2}\n{\"a\": 3}";
     let (inspected, loaded) = load(text.as_bytes(), &Layout::Lines, &[]).unwrap();
     assert_eq!(columns(&inspected), "a bigint");
-    assert_eq!(loaded[0].column_by_name("#row").unwrap().as_primitive::<Int64Type>().values(), &[1, 4, 5]);
+    assert_eq!(
+        loaded[0].column_by_name("#row").unwrap().as_primitive::<Int64Type>().values(),
+        &[1, 4, 5]
+    );
 }
 
 #[test]
@@ -181,7 +281,11 @@ fn many_records_come_in_order_from_all_cores() {
     let records: Vec<String> = (0..30_000).map(record).collect();
     for (text, layout, first) in [
         (format!("[{}\n]", records.join(",\n")), document(None), 0),
-        (format!("{{\"r\": [{}], \"t\": 1}}", records.join(" , ")), document(Some("r")), 0),
+        (
+            format!("{{\"r\": [{}], \"t\": 1}}", records.join(" , ")),
+            document(Some("r")),
+            0,
+        ),
         (records.join("\n\n"), Layout::Lines, 1),
     ] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
@@ -223,179 +327,4 @@ fn records_have_lines_and_documents_reconcile() {
     assert_eq!(columns(&both[0]), "a decimal(2,1); b bigint; c bigint[]");
     assert_eq!(columns(&both[1]), columns(&both[0]));
     assert_eq!(all(text, &both[0])[0].schema(), all(other, &both[1])[0].schema());
-}
-
-/// Random numbers that are the same for the same seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % n
-    }
-
-    fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
-        of[self.below(of.len())]
-    }
-
-    fn number(&mut self) -> String {
-        let digits = |r: &mut Random, n: usize| (0..1 + r.below(n)).map(|_| r.pick(&["0", "1", "5", "9"])).collect::<String>();
-        let whole = format!("{}{}", self.pick(&["1", "7", "9"]), digits(self, 20));
-        let whole = if self.below(3) == 0 { "0" } else { whole.as_str() };
-        let fraction = if self.below(2) == 0 { format!(".{}", digits(self, 8)) } else { String::new() };
-        let exponent = if self.below(4) == 0 { format!("{}{}", self.pick(&["e", "E-", "e+"]), self.below(15)) } else { String::new() };
-        format!("{}{whole}{fraction}{exponent}", self.pick(&["", "-"]))
-    }
-
-    fn string(&mut self) -> String {
-        let parts = ["a", "ß", "日本", "😀", "\\n", "\\\"", "\\\\", "\\/", "\\u00e9", "\\ud83d\\ude00", "\\u0000", "{", "]", ",", " "];
-        (0..self.below(12)).map(|_| self.pick(&parts)).collect()
-    }
-
-    fn space(&mut self) -> &'static str {
-        self.pick(&["", "", "", " ", "  ", "\t"])
-    }
-
-    /// Writes a value; most have the kind that belongs to their depth, so that not everything is mixed.
-    fn value(&mut self, depth: usize, key: usize) -> String {
-        let kind = if self.below(60) == 0 { self.below(7) } else { key % 7 };
-        match kind {
-            _ if self.below(8) == 0 => "null".to_string(),
-            0 => self.pick(&["true", "false"]).to_string(),
-            1 => self.below(1000).to_string(),
-            2 => self.number(),
-            3 | 4 => format!("\"{}\"", self.string()),
-            5 if depth < 4 => {
-                let elements: Vec<_> = (0..self.below(4)).map(|_| self.value(depth + 1, key / 7)).collect();
-                format!("[{}{}]", self.space(), elements.join(self.pick(&[",", " , "])))
-            }
-            _ if depth < 4 => self.object(depth + 1, key / 7),
-            _ => "1".to_string(),
-        }
-    }
-
-    fn object(&mut self, depth: usize, salt: usize) -> String {
-        let keys = ["a", "b", "ä\\n", "c.d", "e\\u0066", "long key", "g", "A"];
-        let mut fields = vec![];
-        for (i, key) in keys.iter().enumerate() {
-            let repeated = usize::from(self.below(30) == 0);
-            // The last key differs from the first only by case, so it is rare.
-            let shown = if i == 7 { self.below(200) == 0 } else { self.below(3) > 0 };
-            for _ in 0..repeated + usize::from(shown) * usize::from(i < 7 || depth > 0) {
-                let value = self.value(depth, salt + i * 5 + depth * 3);
-                fields.push(format!("{}\"{key}\"{}:{}{value}{}", self.space(), self.space(), self.space(), self.space()));
-            }
-        }
-        format!("{{{}{}}}", fields.join(","), self.space())
-    }
-}
-
-/// Brings a number to sign, digits without zeros around them, and exponent.
-fn canonical(number: &str) -> (bool, String, i64) {
-    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let digits = format!("{}{fraction}", whole.trim_start_matches('-'));
-    let exponent = exponent.parse::<i64>().unwrap() - fraction.len() as i64;
-    let short = digits.trim_end_matches('0');
-    let kept = short.trim_start_matches('0').to_string();
-    if kept.is_empty() {
-        return (false, kept, 0);
-    }
-    (number.starts_with('-'), kept, exponent + (digits.len() - short.len()) as i64)
-}
-
-fn compare(array: &dyn Array, row: usize, kind: &DataType, expected: &Value) {
-    assert_eq!(array.is_null(row), expected.is_null(), "{expected}");
-    if expected.is_null() {
-        return;
-    }
-    match kind {
-        DataType::Boolean => assert_eq!(Some(array.as_boolean().value(row)), expected.as_bool()),
-        DataType::BigInt => assert_eq!(Some(array.as_primitive::<Int64Type>().value(row)), expected.as_i64()),
-        DataType::Decimal(Some((_, scale))) => {
-            let value = array.as_primitive::<Decimal128Type>().value(row);
-            assert_eq!(canonical(&format!("{value}e-{scale}")), canonical(&expected.to_string()));
-        }
-        DataType::List(element) => {
-            let elements = array.as_list::<i32>().value(row);
-            let expected = expected.as_array().unwrap();
-            assert_eq!(elements.len(), expected.len());
-            expected.iter().enumerate().for_each(|(i, value)| compare(&elements, i, element, value));
-        }
-        DataType::Struct(fields) => {
-            let expected = expected.as_object().unwrap();
-            assert!(expected.keys().all(|key| fields.iter().any(|(name, _)| name == key)));
-            for (name, kind) in fields {
-                let field = array.as_struct().column_by_name(name).unwrap();
-                compare(field, row, kind, expected.get(name).unwrap_or(&Value::Null));
-            }
-        }
-        kind => {
-            let text = array.as_string::<i32>().value(row);
-            match expected {
-                Value::String(expected) if *kind == DataType::Text => assert_eq!(text, expected),
-                expected => assert_eq!(&serde_json::from_str::<Value>(text).unwrap(), expected),
-            }
-        }
-    }
-}
-
-#[test]
-fn random_documents_come_back_equal() {
-    for seed in 1..=300u64 {
-        println!("seed {seed}");
-        let random = &mut Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        for _ in 0..3 {
-            random.below(2);
-        }
-        let records: Vec<String> = (0..random.below(40)).map(|_| random.object(0, seed as usize)).collect();
-        let joined = records.join(random.pick(&[",", " ,\n", "\n,\r\n\t"]));
-        let (text, layout) = match seed % 4 {
-            0 => (format!("[{joined}]"), document(None)),
-            1 => (format!("{{\"x\": {{}}, \"r\": [{joined}], \"y\": [{{}}]}}"), document(Some("r"))),
-            2 => (format!("{{\"p\": {{\"a\": 1, \"r\":\n[{joined}]}}}}"), document(Some("p.r"))),
-            _ if records.is_empty() => continue,
-            _ => (records.join("\n"), Layout::Lines),
-        };
-        let (inspected, loaded) = load(text.as_bytes(), &layout, &[]).unwrap();
-        assert_eq!(inspected.records as usize, records.len());
-        let mut rows = loaded.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
-        for record in &records {
-            let expected: Map<String, Value> = serde_json::from_str(record).unwrap();
-            let (batch, row) = rows.next().unwrap();
-            for ((name, kind), key) in inspected.columns.iter().zip(&inspected.keys) {
-                compare(batch.column_by_name(name).unwrap(), row, kind, expected.get(key).unwrap_or(&Value::Null));
-            }
-            assert!(expected.keys().all(|key| inspected.keys.contains(key)));
-        }
-        assert!(rows.next().is_none());
-    }
-}
-
-#[test]
-fn damaged_documents_are_refused_as_by_another_parser() {
-    for seed in 1..=40u64 {
-        let random = &mut Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let records: Vec<String> = (0..3).map(|_| random.object(0, seed as usize)).collect();
-        let text = format!("[{}]", records.join(",")).into_bytes();
-        for end in 0..text.len() {
-            assert!(inspect(&text[..end], &document(None), &[], None).is_err(), "seed {seed}, first {end} bytes");
-        }
-        for change in 0..500 {
-            let mut damaged = text.clone();
-            let at = random.below(damaged.len());
-            damaged[at] = random.pick(&["\"", "{", "}", "[", "]", ",", ":", "0", "-", ".", "e", "x", "\\", "\n", " ", "\0"]).as_bytes()[0];
-            if change % 10 == 0 {
-                damaged[at] = 0x80 + random.below(128) as u8;
-            }
-            let theirs = serde_json::from_slice::<Vec<Map<String, Value>>>(&damaged);
-            let ours = inspect(&damaged, &document(None), &[], None);
-            assert_eq!(ours.is_ok(), theirs.is_ok(), "seed {seed}, {}: {ours:?} {theirs:?}", String::from_utf8_lossy(&damaged));
-            if let Ok(inspected) = ours {
-                all(&damaged, &inspected);
-            }
-        }
-    }
 }

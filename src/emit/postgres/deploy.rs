@@ -1,0 +1,111 @@
+//! `deploy.sql`: one transaction that loads everything or nothing.
+//!
+//! In: tables and their formatted rows. Out: header, settings, guard, staging tables with the rows and their counts, merge in load order,
+//! counts and constraints, commit. Does not know how the parts are phrased: see the modules it calls.
+
+use std::io::{self, Write};
+
+use super::merge::{self, Plan};
+use super::{guard, relation, sequence, stage, text};
+use crate::emit::rows::RowFormat;
+use crate::emit::{Header, Mode, Parts, Script, Table};
+
+/// Writes the script.
+pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {
+    let tables: Vec<&Table> = script.tables.iter().map(|(table, _)| table).collect();
+    out.write_all(header(script.header, &tables).as_bytes())?;
+    out.write_all(b"--\n")?;
+    match script.format {
+        RowFormat::Copy => out.write_all(b"-- Run with: psql -f deploy.sql\n\n\\set ON_ERROR_STOP on\n\n")?,
+        RowFormat::Insert => out.write_all(b"-- Run with: psql -v ON_ERROR_STOP=1 -f deploy.sql, or any tool that stops at an error\n\n")?,
+    }
+    out.write_all(b"BEGIN;\n\n")?;
+    out.write_all(SETTINGS.as_bytes())?;
+    if tables.is_empty() {
+        return out.write_all(b"\nCOMMIT;\n");
+    }
+    section(out, "The target has every table and column that is loaded.", &guard::target_fits(&tables))?;
+    for (i, table) in tables.iter().enumerate() {
+        section(out, &format!("Rows of {}", table.shown()), &staging(table))?;
+        if script.format == RowFormat::Copy {
+            let list = text::names("", table.columns.iter().map(|c| c.name.as_str()));
+            writeln!(out, "COPY {} ({list}) FROM stdin;", stage(table))?;
+            parts.rows(i, out)?;
+            out.write_all(b"\\.\n\n")?;
+        } else {
+            parts.rows(i, out)?;
+        }
+        writeln!(out, "ANALYZE {};", stage(table))?;
+        out.write_all(guard::all_staged(table).as_bytes())?;
+    }
+    out.write_all(merged(script).as_bytes())?;
+    section(out, "Constraints that wait for the end of the transaction are checked now.", "SET CONSTRAINTS ALL IMMEDIATE;\n")?;
+    let advance = sequence::advance(&tables);
+    if !advance.is_empty() {
+        section(out, "Sequences go on after the loaded numbers.", &advance)?;
+    }
+    out.write_all(b"\nCOMMIT;\n")
+}
+
+/// What the script relies on, for its transaction only; the search path stays as it is.
+pub const SETTINGS: &str = "SET LOCAL client_encoding = 'UTF8';
+SET LOCAL standard_conforming_strings = on;
+SET LOCAL DateStyle = 'ISO, YMD';
+SET LOCAL TimeZone = 'UTC';
+SET LOCAL extra_float_digits = 1;
+";
+
+/// Says what the script is made of.
+pub fn header(header: &Header, tables: &[&Table]) -> String {
+    let mut text = text::comment(&format!("pipeline {}, by pipe {}", header.pipeline, header.tool_version));
+    text += &text::comment(&format!("run      {}", header.run_id));
+    text += &text::comment(&format!("target   {}", header.target));
+    text += &text::comment(&format!("spec     sha256 {}", header.spec_hash));
+    for (name, hash) in &header.sources {
+        text += &text::comment(&format!("source   {name}, sha256 {hash}"));
+    }
+    for table in tables {
+        let mode = match &table.mode {
+            Mode::Insert => "insert",
+            Mode::Upsert => "upsert",
+            Mode::Replace { .. } => "replace",
+        };
+        let rows = if table.rows == 1 { "row" } else { "rows" };
+        text += &text::comment(&format!("table    {}: {mode}, {} {rows}", table.shown(), table.rows));
+    }
+    text
+}
+
+fn section(out: &mut dyn Write, title: &str, sql: &str) -> io::Result<()> {
+    write!(out, "\n{}{sql}", text::comment(title))
+}
+
+/// Creates the staging table with the target's own types, so that each value is read as the target would read it.
+fn staging(table: &Table) -> String {
+    let list = text::names("", table.columns.iter().map(|c| c.name.as_str()));
+    format!("CREATE TEMP TABLE {} ON COMMIT DROP AS\nSELECT {list} FROM {} WITH NO DATA;\n", stage(table).replace("pg_temp.", ""), relation(table))
+}
+
+/// Writes guards, deletions, merges and counts of all tables.
+fn merged(script: &Script) -> String {
+    let plans: Vec<Plan> = script.tables.iter().map(|(table, evidence)| Plan::new(table, evidence)).collect();
+    // Neighbours in a cycle go together.
+    let groups: Vec<&[Plan]> = plans.chunk_by(|a, b| a.table.in_cycle && b.table.in_cycle).collect();
+    let mut sql = String::new();
+    let mut step = |title: &str, part: String| {
+        if !part.is_empty() {
+            sql += &format!("\n{}{part}", text::comment(title));
+        }
+    };
+    let inserted: String = plans.iter().filter(|p| p.table.mode == Mode::Insert).map(guard::none_there).collect();
+    step("What is only inserted is not there yet.", inserted);
+    let deleted: String = groups.iter().rev().map(|group| merge::delete(group)).collect();
+    step("What a replacement leaves out goes, children first.", deleted);
+    for group in &groups {
+        let names: Vec<String> = group.iter().map(|p| p.table.shown()).collect();
+        step(&format!("Merge {}", names.join(", ")), merge::merge(group));
+    }
+    let counted: String = plans.iter().filter(|p| !p.key.is_empty()).map(guard::all_there).collect();
+    step("Every row is in the target, once.", counted);
+    sql
+}

@@ -1,0 +1,150 @@
+//! The assertions of a deploy script: what must be so before and after, else nothing is done.
+//!
+//! In: tables. Out: DO blocks that raise an exception naming the table, what was expected and what was found.
+//! Does not know how rows are merged.
+
+use super::merge::Plan;
+use super::{relation, scope_condition, stage, text};
+use crate::emit::{Mode, Table};
+
+/// Checks that every table and column is there and can be written; all that is missing is named at once.
+pub fn target_fits(tables: &[&Table]) -> String {
+    let mut wanted = vec![];
+    for table in tables {
+        for (i, column) in table.columns.iter().enumerate() {
+            wanted.push(format!(
+                "      ({}, {}, {}, {}, {}, {})",
+                table.number,
+                i + 1,
+                text::literal(&table.shown()),
+                text::literal(&relation(table)),
+                text::literal(&column.name),
+                table.overriding_identity
+            ));
+        }
+    }
+    let body = format!(
+        "DECLARE
+  problems text;
+BEGIN
+  WITH wanted (number, place, shown, relation, name, overriding) AS (
+    VALUES
+{}
+  ), found AS (
+    SELECT w.*, to_regclass(w.relation) AS oid, a.attnum, a.attgenerated, a.attidentity
+    FROM wanted AS w
+    LEFT JOIN pg_catalog.pg_attribute AS a
+      ON a.attrelid = to_regclass(w.relation) AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped
+  ), problem AS (
+    SELECT DISTINCT number, 0 AS place, format('table %s does not exist', shown) AS problem FROM found WHERE oid IS NULL
+    UNION ALL
+    SELECT number, place, format('table %s has no column %s', shown, name) FROM found WHERE oid IS NOT NULL AND attnum IS NULL
+    UNION ALL
+    SELECT number, place, format('column %s of table %s is computed by the database', name, shown) FROM found WHERE attgenerated <> ''
+    UNION ALL
+    SELECT number, place, format('column %s of table %s is numbered by the database alone', name, shown)
+    FROM found WHERE attidentity = 'a' AND NOT overriding
+  )
+  SELECT string_agg(problem, '; ' ORDER BY number, place) INTO problems FROM problem;
+  IF problems IS NOT NULL THEN
+    RAISE EXCEPTION 'the target does not fit this script: %', problems;
+  END IF;
+END",
+        wanted.join(",\n")
+    );
+    text::block(&body)
+}
+
+/// Checks that all rows of the script arrived, and those of a replaced scope in that scope.
+pub fn all_staged(table: &Table) -> String {
+    let mut body = format!(
+        "DECLARE
+  found bigint;
+BEGIN
+  SELECT count(*) INTO found FROM {};
+{}",
+        stage(table),
+        expect(table, table.rows, "rows in this script")
+    );
+    if let Mode::Replace { scope } = &table.mode
+        && !scope.is_empty()
+    {
+        body += &format!(
+            "  SELECT count(*) INTO found FROM {} AS s WHERE ({}) IS NOT TRUE;\n{}",
+            stage(table),
+            scope_condition("s", scope),
+            expect(table, 0, "rows outside of the replaced scope")
+        );
+    }
+    text::block(&(body + "END"))
+}
+
+/// Checks, for a table in insert mode, that none of the rows is there.
+pub fn none_there(plan: &Plan) -> String {
+    let table = plan.table;
+    let (relation, stage) = (relation(table), stage(table));
+    let name = text::literal(&table.shown());
+    if plan.key.is_empty() {
+        let list = |alias| text::names(alias, table.columns.iter().map(|c| c.name.as_str()));
+        // Without a key only this can be told: all of the rows there already, each as often as here, means a second run.
+        let body = format!(
+            "BEGIN
+  IF {} > 0 AND NOT EXISTS (
+    SELECT ROW({})::text FROM {stage} AS s
+    EXCEPT ALL
+    SELECT ROW({})::text FROM {relation} AS t
+  ) THEN
+    RAISE EXCEPTION 'table %: expected none of the % rows, found all of them: was this script run before?', {name}, {};
+  END IF;
+END",
+            table.rows,
+            list("s."),
+            list("t."),
+            table.rows
+        );
+        return text::block(&body);
+    }
+    let shown = text::names("s.", table.loaded_key().iter().map(String::as_str));
+    let body = format!(
+        "DECLARE
+  found bigint;
+  example text;
+BEGIN
+  SELECT count(*), min(ROW({shown})::text) INTO found, example
+  FROM {stage} AS s JOIN {relation} AS t ON {};
+  IF found > 0 THEN
+    RAISE EXCEPTION 'table %: expected none of the % keys, found %, such as %: was this script run before?', {name}, {}, found, example;
+  END IF;
+END",
+        plan.same_row(),
+        table.rows
+    );
+    text::block(&body)
+}
+
+/// Checks that each row is in the target, once.
+pub fn all_there(plan: &Plan) -> String {
+    let body = format!(
+        "DECLARE
+  found bigint;
+BEGIN
+  SELECT count(*) INTO found FROM {} AS s JOIN {} AS t ON {};
+{}END",
+        stage(plan.table),
+        relation(plan.table),
+        plan.same_row(),
+        expect(plan.table, plan.table.rows, "rows with these keys after the load")
+    );
+    text::block(&body)
+}
+
+/// Raises unless the variable `found` is as expected.
+pub fn expect(table: &Table, expected: u64, what: &str) -> String {
+    format!(
+        "  IF found <> {expected} THEN
+    RAISE EXCEPTION 'table %: expected {expected} {what}, found %', {}, found;
+  END IF;
+",
+        text::literal(&table.shown())
+    )
+}

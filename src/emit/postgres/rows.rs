@@ -1,0 +1,242 @@
+//! Formats a table's rows for Postgres, their keys for `verify.sql`, and sums up their checksum, all in one pass.
+//!
+//! In: record batches in the order of the table's columns. Out: lines of COPY data or INSERT statements of 500 rows; queries over
+//! arrays of 10,000 keys. The checksum is the sum of the first 60 bits of the SHA-256 of each row's image (see [`Canon`]).
+//! Does not know what the scripts around the rows look like.
+
+use arrow::datatypes::{DataType as Staged, Schema};
+use arrow::record_batch::RecordBatch;
+use sha2::{Digest, Sha256};
+
+use super::canon::Canon;
+use super::{stage, text, value};
+use crate::emit::cells::{Cells, Value};
+use crate::emit::rows::{Evidence, RowFormat, RowWriter};
+use crate::emit::{Column, Mode, Table};
+use crate::error::Error;
+use crate::types::DataType;
+
+/// Rows to an INSERT statement.
+const STATEMENT: u64 = 500;
+/// Keys to an array.
+const CHUNK: u64 = 10_000;
+
+/// The formatter of one table.
+pub struct Rows {
+    table: String,
+    format: RowFormat,
+    columns: Vec<Target>,
+    /// `INSERT INTO ... VALUES`.
+    statement: String,
+    keys: Keys,
+    rows: u64,
+    checksum: u128,
+    plain: Vec<u8>,
+    image: Vec<u8>,
+}
+
+/// What is known of a column before its rows are seen.
+struct Target {
+    name: String,
+    canon: Option<Canon>,
+    /// Whether its values stand in a statement without quotes.
+    bare: bool,
+    is_key: bool,
+    nulls: bool,
+}
+
+/// The keys that are gathered for the next array.
+struct Keys {
+    relation: String,
+    names: Vec<String>,
+    arrays: Vec<Vec<u8>>,
+    count: u64,
+    chunks: u64,
+}
+
+impl Rows {
+    pub fn new(table: &Table, staged: &Schema, format: RowFormat) -> Result<Rows, Error> {
+        let found = staged.fields().len();
+        if found != table.columns.len() {
+            let message = format!("table `{}` has {} columns, its staged rows {found}", table.shown(), table.columns.len());
+            return Err(Error::new("X0401", message));
+        }
+        // The rows of a whole table need no keys to be found again.
+        let key: &[String] = if matches!(table.mode, Mode::Replace { .. }) { &[] } else { table.loaded_key() };
+        let columns: Vec<Target> = table
+            .columns
+            .iter()
+            .zip(staged.fields())
+            .map(|(column, field)| Target {
+                name: column.name.clone(),
+                canon: Canon::choose(field.data_type(), &column.data_type),
+                bare: is_bare(column, field.data_type()),
+                is_key: key.contains(&column.name),
+                nulls: false,
+            })
+            .collect();
+        let list = text::names("", table.columns.iter().map(|c| c.name.as_str()));
+        Ok(Rows {
+            table: table.shown(),
+            format,
+            statement: format!("INSERT INTO {} ({list}) VALUES\n", stage(table)),
+            keys: Keys {
+                relation: text::relation(table.schema.as_deref(), &table.name),
+                names: columns.iter().filter(|c| c.is_key).map(|c| c.name.clone()).collect(),
+                arrays: vec![vec![]; columns.iter().filter(|c| c.is_key).count()],
+                count: 0,
+                chunks: 0,
+            },
+            columns,
+            rows: 0,
+            checksum: 0,
+            plain: vec![],
+            image: vec![],
+        })
+    }
+
+    fn unsupported(&self, batch: &RecordBatch, column: usize) -> Error {
+        let name = self.columns.get(column).map_or("", |c| c.name.as_str());
+        let data_type = batch.columns().get(column).map(|c| c.data_type().to_string()).unwrap_or_default();
+        Error::new("X0401", format!("column `{name}` of table `{}` is staged as {data_type}, which scripts cannot hold", self.table))
+            .help("Cast the column to text in `map`.")
+    }
+
+    /// Appends one row; fails with the position of a column whose text has the character U+0000.
+    fn row(&mut self, cells: &[Cells], row: usize, out: &mut Vec<u8>) -> Result<(), usize> {
+        let insert = self.format == RowFormat::Insert;
+        if insert {
+            match self.rows % STATEMENT {
+                0 => out.extend_from_slice(self.statement.as_bytes()),
+                _ => out.extend_from_slice(b",\n"),
+            }
+            out.push(b'(');
+        }
+        self.image.clear();
+        let mut key = 0;
+        for (i, (column, cells)) in self.columns.iter_mut().zip(cells).enumerate() {
+            let value = cells.get(row);
+            let plain = match value {
+                Value::Text(text) => text.as_bytes(),
+                _ => {
+                    self.plain.clear();
+                    value::print(&value, &mut self.plain);
+                    &self.plain
+                }
+            };
+            let null = matches!(value, Value::Null);
+            if i > 0 {
+                out.extend_from_slice(if insert { b", " } else { b"\t" });
+            }
+            let start = out.len();
+            match (null, insert) {
+                (true, true) => out.extend_from_slice(b"NULL"),
+                (true, false) => out.extend_from_slice(b"\\N"),
+                (false, true) if column.bare => out.extend_from_slice(plain),
+                (false, true) => text::constant(plain, out),
+                (false, false) => text::copy_field(plain, out),
+            }
+            column.nulls |= null;
+            if let Some(canon) = &column.canon {
+                if !self.image.is_empty() {
+                    self.image.push(b',');
+                }
+                canon.append(&value, plain, &mut self.image);
+            }
+            if column.is_key {
+                self.keys.push(key, (!null).then_some(plain));
+                key += 1;
+            }
+            if matches!(value, Value::Text(_) | Value::List(_)) && plain.contains(&0) {
+                out.truncate(start);
+                return Err(i);
+            }
+        }
+        out.extend_from_slice(if insert { b")" } else { b"\n" });
+        self.rows += 1;
+        if insert && self.rows.is_multiple_of(STATEMENT) {
+            out.extend_from_slice(b";\n");
+        }
+        let digest = Sha256::digest(&self.image);
+        let first = digest.iter().take(8).fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
+        self.checksum += u128::from(first >> 4);
+        Ok(())
+    }
+}
+
+/// Numbers stand without quotes where the target wants numbers; all else is quoted, so that the column's type reads it.
+fn is_bare(column: &Column, staged: &Staged) -> bool {
+    let exact = staged.is_integer() || matches!(staged, Staged::Decimal128(..));
+    let target = column.data_type.is_integer() || matches!(column.data_type, DataType::Decimal(_));
+    exact && target && column.type_name.is_none()
+}
+
+impl RowWriter for Rows {
+    fn write(&mut self, batch: &RecordBatch, rows: &mut Vec<u8>, keys: &mut Vec<u8>) -> Result<(), Error> {
+        let mut cells = vec![];
+        for (i, array) in batch.columns().iter().enumerate() {
+            cells.push(Cells::new(array).ok_or_else(|| self.unsupported(batch, i))?);
+        }
+        if cells.len() != self.columns.len() {
+            return Err(Error::new("X0401", format!("table `{}` was staged with other columns than planned", self.table)));
+        }
+        for row in 0..batch.num_rows() {
+            self.row(&cells, row, rows).map_err(|column| {
+                let name = self.columns.get(column).map_or("", |c| c.name.as_str());
+                let message = format!("column `{name}` of table `{}` has a text with the character U+0000", self.table);
+                Error::new("X0402", message).help("PostgreSQL cannot store it; take it out: `replace(column, chr(0), '')`.")
+            })?;
+            if !self.keys.names.is_empty() {
+                self.keys.count += 1;
+                if self.keys.count == CHUNK {
+                    self.keys.flush(keys);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, rows: &mut Vec<u8>, keys: &mut Vec<u8>) -> Evidence {
+        if self.format == RowFormat::Insert && !self.rows.is_multiple_of(STATEMENT) {
+            rows.extend_from_slice(b";\n");
+        }
+        self.keys.flush(keys);
+        Evidence {
+            rows: self.rows,
+            checksum: self.checksum,
+            compared: self.columns.iter().map(|c| c.canon.as_ref().map(|k| k.compared(&format!("t.{}", text::identifier(&c.name))))).collect(),
+            nulls: self.columns.iter().map(|c| c.nulls).collect(),
+        }
+    }
+}
+
+impl Keys {
+    fn push(&mut self, position: usize, plain: Option<&[u8]>) {
+        let Some(array) = self.arrays.get_mut(position) else { return };
+        array.push(if array.is_empty() { b'{' } else { b',' });
+        match plain {
+            Some(plain) => text::element(plain, array),
+            None => array.extend_from_slice(b"NULL"),
+        }
+    }
+
+    /// Appends the query that returns the gathered keys, in the target's own types.
+    fn flush(&mut self, out: &mut Vec<u8>) {
+        if self.count == 0 {
+            return;
+        }
+        out.extend_from_slice(if self.chunks == 0 { b"  SELECT * FROM unnest(" } else { b"  UNION ALL\n  SELECT * FROM unnest(" });
+        for (i, (name, array)) in self.names.iter().zip(&mut self.arrays).enumerate() {
+            // The empty aggregate lends its type to the constant.
+            let typed = format!("(SELECT array_agg({}) FROM {} WHERE false)", text::identifier(name), self.relation);
+            out.extend_from_slice(format!("{}\n    coalesce({typed}, ", if i > 0 { "," } else { "" }).as_bytes());
+            array.push(b'}');
+            text::constant(array, out);
+            out.push(b')');
+            array.clear();
+        }
+        out.extend_from_slice(b")\n");
+        self.count = 0;
+        self.chunks += 1;
+    }
+}
