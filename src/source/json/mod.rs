@@ -112,7 +112,9 @@ pub fn inspect(bytes: &[u8], layout: &Layout, pins: &[(String, DataType)], limit
     Ok(inspected)
 }
 
-/// Gives documents that are read into one table the same columns, those of all of them together; call it before [`Inspected::select`].
+/// Gives documents that are read into one table the same columns, those of all of them together.
+///
+/// To be called before [`Inspected::select`], which it undoes.
 pub fn reconcile(mut documents: Vec<Inspected>) -> Vec<Inspected> {
     if documents.len() > 1 {
         let mut all = Fields::records(usize::MAX, std::iter::empty());

@@ -1,6 +1,6 @@
 //! Random documents, whole and damaged, read by this reader and by another one.
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Decimal128Type, Int64Type};
 use serde_json::{Map, Value};
 
