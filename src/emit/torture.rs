@@ -78,7 +78,7 @@ pub const IDENTIFIERS: &[&str] = &[
     "s",
     "k1",
     "number",
-    "sixty_three_bytes_is_as_long_as_a_name_of_postgres_may_ever_be_x",
+    "sixty_three_bytes_is_as_long_as_a_name_of_postgres_may_ever_be_",
 ];
 
 pub const BIG_INTEGERS: &[i64] = &[0, 1, -1, 9, 10, 99, 100, 2_147_483_647, -2_147_483_648, i64::MAX, i64::MIN];
@@ -122,7 +122,7 @@ pub const REALS: &[f32] =
 
 /// Days since 1970: today's, year 1, before Christ, beyond 9999, Postgres's first and last, the infinities.
 pub const DATES: &[i32] =
-    &[0, -1, 19_782, 11_016, -719_162, -719_163, 2_932_896, 2_932_897, -2_440_588, 2_145_031_948, i32::MAX, -i32::MAX];
+    &[0, -1, 19_782, 11_016, -719_162, -719_163, 2_932_896, 2_932_897, -2_440_588, 2_145_042_905, i32::MAX, -i32::MAX];
 
 /// Microseconds since midnight.
 pub const TIMES: &[i64] = &[0, 1, 86_399_999_999, 43_200_000_000, 3_723_100_000, 86_400_000_000];
@@ -138,7 +138,7 @@ pub const TIMESTAMPS: &[i64] = &[
     -62_135_596_800_000_001,
     253_402_300_800_000_000,
     -210_866_803_200_000_000,
-    9_224_318_015_999_999_999 - 946_684_800_000_000,
+    i64::MAX - 1,
     i64::MAX,
     -i64::MAX,
 ];
@@ -186,7 +186,7 @@ impl Dice {
         let mut text = String::new();
         for _ in 0..self.below(4) {
             match self.below(3) {
-                0 => text.push_str(self.one(TEXTS)),
+                0 => text.push_str(self.one::<&str>(TEXTS)),
                 1 => text.extend(char::from_u32(1 + self.below(0x7f) as u32)),
                 _ => text.extend(char::from_u32(self.below(0x11_0000) as u32).filter(|c| *c != '\0')),
             }
