@@ -5,7 +5,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arrow::record_batch::RecordBatch;
 use duckdb::{Config, Connection};
@@ -29,9 +29,14 @@ pub struct Resources {
 }
 
 /// A database in memory, spilling into a folder that goes with it.
+///
+/// The engine starts when it is first needed: a check of plain expressions never does. Until then, what it would have been told is noted.
 pub struct Session {
+    settings: Vec<(&'static str, String)>,
     idle: Mutex<Vec<Connection>>,
-    root: Mutex<Connection>,
+    root: OnceLock<Result<Mutex<Connection>, Error>>,
+    /// Statements that must run before any other.
+    noted: Mutex<Vec<String>>,
     interrupts: Mutex<Vec<Arc<duckdb::InterruptHandle>>>,
     stopped: Arc<AtomicBool>,
     /// Removed with the session.
@@ -41,27 +46,46 @@ pub struct Session {
 impl Session {
     /// Opens an empty database; `stopped` is the flag that Ctrl-C sets.
     pub fn open(resources: &Resources, stopped: Arc<AtomicBool>) -> Result<Session, Error> {
-        let mut config = Config::default()
-            .with("autoinstall_known_extensions", "false")
-            .and_then(|c| c.with("autoload_known_extensions", "false"))
-            .and_then(|c| c.with("preserve_insertion_order", "true"))
-            .map_err(failure)?;
-        if let Some(threads) = resources.threads {
-            config = config.threads(threads.max(1) as i64).map_err(failure)?;
-        }
+        let mut settings = vec![
+            ("autoinstall_known_extensions", "false".to_string()),
+            ("autoload_known_extensions", "false".to_string()),
+            ("preserve_insertion_order", "true".to_string()),
+        ];
+        settings.extend(resources.threads.map(|threads| ("threads", threads.max(1).to_string())));
         let spill = tempfile::Builder::new().prefix("pipe-spill-").tempdir().ok();
-        if let Some(folder) = &spill {
-            config = config.with("temp_directory", folder.path().to_string_lossy()).map_err(failure)?;
-        }
-        if let Some(memory) = &resources.memory {
-            config = config.max_memory(memory).map_err(|e| {
-                let message = format!("`--memory {memory}` is not an amount of memory: {}", first_line(&e.to_string()));
-                Error::new("X0302", message).help("Write an amount with its unit, such as `2GB`.")
+        settings.extend(spill.as_ref().map(|folder| ("temp_directory", folder.path().to_string_lossy().into_owned())));
+        settings.extend(resources.memory.clone().map(|memory| ("max_memory", memory)));
+        Ok(Session {
+            settings,
+            idle: Mutex::default(),
+            root: OnceLock::new(),
+            noted: Mutex::new(vec![FUNCTIONS.to_string()]),
+            interrupts: Mutex::default(),
+            stopped,
+            _spill: spill,
+        })
+    }
+
+    /// Starts the engine.
+    fn start(&self) -> Result<Mutex<Connection>, Error> {
+        let mut config = Config::default();
+        for (name, value) in &self.settings {
+            config = config.with(name, value).map_err(|e| match *name {
+                "max_memory" => Error::new("X0302", format!("`--memory {value}` is not an amount of memory: {}", first_line(&e.to_string())))
+                    .help("Write an amount with its unit, such as `2GB`."),
+                _ => failure(e),
             })?;
         }
-        let root = Connection::open_in_memory_with_flags(config).map_err(failure)?;
-        root.execute_batch(FUNCTIONS).map_err(failure)?;
-        Ok(Session { idle: Mutex::default(), root: Mutex::new(root), interrupts: Mutex::default(), stopped, _spill: spill })
+        Ok(Mutex::new(Connection::open_in_memory_with_flags(config).map_err(failure)?))
+    }
+
+    fn root(&self) -> Result<MutexGuard<'_, Connection>, Error> {
+        self.root.get_or_init(|| self.start()).as_ref().map(lock).map_err(Clone::clone)
+    }
+
+    /// Notes a statement for when the engine is needed.
+    fn note(&self, statement: String) {
+        lock(&self.noted).push(statement);
     }
 
     /// Stops whatever runs; every thread's next call ends with [`Error::interrupted`].
@@ -85,11 +109,17 @@ impl Session {
         let connection = match reused {
             Some(connection) => connection,
             None => {
-                let connection = lock(&self.root).try_clone().map_err(failure)?;
+                let connection = self.root()?.try_clone().map_err(failure)?;
                 lock(&self.interrupts).push(connection.interrupt_handle());
                 connection
             }
         };
+        {
+            let mut noted = lock(&self.noted);
+            for statement in noted.drain(..) {
+                connection.execute_batch(&statement).map_err(failure)?;
+            }
+        }
         let result = work(&connection);
         lock(&self.idle).push(connection);
         match result {
@@ -114,7 +144,7 @@ impl Session {
 
     /// Returns the engine's version.
     pub fn version(&self) -> Result<String, Error> {
-        lock(&self.root).version().map_err(failure)
+        self.root()?.version().map_err(failure)
     }
 }
 
@@ -157,7 +187,8 @@ impl Staging for Session {
 
     fn create(&self, table: &str, columns: &[(String, DataType)]) -> Result<(), Error> {
         let list: Vec<String> = columns.iter().map(|(name, t)| format!("{} {}", quote(name), type_name(t))).collect();
-        self.execute(&format!("CREATE TABLE {} ({})", quote(table), list.join(", ")))
+        self.note(format!("CREATE TABLE {} ({})", quote(table), list.join(", ")));
+        Ok(())
     }
 
     fn append(
@@ -179,6 +210,11 @@ impl Staging for Session {
 }
 
 impl Binder for Session {
+    fn declare(&self, table: &str, relation: &Relation) -> Result<(), String> {
+        self.note(format!("CREATE OR REPLACE VIEW {} AS {}", quote(table), printed(relation)?));
+        Ok(())
+    }
+
     fn define(&self, table: &str, relation: &Relation) -> Result<Vec<(String, DataType)>, String> {
         let query = printed(relation)?;
         let name = quote(table);
@@ -213,7 +249,7 @@ pub fn quote_path(path: &Path) -> String {
     quote_text(&path.to_string_lossy())
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A thread that panicked while it held a list of connections left the list whole.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

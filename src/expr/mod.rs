@@ -13,6 +13,7 @@ mod operators;
 pub mod parse;
 mod signatures;
 mod tokens;
+pub mod sure;
 pub mod typing;
 
 use crate::diagnostics::Span;

@@ -43,11 +43,13 @@ pub fn lower(
             target_schema: inputs.target.schema.as_deref(),
             namespace: &inputs.namespace,
             sources,
+            unsure: false,
             out,
         };
         let Some(flow) = clauses(spec, &mut cx) else { continue };
-        let Some(flow) = define(flow, &mut cx, inputs.binder) else { continue };
-        let plan = finish(spec, &flow, readers.get(name).copied().unwrap_or(0));
+        let readers = readers.get(name).copied().unwrap_or(0);
+        let Some(flow) = define(flow, readers, &mut cx, inputs.binder) else { continue };
+        let plan = finish(spec, &flow, readers);
         relations.insert(name.clone(), flow);
         plans.push(plan);
     }
@@ -90,8 +92,17 @@ fn find_contract(inputs: &Inputs, schema: Option<&str>, table: &str) -> Option<A
 }
 
 /// Shows the finished relation to the engine, takes its column types, and points at the expression if the engine refuses it.
-fn define(mut flow: Flow, cx: &mut Lowering, binder: &dyn Binder) -> Option<Flow> {
+///
+/// Where every expression is plainly right the engine is not asked: it only learns the names that others read.
+fn define(mut flow: Flow, readers: usize, cx: &mut Lowering, binder: &dyn Binder) -> Option<Flow> {
     let name = &cx.table.name.value;
+    let typed = flow.columns.iter().all(|c| c.data_type != DataType::Unknown || c.direct);
+    if !cx.unsure && typed {
+        if readers > 0 {
+            binder.declare(name, &flow.relation).ok()?;
+        }
+        return Some(flow);
+    }
     match binder.define(name, &flow.relation) {
         Ok(types) => {
             for column in &mut flow.columns {

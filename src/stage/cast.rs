@@ -19,6 +19,8 @@ const INTEGER_TEXT: &str = "\\s*[+-]?[0-9]+(\\.0*)?\\s*";
 const NUMBER_TEXT: &str = "\\s*[+-]?([0-9]+(\\.[0-9]*)?|\\.[0-9]+)([eE][+-]?[0-9]+)?\\s*";
 const DATE_TEXT: &str = "\\s*[0-9]{4,}-[0-9]{1,2}-[0-9]{1,2}\\s*";
 
+const ZONE_TEXT: &str = ":[0-9.]+\\s*([Zz]|[+-][0-9:]+)\\s*$";
+
 /// Casts `raw`, which has type `from`, to the type `to`.
 pub fn to(raw: &Expr, from: &DataType, to: &DataType) -> Cast {
     use DataType as T;
@@ -34,16 +36,9 @@ pub fn to(raw: &Expr, from: &DataType, to: &DataType) -> Cast {
         T::Date => date_or_part(raw, from),
         T::Json { .. } => json(raw, from),
         T::Bytes if from.is_text() => sure(Expr::call("encode", vec![raw.clone()], raw.span)),
-        T::Timestamp(digits) | T::TimestampTz(digits) => {
-            let plain = if matches!(to, T::Timestamp(_)) { T::Timestamp(None) } else { T::TimestampTz(None) };
-            let cast = attempt(raw, from, &plain);
-            match digits {
-                // The target would round to its precision; what it would change is refused.
-                Some(digits) if *digits < 6 => cast,
-                _ => cast,
-            }
-        }
-        T::Boolean | T::Real | T::Double | T::Time | T::Interval | T::Uuid | T::Bytes | T::List(_) | T::Struct(_) => attempt(raw, from, to),
+        T::Timestamp(_) => timestamp(raw, from),
+        T::TimestampTz(_) => attempt(raw, &T::TimestampTz(None)),
+        T::Boolean | T::Real | T::Double | T::Time | T::Interval | T::Uuid | T::Bytes | T::List(_) | T::Struct(_) => attempt(raw, to),
     }
 }
 
@@ -100,8 +95,18 @@ fn checked(raw: &Expr, value: Expr, lost: Option<Expr>) -> Cast {
     Cast { fails: Some(raw.clone().is_not_null().and(wrong)), value }
 }
 
-fn attempt(raw: &Expr, _from: &DataType, to: &DataType) -> Cast {
+fn attempt(raw: &Expr, to: &DataType) -> Cast {
     checked(raw, raw.clone().try_cast(to.clone()), None)
+}
+
+/// A time without a zone: a text that names a zone would silently lose it.
+fn timestamp(raw: &Expr, from: &DataType) -> Cast {
+    let cast = attempt(raw, &DataType::Timestamp(None));
+    if !from.is_text() {
+        return cast;
+    }
+    let zoned = Expr::call("regexp_matches", vec![raw.clone(), Expr::text(ZONE_TEXT, raw.span)], raw.span);
+    checked(raw, cast.value, Some(zoned))
 }
 
 /// The value where its text has this form, else NULL.

@@ -17,6 +17,9 @@ use crate::types::DataType;
 
 /// What the engine can tell about types without touching rows.
 pub trait Binder {
+    /// Makes `table` known by its relation, for what reads it later; nothing is judged yet.
+    fn declare(&self, table: &str, relation: &Relation) -> Result<(), String>;
+
     /// Makes `table` known by its relation, and returns its columns; an error is the engine's own words.
     fn define(&self, table: &str, relation: &Relation) -> Result<Vec<(String, DataType)>, String>;
 
@@ -53,6 +56,8 @@ pub struct Lowering<'a> {
     pub target_schema: Option<&'a str>,
     pub namespace: &'a str,
     pub sources: &'a SourceMap,
+    /// Whether the engine must be asked about an expression of this table: it might refuse it.
+    pub unsure: bool,
     pub out: &'a mut Diagnostics,
 }
 

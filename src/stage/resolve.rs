@@ -9,6 +9,7 @@ use super::flow::{Column, Flow, Lineage};
 use super::lowering::Lowering;
 use crate::diagnostics::closest;
 use crate::expr::exact::exact_division;
+use crate::expr::sure::sure;
 use crate::expr::{Expr, ExprKind};
 use crate::types::DataType;
 
@@ -16,10 +17,14 @@ impl Lowering<'_> {
     /// Replaces every name by the column or field it means; reports each that means nothing.
     pub fn resolve(&mut self, mut expr: Expr, flow: &Flow) -> Option<Expr> {
         let ok = self.resolve_in_place(&mut expr, flow, &mut vec![]);
-        ok.then(|| {
-            let expr = exact_division(expr, &|name: &str| flow.column(name).map(|c| c.data_type.clone()));
-            super::functions::expand(expr, self.namespace)
-        })
+        if !ok {
+            return None;
+        }
+        let types = |name: &str| flow.column(name).map(|c| c.data_type.clone());
+        let expr = exact_division(expr, &types);
+        self.unsure |= !sure(&expr, &|name| types(name).or(name.starts_with('#').then_some(DataType::Boolean)));
+        let expr = super::functions::expand(expr, self.namespace);
+        Some(expr)
     }
 
     fn resolve_in_place(&mut self, expr: &mut Expr, flow: &Flow, locals: &mut Vec<String>) -> bool {

@@ -134,6 +134,9 @@ impl Check for Casts {
                 Some("`parse: leading_number` takes the number at the start of a text.".to_string())
             }
             DataType::Date if value.contains(['/', '.']) => Some("`parse: {date: \"%d/%m/%Y\"}` reads other ways to write a date.".to_string()),
+            DataType::Timestamp(_) if value.contains(':') => {
+                Some("A text with a zone is an instant: give the column the type `timestamptz`, or drop the zone with `left(column, 19)`.".to_string())
+            }
             _ => None,
         }
     }

@@ -55,7 +55,12 @@ impl Target for Postgres {
         if matches!(column.data_type, DataType::Date | DataType::Timestamp(_) | DataType::TimestampTz(_)) {
             // Section 8.5: from 4713 BC; years beyond 294276 (timestamps) and 5874897 (dates).
             let last = if column.data_type == DataType::Date { 5_874_897 } else { 294_276 };
-            let year = Expr::call("year", vec![here()], span);
+            // An instant counts by its time in UTC.
+            let moment = match column.data_type {
+                DataType::TimestampTz(_) => here().cast(DataType::Timestamp(None)),
+                _ => here(),
+            };
+            let year = Expr::call("year", vec![moment], span);
             let early = year.clone().binary(BinaryOp::Less, Expr::number(-4712, span));
             let late = year.binary(BinaryOp::Greater, Expr::number(last, span));
             add("range", early.or(late), format!("a date from 4713 BC to the year {last}"), |_, _| None);

@@ -239,7 +239,7 @@ fn trimmed(plain: &[u8], out: &mut Vec<u8>) {
 }
 
 fn uuid(plain: &[u8], out: &mut Vec<u8>) {
-    if plain.len() == 36 && !plain.iter().any(u8::is_ascii_uppercase) {
+    if plain.len() == 36 && !text::any(plain, |b| b.is_ascii_uppercase()) {
         return out.extend_from_slice(plain);
     }
     let digits: Vec<u8> = plain.iter().filter(|b| b.is_ascii_hexdigit()).map(u8::to_ascii_lowercase).collect();

@@ -35,7 +35,9 @@ pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io:
         } else {
             parts.rows(i, out)?;
         }
-        writeln!(out, "ANALYZE {};", stage(table))?;
+        if table.rows >= MANY {
+            writeln!(out, "ANALYZE {};", stage(table))?;
+        }
         out.write_all(guard::all_staged(table).as_bytes())?;
     }
     out.write_all(merged(script).as_bytes())?;
@@ -46,6 +48,9 @@ pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io:
     }
     out.write_all(b"\nCOMMIT;\n")
 }
+
+/// From so many rows on the planner should know how many there are.
+const MANY: u64 = 1_000;
 
 /// What the script relies on, for its transaction only; the search path stays as it is.
 pub const SETTINGS: &str = "SET LOCAL client_encoding = 'UTF8';

@@ -18,7 +18,10 @@ pub struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     pub fn new(table: &'a Table, evidence: &Evidence) -> Plan<'a> {
-        let positions: Vec<usize> = table.loaded_key().iter().filter_map(|k| table.position(k)).collect();
+        // In the order of the columns, as the row writer gathers keys, and each once, however the author wrote them.
+        let mut positions: Vec<usize> = table.loaded_key().iter().filter_map(|k| table.position(k)).collect();
+        positions.sort_unstable();
+        positions.dedup();
         // Where NULLs are distinct, a new row with a NULL in its key is none that is there: it has no key at all.
         if table.mode == Mode::Insert && evidence.has_nulls(&positions) {
             return Plan { table, key: vec![] };

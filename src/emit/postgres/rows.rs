@@ -147,7 +147,7 @@ impl Rows {
                 self.keys.push(key, (!null).then_some(plain));
                 key += 1;
             }
-            if matches!(value, Value::Text(_) | Value::List(_)) && plain.contains(&0) {
+            if matches!(value, Value::Text(_) | Value::List(_)) && text::any(plain, |b| b == 0) {
                 out.truncate(start);
                 return Err(i);
             }

@@ -46,14 +46,14 @@ pub fn comment(text: &str) -> String {
     format!("-- {}\n", clean.trim_end())
 }
 
-/// Tells whether any byte is a control character or a backslash; written so that it compiles to vector instructions.
-fn is_special(text: &[u8]) -> bool {
-    text.iter().fold(false, |found, b| found | (*b < 0x20) | (*b == b'\\'))
+/// Tells whether any byte is such a one; looks at all of them, so that it compiles to vector instructions.
+pub fn any(text: &[u8], is: impl Fn(u8) -> bool) -> bool {
+    text.iter().fold(false, |found, b| found | is(*b))
 }
 
 /// Appends a field of COPY's text format.
 pub fn copy_field(text: &[u8], out: &mut Vec<u8>) {
-    if !is_special(text) {
+    if !any(text, |b| b < 0x20 || b == b'\\') {
         return out.extend_from_slice(text);
     }
     let mut start = 0;
@@ -79,7 +79,7 @@ pub fn copy_field(text: &[u8], out: &mut Vec<u8>) {
 ///
 /// Line ends are escaped because editors and version control change them.
 pub fn constant(text: &[u8], out: &mut Vec<u8>) {
-    if !text.iter().any(|b| *b < 0x20) {
+    if !any(text, |b| b < 0x20) {
         return quoted(text, b"'", false, out);
     }
     out.extend_from_slice(b"E'");
@@ -102,13 +102,14 @@ pub fn constant(text: &[u8], out: &mut Vec<u8>) {
 
 /// Appends a text as the function `quote_literal` returns it.
 pub fn quote_literal(text: &[u8], out: &mut Vec<u8>) {
-    if text.contains(&b'\\') { quoted(text, b"E'", true, out) } else { quoted(text, b"'", false, out) }
+    if any(text, |b| b == b'\\') { quoted(text, b"E'", true, out) } else { quoted(text, b"'", false, out) }
 }
 
 fn quoted(text: &[u8], open: &[u8], backslashes: bool, out: &mut Vec<u8>) {
     out.extend_from_slice(open);
     let mut start = 0;
-    for (i, byte) in text.iter().enumerate() {
+    let plain = !backslashes && !any(text, |b| b == b'\'');
+    for (i, byte) in if plain { &[][..] } else { text }.iter().enumerate() {
         if *byte == b'\'' || (backslashes && *byte == b'\\') {
             out.extend_from_slice(&text[start..=i]);
             start = i;
@@ -120,8 +121,8 @@ fn quoted(text: &[u8], open: &[u8], backslashes: bool, out: &mut Vec<u8>) {
 
 /// Appends an element of an array constant, quoted where it must be.
 pub fn element(text: &[u8], out: &mut Vec<u8>) {
-    let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':' | b'+' | b'@' | b'/') || *b >= 0x80;
-    if !text.is_empty() && text.iter().all(plain) && !text.eq_ignore_ascii_case(b"null") {
+    let special = |b: u8| b <= b' ' || b == b'"' || b == b'\\' || b == b',' || b == b'{' || b == b'}';
+    if !text.is_empty() && !any(text, special) && !text.eq_ignore_ascii_case(b"null") {
         return out.extend_from_slice(text);
     }
     out.push(b'"');

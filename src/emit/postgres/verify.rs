@@ -75,16 +75,8 @@ fn result(plan: &Plan, evidence: &Evidence) -> String {
         // Without rows there are no keys.
         Mode::Insert | Mode::Upsert if evidence.rows == 0 => " WHERE false".to_string(),
         Mode::Insert | Mode::Upsert => {
-            // The writer gathers keys in the order of the columns.
-            let mut ordered: Vec<(usize, (String, String, bool))> = table
-                .loaded_key()
-                .iter()
-                .zip(&plan.key)
-                .filter_map(|(name, part)| Some((table.position(name)?, part.clone())))
-                .collect();
-            ordered.sort();
-            let key: Vec<(String, String, bool)> =
-                ordered.into_iter().enumerate().map(|(n, (_, (target, _, nulls)))| (target, format!("k{}", n + 1), nulls)).collect();
+            let numbered = plan.key.iter().enumerate();
+            let key: Vec<(String, String, bool)> = numbered.map(|(n, (name, _, nulls))| (name.clone(), format!("k{}", n + 1), *nulls)).collect();
             format!(" JOIN keys_{} AS k ON {}", table.number, same_key("t", "k", &key))
         }
     };
