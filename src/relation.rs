@@ -22,8 +22,21 @@ pub enum Relation {
     Unnest { input: Box<Relation>, list: Expr, element: String, position: String, keep_empty: bool },
     /// The first row of each group of equal keys (NULLs are equal), by the given order.
     Distinct { input: Box<Relation>, on: Vec<Expr>, order_by: Vec<OrderBy> },
+    /// Pairs of rows for which the condition is TRUE; `kind` says which rows without a partner stay. The sides share no column name.
+    Join { left: Box<Relation>, right: Box<Relation>, kind: JoinKind, on: Expr },
     /// The input in this order.
     Sort { input: Box<Relation>, order_by: Vec<OrderBy> },
+}
+
+/// Which rows without a partner a join keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JoinKind {
+    /// Those of the left side.
+    Left,
+    /// None.
+    Inner,
+    /// Those of both sides.
+    Full,
 }
 
 impl Relation {
@@ -52,6 +65,12 @@ impl Relation {
             | Relation::Unnest { input, .. }
             | Relation::Distinct { input, .. }
             | Relation::Sort { input, .. } => input.reads(),
+            Relation::Join { left, right, .. } => {
+                let mut reads = left.reads();
+                reads.extend(right.reads());
+                reads.dedup();
+                reads
+            }
         }
     }
 }

@@ -1,19 +1,19 @@
 //! Typed access to the cells of Arrow columns.
 //!
-//! In: an Arrow array of any type that staging uses. Out: one [`Value`] per row, borrowed, in one enum for all widths and layouts.
-//! Does not know how values are written.
+//! In: an Arrow array of any type that staging uses. Out: one [`Value`] per row, borrowed, in one enum for all widths and
+//! layouts. Does not know how values are written.
 
 use std::ops::Range;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BinaryViewArray, BooleanArray, Decimal128Array, FixedSizeBinaryArray, LargeBinaryArray,
-    LargeStringArray, PrimitiveArray, StringArray, StringViewArray,
+    Array, ArrayRef, AsArray, BinaryArray, BinaryViewArray, BooleanArray, Decimal128Array, FixedSizeBinaryArray,
+    LargeBinaryArray, LargeStringArray, PrimitiveArray, StringArray, StringViewArray,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, Time64MicrosecondType,
-    TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type,
-    UInt32Type, UInt64Type,
+    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    Time64MicrosecondType, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 
 /// The content of a cell.
@@ -128,10 +128,19 @@ impl<'a> Cells<'a> {
             DataType::Time64(TimeUnit::Microsecond) => Kind::Time(array.as_primitive_opt()?),
             DataType::Timestamp(unit, zone) => {
                 let (numbers, unit) = match unit {
-                    TimeUnit::Second => (array.as_primitive_opt::<TimestampSecondType>()?.values(), Unit::Times(1_000_000)),
-                    TimeUnit::Millisecond => (array.as_primitive_opt::<TimestampMillisecondType>()?.values(), Unit::Times(1_000)),
+                    TimeUnit::Second => (
+                        array.as_primitive_opt::<TimestampSecondType>()?.values(),
+                        Unit::Times(1_000_000),
+                    ),
+                    TimeUnit::Millisecond => (
+                        array.as_primitive_opt::<TimestampMillisecondType>()?.values(),
+                        Unit::Times(1_000),
+                    ),
                     TimeUnit::Microsecond => (array.as_primitive_opt::<TimestampMicrosecondType>()?.values(), Unit::Times(1)),
-                    TimeUnit::Nanosecond => (array.as_primitive_opt::<TimestampNanosecondType>()?.values(), Unit::Nanoseconds),
+                    TimeUnit::Nanosecond => (
+                        array.as_primitive_opt::<TimestampNanosecondType>()?.values(),
+                        Unit::Nanoseconds,
+                    ),
                 };
                 Kind::Timestamp(numbers, unit, zone.is_some())
             }
@@ -145,7 +154,10 @@ impl<'a> Cells<'a> {
             }
             _ => return None,
         };
-        Some(Cells { nulls: array.nulls(), kind })
+        Some(Cells {
+            nulls: array.nulls(),
+            kind,
+        })
     }
 
     /// Returns the value of a row that the array has.
@@ -176,16 +188,27 @@ impl<'a> Cells<'a> {
             Kind::FixedBytes(array) => Value::Bytes(array.value(row)),
             Kind::Date(array) => Value::Date(array.value(row)),
             Kind::Time(array) => Value::Time(array.value(row)),
-            Kind::Timestamp(numbers, unit, zoned) => Value::Timestamp(unit.micros(numbers.get(row).copied().unwrap_or_default()), *zoned),
-            Kind::List(offsets, cells) => list(cells, offsets.get(row..row + 2).unwrap_or_default().iter().map(|o| *o as usize)),
-            Kind::LargeList(offsets, cells) => list(cells, offsets.get(row..row + 2).unwrap_or_default().iter().map(|o| *o as usize)),
+            Kind::Timestamp(numbers, unit, zoned) => {
+                Value::Timestamp(unit.micros(numbers.get(row).copied().unwrap_or_default()), *zoned)
+            }
+            Kind::List(offsets, cells) => list(
+                cells,
+                offsets.get(row..row + 2).unwrap_or_default().iter().map(|o| *o as usize),
+            ),
+            Kind::LargeList(offsets, cells) => list(
+                cells,
+                offsets.get(row..row + 2).unwrap_or_default().iter().map(|o| *o as usize),
+            ),
         }
     }
 }
 
 fn list<'a>(cells: &'a Cells<'a>, mut bounds: impl Iterator<Item = usize>) -> Value<'a> {
     let (start, end) = (bounds.next().unwrap_or_default(), bounds.next().unwrap_or_default());
-    Value::List(Elements { cells, range: start..end })
+    Value::List(Elements {
+        cells,
+        range: start..end,
+    })
 }
 
 impl Unit {

@@ -1,9 +1,9 @@
 //! From staged rows to the scripts that deploy and verify them.
 //!
-//! In: what is loaded ([`Table`], in load order, parents first) and its rows as Arrow batches. Out: `deploy.sql` and `verify.sql` in the
-//! words of a [`Dialect`]. First every table's batches pass a [`RowWriter`], in parallel if wanted, which formats them and sums up the
-//! [`Evidence`]; then the dialect writes the scripts around those rows. The same input gives the same bytes: no clock, no random names.
-//! Does not know about plans, the engine, or where the scripts are kept.
+//! In: what is loaded ([`Table`], in load order, parents first) and its rows as Arrow batches. Out: `deploy.sql` and `verify.sql`
+//! in the words of a [`Dialect`]. First every table's batches pass a [`RowWriter`], in parallel if wanted, which formats them and
+//! sums up the [`Evidence`]; then the dialect writes the scripts around those rows. The same input gives the same bytes: no
+//! clock, no random names. Does not know about plans, the engine, or where the scripts are kept.
 
 pub mod cells;
 pub mod numbers;
@@ -100,7 +100,8 @@ pub struct Table {
     pub rows: u64,
     /// Whether values are given for columns that the database alone fills unless overridden; also where nobody knows.
     pub overriding_identity: bool,
-    /// Whether the table is part of a cycle of foreign keys; such tables stand side by side in load order and are merged in one statement.
+    /// Whether the table is part of a cycle of foreign keys; such tables stand side by side in load order and are merged in one
+    /// statement.
     pub in_cycle: bool,
 }
 
@@ -139,7 +140,11 @@ pub enum Literal {
 impl Table {
     /// Returns the key, empty unless all of it is loaded.
     pub fn loaded_key(&self) -> &[String] {
-        if self.key.iter().all(|k| self.position(k).is_some()) { &self.key } else { &[] }
+        if self.key.iter().all(|k| self.position(k).is_some()) {
+            &self.key
+        } else {
+            &[]
+        }
     }
 
     /// Finds a column by its name.

@@ -32,7 +32,8 @@ pub struct Evidence {
     pub rows: u64,
     /// The sum over all rows of a hash of each: it does not depend on their order.
     pub checksum: u128,
-    /// For each column the expression that gives the target's value in the form that was hashed; `None` where values cannot be compared.
+    /// For each column the expression that gives the target's value in the form that was hashed; `None` where values cannot be
+    /// compared.
     pub compared: Vec<Option<Compared>>,
     /// For each column whether any row has NULL there.
     pub nulls: Vec<bool>,

@@ -9,13 +9,14 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use super::Facts;
+use super::joins::JoinFacts;
 use super::session::{Session, quote};
 use super::staging::number;
 use crate::check::{Measure, UniqueKey};
 use crate::error::Error;
 use crate::expr::Expr;
 use crate::plan::{Plan, TablePlan};
-use crate::report::Unjudged;
+use crate::report::{Unjudged, Violation};
 use crate::source::Staging;
 use crate::sql;
 use crate::stage::Change;
@@ -31,6 +32,10 @@ pub struct TableFacts {
     /// Filled NULLs by column.
     pub fills: Vec<(String, u64)>,
     pub quarantined: super::quarantine::Separated,
+    /// The books of joins, by step.
+    pub joins: BTreeMap<usize, JoinFacts>,
+    /// Declarations of joins that do not hold; the table was not made.
+    pub broken: Vec<Violation>,
 }
 
 /// Measures a table.
@@ -55,6 +60,7 @@ pub fn measure(table: &TablePlan, session: &Session) -> Result<TableFacts, Error
         let (after, first) = match &table.steps[*step].change {
             Change::Expand { after, position, .. } => (after, format!("count(*) FILTER (WHERE {} = 1)", quote(position))),
             Change::Drop { after, .. } => (after, "min(0)".to_string()),
+            Change::Join(join) => (&join.after, "min(0)".to_string()),
             _ => continue,
         };
         if last {
@@ -91,7 +97,9 @@ pub fn references(plan: &Plan, session: &Session, facts: &mut Facts) -> Result<(
     for table in plan.tables.iter().filter(|t| t.staged) {
         for (i, check) in table.checks.iter().enumerate() {
             if let Measure::References { columns, table: to, references } = &check.measure {
-                checks.extend(parent(plan, to).map(|parent| (table, i, columns, parent, references)));
+                let made = |name: &str| !facts.blocked.contains(name);
+                let parent = parent(plan, to).filter(|p| made(&p.name.value) && made(&table.name.value));
+                checks.extend(parent.map(|parent| (table, i, columns, parent, references)));
             }
         }
     }
@@ -138,7 +146,7 @@ fn bits(table: &TablePlan, name: &str, session: &Session, facts: &mut TableFacts
 }
 
 fn changes(change: &Change) -> bool {
-    matches!(change, Change::Expand { .. } | Change::Drop { .. })
+    matches!(change, Change::Expand { .. } | Change::Drop { .. } | Change::Join(_))
 }
 
 /// The condition under which a row takes part in a unique key.

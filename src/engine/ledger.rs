@@ -3,8 +3,10 @@
 //! In: the plan and the facts. Out: one [`LedgerLine`] per stage.
 
 use super::Facts;
+use super::joins;
 use super::judge::TableFacts;
 use crate::plan::{Plan, TablePlan};
+use crate::relation::JoinKind;
 use crate::report::LedgerLine;
 use crate::stage::Change;
 
@@ -17,7 +19,7 @@ pub fn lines(plan: &Plan, facts: &Facts) -> Vec<LedgerLine> {
         lines.push(line(format!("{name}.extract"), rows, rows));
     }
     for table in &plan.tables {
-        if let Some(known) = facts.tables.get(&table.name.value) {
+        if let Some(known) = facts.tables.get(&table.name.value).filter(|k| k.broken.is_empty()) {
             lines.extend(table_lines(table, known, facts));
         }
     }
@@ -46,6 +48,20 @@ fn table_lines(table: &TablePlan, known: &TableFacts, facts: &Facts) -> Vec<Ledg
                 let (after, _) = known.steps.get(&i).copied().unwrap_or((rows, 0));
                 this.rows_out = after;
                 push(&mut this.removed, rows.saturating_sub(after), why.clone());
+                rows = after;
+            }
+            Change::Join(join) => {
+                let (after, _) = known.steps.get(&i).copied().unwrap_or((rows, 0));
+                this.rows_out = after;
+                if let Some(facts) = known.joins.get(&i) {
+                    let lost = if join.kind == JoinKind::Inner { facts.unmatched_left } else { 0 };
+                    let alone = if join.kind == JoinKind::Full { facts.unmatched_right } else { 0 };
+                    push(&mut this.removed, lost, format!("no partner in {}", join.to));
+                    push(&mut this.added, alone, format!("only in {}", join.to));
+                    let more = (after + lost).saturating_sub(rows + alone);
+                    push(&mut this.added, more, format!("further partners in {} ({})", join.to, join.expect.name()));
+                    this.notes.extend(joins::notes(join, facts));
+                }
                 rows = after;
             }
             Change::Fill => {

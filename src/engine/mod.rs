@@ -5,6 +5,7 @@
 
 mod engine_types;
 mod folding;
+mod joins;
 mod judge;
 mod ledger;
 mod places;
@@ -14,12 +15,12 @@ mod scheduler;
 pub mod session;
 mod staging;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::Error;
-use crate::plan::Plan;
+use crate::plan::{Plan, TablePlan};
 use crate::report::RunReport;
 pub use session::{Resources, Session};
 
@@ -36,6 +37,8 @@ pub trait Progress: Sync {
 pub struct Facts {
     pub sources: BTreeMap<String, u64>,
     pub tables: BTreeMap<String, judge::TableFacts>,
+    /// Tables that were not made, since a join of theirs or of a table they read does not hold.
+    pub blocked: BTreeSet<String>,
 }
 
 /// Loads the sources, stages and judges every table, and writes quarantined rows below `out` if there is one.
@@ -55,8 +58,15 @@ pub fn execute(plan: &Plan, session: &Session, out: Option<&Path>, progress: &dy
             }
             None => {
                 let Some(table) = plan.table(name) else { return Ok(()) };
+                if blocked(plan, table, &lock(&facts)) {
+                    lock(&facts).blocked.insert(name.clone());
+                    return Ok(());
+                }
                 let known = staging::stage(plan, table, session, &facts)?;
                 let rows = known.rows;
+                if !known.broken.is_empty() {
+                    lock(&facts).blocked.insert(name.clone());
+                }
                 lock(&facts).tables.insert(name.clone(), known);
                 rows
             }
@@ -72,6 +82,12 @@ pub fn execute(plan: &Plan, session: &Session, out: Option<&Path>, progress: &dy
     report.unjudged = judge::unjudged(plan);
     report.quarantined = quarantine::write(plan, session, &facts, out)?;
     Ok(report)
+}
+
+/// Whether a table reads one that was not made.
+fn blocked(plan: &Plan, table: &TablePlan, facts: &Facts) -> bool {
+    let node = plan.graph.node_indices().find(|n| plan.graph[*n] == table.name.value);
+    node.is_some_and(|n| plan.graph.neighbors_directed(n, petgraph::Incoming).any(|read| facts.blocked.contains(&plan.graph[read])))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -7,7 +7,8 @@ use super::judge;
 use super::places::Places;
 use super::session::{Session, quote};
 use super::{Facts, judge::TableFacts};
-use crate::check::{Measure, RowCount, Tolerance};
+use crate::check::rows::Rows;
+use crate::check::{Check, Measure, RowCount, Tolerance};
 use crate::diagnostics::Severity;
 use crate::error::Error;
 use crate::plan::{Plan, TablePlan};
@@ -21,10 +22,14 @@ const SAMPLES: usize = 10;
 
 /// Returns the violations of all tables; those that follow from another are folded under it.
 pub fn violations(plan: &Plan, session: &Session, facts: &Facts) -> Result<Vec<Violation>, Error> {
+    let mut found = expected_rows(plan, facts);
     let folded = folding::fold(plan, session, facts)?;
-    let mut found: Vec<((usize, usize), Violation)> = vec![];
     for (t, table) in plan.tables.iter().enumerate() {
         let Some(known) = facts.tables.get(&table.name.value) else { continue };
+        found.extend(known.broken.iter().map(|v| ((t, usize::MAX), v.clone())));
+        if facts.blocked.contains(&table.name.value) {
+            continue;
+        }
         for (c, check) in table.checks.iter().enumerate() {
             let count = failing(check, table, known, c, facts) - folded.follows(t, c);
             if count == 0 || count <= tolerated(&check.declared.tolerance, known.rows) && check.declared.severity == Severity::Error {
@@ -49,6 +54,35 @@ pub fn violations(plan: &Plan, session: &Session, facts: &Facts) -> Result<Vec<V
         }
     }
     Ok(found.into_iter().map(|(_, violation)| violation).collect())
+}
+
+/// Compares sources with what `expect: {rows: ...}` says.
+fn expected_rows(plan: &Plan, facts: &Facts) -> Vec<((usize, usize), Violation)> {
+    let mut found = vec![];
+    for extract in &plan.extracts {
+        let name = &extract.extract.request.name;
+        let rows = facts.sources.get(name).copied().unwrap_or(0);
+        let Some(bound) = &extract.extract.expected_rows else { continue };
+        if !holds(&bound.value, rows, facts) {
+            let check = Rows::new(bound.value.clone());
+            let violation = Violation {
+                table: name.clone(),
+                columns: vec![],
+                rule: check.rule().to_string(),
+                name: None,
+                severity: Severity::Error,
+                allowed: check.allowed(),
+                why: Some(format!("the source has {rows} rows")),
+                count: 1,
+                rows,
+                span: bound.span,
+                samples: vec![],
+                consequences: vec![],
+            };
+            found.push(((usize::MAX, usize::MAX), violation));
+        }
+    }
+    found
 }
 
 /// Counts what breaks a check; a wrong number of rows counts as one.

@@ -2,18 +2,20 @@
 //!
 //! In: one extract or table of the plan. Out: its rows, staged, and the facts that judging them gave.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use petgraph::graph::DiGraph;
 
 use super::judge::{self, TableFacts};
 use super::session::{Session, quote};
-use super::{Facts, quarantine};
+use super::{Facts, joins, quarantine};
 use crate::error::Error;
 use crate::expr::{Expr, OrderBy};
 use crate::plan::{ExtractPlan, Plan, TablePlan};
 use crate::source::Staging;
 use crate::sql;
+use crate::stage::Change;
 
 /// Returns the plan's graph, with an edge more from each quarantining table to those whose rows refer to it: children leave with their
 /// parents, so the parents must be judged first.
@@ -42,8 +44,21 @@ pub fn load(plan: &ExtractPlan, session: &Session) -> Result<u64, Error> {
 
 /// Stages one table and judges its rows.
 pub fn stage(plan: &Plan, table: &TablePlan, session: &Session, facts: &Mutex<Facts>) -> Result<TableFacts, Error> {
+    let mut joined = BTreeMap::new();
+    let mut broken = vec![];
+    for (i, step) in table.steps.iter().enumerate() {
+        if let Change::Join(join) = &step.change {
+            let (books, wrong) = joins::judge(&table.name.value, join, session)?;
+            joined.insert(i, books);
+            broken.extend(wrong);
+            if !broken.is_empty() {
+                // A join that multiplies is not made, and what reads it is not either.
+                return Ok(TableFacts { broken, ..TableFacts::default() });
+            }
+        }
+    }
     if !table.staged {
-        return judge::measure(table, session);
+        return Ok(TableFacts { joins: joined, ..judge::measure(table, session)? });
     }
     let name = quote(&table.name.value);
     let mut kept: Vec<String> = table.columns.iter().map(|c| c.name.clone()).collect();
@@ -58,7 +73,7 @@ pub fn stage(plan: &Plan, table: &TablePlan, session: &Session, facts: &Mutex<Fa
     let query = sql::relation::query(&sql::duckdb::DuckDb, &relation).map_err(|u| Error::new("X0301", u.what))?;
     session.execute(&format!("DROP VIEW IF EXISTS {name}"))?;
     session.execute(&format!("CREATE TABLE {name} AS {query}"))?;
-    let mut known = judge::measure(table, session)?;
+    let mut known = TableFacts { joins: joined, ..judge::measure(table, session)? };
     if table.quarantine || !quarantine::parents(plan, table).is_empty() {
         known.quarantined = quarantine::separate(plan, table, &known, session, facts)?;
         known.rows -= known.quarantined.rows;

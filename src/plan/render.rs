@@ -103,6 +103,14 @@ fn effect(change: &Change) -> String {
         Change::Enter { from } => format!("reads {from}"),
         Change::Expand { list, .. } => format!("one row per element of {list}: counted"),
         Change::Drop { why, .. } => format!("drops rows ({why}): counted"),
+        Change::Join(join) => {
+            let held = match (&join.right_unique, join.expect.one_on_the_right()) {
+                (Some(why), true) => format!("proven: {why}"),
+                (None, true) => "counted".to_string(),
+                (_, false) => "may repeat rows".to_string(),
+            };
+            format!("joins {} {}: {held}", join.to, join.expect.name())
+        }
         Change::Fill => "fills NULLs: counted".to_string(),
         Change::Judge => "judges rows".to_string(),
         Change::Load { target } => format!("loads {target}"),

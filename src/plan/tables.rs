@@ -10,7 +10,7 @@ use super::{ExtractPlan, Inputs, TablePlan};
 use crate::contract::Contract;
 use crate::diagnostics::{Diagnostics, SourceMap};
 use crate::expr::Expr;
-use crate::relation::Relation;
+use crate::relation::{JoinKind, Relation};
 use crate::spec::pipeline::TableSpec;
 use crate::stage::{Binder, Flow, Lowering, STAGES, TableContext, destination, is_loaded, on_failure};
 use crate::types::DataType;
@@ -133,6 +133,13 @@ fn blame(relation: &Relation, binder: &dyn Binder) -> Option<(Expr, String)> {
         Relation::Filter { input, predicate } => (input, vec![predicate]),
         Relation::Unnest { input, list, .. } => (input, vec![list]),
         Relation::Distinct { input, on, order_by } => (input, on.iter().chain(order_by.iter().map(|o| &o.expr)).collect()),
+        Relation::Join { left, right, on, .. } => {
+            let found = blame(left, binder).or_else(|| blame(right, binder));
+            return found.or_else(|| {
+                let both = Relation::Join { left: left.clone(), right: right.clone(), kind: JoinKind::Inner, on: Expr::boolean(true, on.span) };
+                binder.type_of(&both, on).err().map(|message| (innermost(on, &both, binder), message))
+            });
+        }
         Relation::Sort { input, order_by } => (input, order_by.iter().map(|o| &o.expr).collect()),
     };
     blame(input, binder).or_else(|| {

@@ -72,9 +72,14 @@ fn violation_text(v: &Violation, sources: &SourceMap, color: bool) -> String {
         (true, Severity::Warning) => ("\x1b[1;33m", "\x1b[0m"),
     };
     let columns = v.columns.join(", ");
-    let share = if v.rows > 0 { format!(" of {} ({})", grouped(v.rows), percent(v.count, v.rows)) } else { String::new() };
+    // A join breaks its declaration by keys, a table by its number of rows.
+    let unit = match v.rule.as_str() {
+        "join" => "key",
+        _ => "row",
+    };
+    let share = if v.rows > 0 && v.rule != "join" { format!(" of {} ({})", grouped(v.rows), percent(v.count, v.rows)) } else { String::new() };
     let name = v.name.as_ref().map(|n| format!(" [{n}]")).unwrap_or_default();
-    let mut out = format!("{mark}{}{end}: {}.{columns} breaks {}{name}: {} row{}{share}\n", v.severity, v.table, v.rule, grouped(v.count), plural(v.count));
+    let mut out = format!("{mark}{}{end}: {}.{columns} breaks {}{name}: {} {unit}{}{share}\n", v.severity, v.table, v.rule, grouped(v.count), plural(v.count));
     let (line, column) = sources.line_column(v.span);
     out.push_str(&format!("  allowed: {}   --> {}:{line}:{column}\n", v.allowed, sources.path(v.span.file).display()));
     if let Some(why) = &v.why {

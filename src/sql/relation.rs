@@ -5,7 +5,7 @@
 
 use super::{Dialect, Unsupported, expression};
 use crate::expr::{Expr, OrderBy};
-use crate::relation::Relation;
+use crate::relation::{JoinKind, Relation};
 
 /// Prints a relation as a query.
 ///
@@ -43,6 +43,15 @@ pub fn query(dialect: &dyn Dialect, relation: &Relation) -> Result<String, Unsup
                 false => format!(" ORDER BY {}", order(dialect, order_by)?),
             };
             format!("SELECT * FROM {} QUALIFY row_number() OVER (PARTITION BY {keys}{order}) = 1", source(dialect, input)?)
+        }
+        Relation::Join { left, right, kind, on } => {
+            let kind = match kind {
+                JoinKind::Left => "LEFT JOIN",
+                JoinKind::Inner => "JOIN",
+                JoinKind::Full => "FULL JOIN",
+            };
+            let on = expression(dialect, on)?;
+            format!("SELECT * FROM {} {kind} {} ON {on}", source(dialect, left)?, source(dialect, right)?)
         }
         Relation::Sort { input, order_by } => {
             format!("SELECT * FROM {} ORDER BY {}", source(dialect, input)?, order(dialect, order_by)?)

@@ -73,6 +73,7 @@ impl Clause for Default {
         }
         exprs.extend(flow.hidden.iter().map(|h| (h.clone(), Expr::column(h, span))));
         flow.hidden.push(FILLED.to_string());
+        flow.keys = super::keys::projected(&flow.keys, &exprs);
         flow.relation = flow.relation.project(exprs);
         flow.columns = columns;
         flow.step(self.keyword(), span, Change::Fill);

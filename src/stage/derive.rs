@@ -43,6 +43,7 @@ impl Clause for Derive {
                 exprs.push((format!("#raw.{}", name.value), mapping.raw.clone()));
                 flow.hidden.extend([hidden, format!("#raw.{}", name.value)]);
             }
+            flow.keys = super::keys::projected(&flow.keys, &exprs);
             flow.relation = flow.relation.project(exprs);
             flow.columns.retain(|c| c.name != name.value);
             flow.columns.push(column);

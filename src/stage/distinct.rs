@@ -38,6 +38,8 @@ impl Clause for Distinct {
                 key.nulls_first = Some(!key.nulls_first.unwrap_or(false));
             }
         }
+        let columns: Option<Vec<String>> = on.iter().map(super::keys::column_of).collect();
+        flow.keys.extend(columns.map(|c| super::keys::Key::new(c, "made distinct on it")));
         flow.relation = Relation::Distinct { input: Box::new(flow.relation), on, order_by };
         flow.ordered = false;
         let keys: Vec<&str> = names.iter().map(|n| n.value.as_str()).collect();

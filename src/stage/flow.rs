@@ -5,6 +5,8 @@
 use std::collections::BTreeSet;
 
 use super::load::LoadPlan;
+use super::join::Join;
+use super::keys::Key;
 use super::validate::PlannedCheck;
 use crate::diagnostics::Span;
 use crate::relation::{ROW, Relation};
@@ -30,6 +32,8 @@ pub struct Flow {
     /// The columns that `default` fills, by bit of `#fill`.
     pub fills: Vec<String>,
     pub loads: Vec<LoadPlan>,
+    /// Sets of columns that are proven to be unique, with the reason.
+    pub keys: Vec<Key>,
 }
 
 /// A column that expressions can name.
@@ -97,6 +101,8 @@ pub enum Change {
     Fill,
     /// Rows are judged.
     Judge,
+    /// Rows meet those of another relation; see [`Join`].
+    Join(Box<Join>),
     /// Rows reach the target.
     Load { target: String },
 }

@@ -37,6 +37,7 @@ pub fn read_relation(name: &str, read: &Flow) -> Flow {
     flow.origin = read.origin.clone();
     flow.hidden = read.origin.columns();
     flow.open = read.open;
+    flow.keys = super::keys::known(name, read);
     flow
 }
 
@@ -55,6 +56,7 @@ impl Flow {
             words: 0,
             fills: vec![],
             loads: vec![],
+            keys: vec![],
         }
     }
 
@@ -64,6 +66,7 @@ impl Flow {
         flow.origin = Origin { source: Some(name.to_string()), lists: vec![] };
         flow.hidden = flow.origin.columns();
         flow.open = !complete;
+        flow.keys = vec![super::keys::Key::new([crate::relation::ROW], "each record has its number")];
         flow.columns = columns
             .iter()
             .map(|(column, data_type)| Column {

@@ -72,6 +72,7 @@ impl Clause for Map {
         }
         flow.hidden.retain(|h| !hidden.contains(h));
         exprs.extend(flow.hidden.iter().map(|h| (h.clone(), Expr::column(h, span))));
+        flow.keys = super::keys::projected(&flow.keys, &exprs);
         flow.relation = flow.relation.project(exprs);
         flow.columns = columns;
         flow.hidden.extend(hidden);

@@ -10,6 +10,8 @@ mod distinct;
 mod filter;
 mod flow;
 mod from;
+mod join;
+mod keys;
 pub mod functions;
 mod load;
 mod lowering;
@@ -20,6 +22,7 @@ mod unnest;
 mod validate;
 
 pub use flow::{Change, Column, Flow, Lineage, Origin, Step, hidden_position};
+pub use join::{Expect, Join, Unmatched};
 pub use load::{LoadPlan, Mode, destination, is_loaded};
 pub use lowering::{Binder, Lowering, PerColumn, TableContext};
 pub use validate::{PlannedCheck, on_failure};
@@ -31,6 +34,7 @@ use crate::spec::yaml::Node;
 pub const STAGES: &[&dyn Clause] = &[
     &from::From,
     &unnest::Unnest,
+    &join::JoinClause,
     &filter::Where,
     &derive::Derive,
     &map::Map,

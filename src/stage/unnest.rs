@@ -88,6 +88,7 @@ impl Clause for Unnest {
         for hidden in flow.hidden.iter().chain([&position]) {
             exprs.push((hidden.clone(), Expr::column(hidden, span)));
         }
+        flow.keys = super::keys::unnested(&flow.keys, &position);
         flow.relation = unnested.project(exprs);
         flow.columns = columns;
         flow.hidden.push(position.clone());

@@ -113,7 +113,8 @@ BEGIN
   SELECT count(*), min(ROW({shown})::text) INTO found, example
   FROM {stage} AS s JOIN {relation} AS t ON {};
   IF found > 0 THEN
-    RAISE EXCEPTION 'table %: expected none of the % keys, found %, such as %: was this script run before?', {name}, {}, found, example;
+    RAISE EXCEPTION 'table %: expected none of the % keys, found %, such as %: was this script run before?',
+      {name}, {}, found, example;
   END IF;
 END",
         plan.same_row(),

@@ -1,8 +1,8 @@
 //! Scripts for PostgreSQL 13 and later.
 //!
-//! In: tables, their evidence and formatted rows. Out: `deploy.sql` and `verify.sql`, for `psql -f` (with INSERT statements for any tool).
-//! Staging tables take their types from the target, so nothing here depends on the names of types.
-//! Does not know about the engine.
+//! In: tables, their evidence and formatted rows. Out: `deploy.sql` and `verify.sql`, for `psql -f` (with INSERT statements for
+//! any tool). Staging tables take their types from the target, so nothing here depends on the names of types. Does not know about
+//! the engine.
 
 mod canon;
 mod deploy;

@@ -11,12 +11,19 @@ use crate::types::DataType;
 ///
 /// It comes last: what moves a sequence is not undone by a rollback.
 pub fn advance(tables: &[&Table]) -> String {
-    let numbered = |column: &&Column| column.data_type.is_integer() || matches!(column.data_type, DataType::Unknown | DataType::Decimal(_));
+    let numbered = |column: &&Column| {
+        column.data_type.is_integer() || matches!(column.data_type, DataType::Unknown | DataType::Decimal(Some((_, 0))))
+    };
     let wanted: Vec<String> = tables
         .iter()
         .flat_map(|table| table.columns.iter().filter(numbered).map(move |column| (table, column)))
         .map(|(table, column)| {
-            format!("      ({}, {}, {})", table.number, text::literal(&relation(table)), text::literal(&column.name))
+            format!(
+                "      ({}, {}, {})",
+                table.number,
+                text::literal(&relation(table)),
+                text::literal(&column.name)
+            )
         })
         .collect();
     if wanted.is_empty() {

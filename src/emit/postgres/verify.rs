@@ -1,8 +1,8 @@
 //! `verify.sql`: compares the target with what was loaded, and changes nothing.
 //!
-//! In: tables, their evidence and keys. Out: one statement with a row for each table: counts, checksums, `ok` or `MISMATCH`. Rows are
-//! found by the keys in the script, so that others may be there too; a replaced table or scope is compared as a whole; without a key
-//! only the count can be judged, and that only from below. Does not know how rows are hashed on our side.
+//! In: tables, their evidence and keys. Out: one statement with a row for each table: counts, checksums, `ok` or `MISMATCH`. Rows
+//! are found by the keys in the script, so that others may be there too; a replaced table or scope is compared as a whole;
+//! without a key only the count can be judged, and that only from below. Does not know how rows are hashed on our side.
 
 use std::io::{self, Write};
 
@@ -18,12 +18,20 @@ pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io:
     for (table, evidence) in script.tables {
         for (column, compared) in table.columns.iter().zip(&evidence.compared) {
             if compared.is_none() {
-                let note = format!("not compared: column {} of {}, which the database prints in its own way", column.name, table.shown());
+                let note = format!(
+                    "not compared: column {} of {}, which the database prints in its own way",
+                    column.name,
+                    table.shown()
+                );
                 out.write_all(text::comment(&note).as_bytes())?;
             }
         }
     }
-    write!(out, "--\n-- Reads only. Run with: psql -f verify.sql\n\nSTART TRANSACTION READ ONLY;\n\n{}", deploy::SETTINGS)?;
+    write!(
+        out,
+        "--\n-- Reads only. Run with: psql -f verify.sql\n\nSTART TRANSACTION READ ONLY;\n\n{}",
+        deploy::SETTINGS
+    )?;
     if tables.is_empty() {
         return out.write_all(b"\nCOMMIT;\n");
     }
@@ -34,7 +42,13 @@ pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io:
         let by_key = !plan.key.is_empty() && !matches!(table.mode, Mode::Replace { .. });
         if by_key && evidence.rows > 0 {
             let columns: Vec<String> = (1..=plan.key.len()).map(|n| format!("k{n}")).collect();
-            write!(out, "{} keys_{} ({}) AS (\n", if opened { "," } else { "\nWITH" }, table.number, columns.join(", "))?;
+            writeln!(
+                out,
+                "{} keys_{} ({}) AS (",
+                if opened { "," } else { "\nWITH" },
+                table.number,
+                columns.join(", ")
+            )?;
             parts.keys(i, out)?;
             out.write_all(b")")?;
             opened = true;
@@ -76,15 +90,22 @@ fn result(plan: &Plan, evidence: &Evidence) -> String {
         Mode::Insert | Mode::Upsert if evidence.rows == 0 => " WHERE false".to_string(),
         Mode::Insert | Mode::Upsert => {
             let numbered = plan.key.iter().enumerate();
-            let key: Vec<(String, String, bool)> = numbered.map(|(n, (name, _, nulls))| (name.clone(), format!("k{}", n + 1), *nulls)).collect();
+            let key: Vec<(String, String, bool)> = numbered
+                .map(|(n, (name, _, nulls))| (name.clone(), format!("k{}", n + 1), *nulls))
+                .collect();
             format!(" JOIN keys_{} AS k ON {}", table.number, same_key("t", "k", &key))
         }
     };
-    let compared: Vec<String> =
-        evidence.compared.iter().flatten().map(|c| format!("    quote_nullable({})", c.sql)).collect();
+    let compared: Vec<String> = evidence
+        .compared
+        .iter()
+        .flatten()
+        .map(|c| format!("    quote_nullable({})", c.sql))
+        .collect();
     let sum = if exact && !compared.is_empty() {
         format!(
-            "coalesce(sum(('x' || left(encode(sha256(convert_to(array_to_string(ARRAY[\n{}\n  ], ','), 'UTF8')), 'hex'), 15))::bit(60)::bigint), 0)",
+            "coalesce(sum(('x' || left(encode(sha256(convert_to(array_to_string(ARRAY[\n{}\n  ], ','), \
+             'UTF8')), 'hex'), 15))::bit(60)::bigint), 0)",
             compared.join(",\n")
         )
     } else {
@@ -99,16 +120,25 @@ fn result(plan: &Plan, evidence: &Evidence) -> String {
         table.number,
         text::literal(&table.shown()),
         table.rows,
-        if exact && !compared.is_empty() { types_fit(table, evidence) } else { "false".to_string() },
+        if exact && !compared.is_empty() {
+            types_fit(table, evidence)
+        } else {
+            "false".to_string()
+        },
         evidence.checksum,
         relation(table)
     )
 }
 
-/// Says that columns have the kinds of types whose printed form we know; elsewhere the contract, or the lack of one, led us astray.
+/// Says that columns have the kinds of types whose printed form we know; elsewhere the contract, or the lack of one, led us
+/// astray.
 fn types_fit(table: &Table, evidence: &Evidence) -> String {
     let names = |kind: &str| -> Vec<String> {
-        let needing = table.columns.iter().zip(&evidence.compared).filter(|(_, c)| c.as_ref().is_some_and(|c| c.needs == Some(kind)));
+        let needing = table
+            .columns
+            .iter()
+            .zip(&evidence.compared)
+            .filter(|(_, c)| c.as_ref().is_some_and(|c| c.needs == Some(kind)));
         needing.map(|(column, _)| text::literal(&column.name)).collect()
     };
     let conditions: Vec<String> = [

@@ -1,0 +1,270 @@
+//! Holds joins to their declarations: before a join is made, so that it never multiplies anything.
+//!
+//! In: a planned join. Out: its books, or the [`Broken`] declaration with the measured answer: rows in and out, the factor, the repeated
+//! keys and the YAML that would fix it. Where the plan proved a key unique, nothing is counted.
+
+use super::judge::print;
+use super::session::Session;
+use super::staging::number;
+use crate::diagnostics::Severity;
+use crate::error::Error;
+use crate::expr::Expr;
+use crate::relation::{JoinKind, Relation};
+use crate::report::{Sample, Violation};
+use crate::source::Staging;
+use crate::sql;
+use crate::stage::{Join, Unmatched};
+
+/// How many repeated keys are shown.
+const WORST: usize = 10;
+
+/// What a join did, for the ledger.
+#[derive(Clone, Debug, Default)]
+pub struct JoinFacts {
+    pub rows_in: u64,
+    pub rows_out: u64,
+    pub right: u64,
+    pub unmatched_left: u64,
+    pub unmatched_right: u64,
+    /// Right keys that occur more than once; zero without a query where that was proven.
+    pub repeated: u64,
+    pub null_keys: u64,
+    /// Left rows without a partner that would have one but for case or spaces.
+    pub nearly: u64,
+}
+
+/// Counts a join and judges it.
+pub fn judge(table: &str, join: &Join, session: &Session) -> Result<(JoinFacts, Vec<Violation>), Error> {
+    let sides = Sides::new(join)?;
+    let mut facts = JoinFacts::default();
+    let mut broken = vec![];
+    let keyed = !join.keys.is_empty();
+    if join.expect.one_on_the_right() && join.right_unique.is_none() {
+        broken.extend(too_many(table, join, &sides, session, &mut facts)?);
+    }
+    if join.expect.one_on_the_left() && join.left_unique.is_none() {
+        broken.extend(too_many_left(table, join, &sides, session)?);
+    }
+    let on = &sides.on;
+    let null = |columns: &[String]| columns.iter().map(|c| format!("{c} IS NULL")).collect::<Vec<_>>().join(" OR ");
+    let null_keys = if keyed { format!("count(*) FILTER ({})", null(&sides.left_keys)) } else { "0".to_string() };
+    let sql = format!(
+        "SELECT count(*), {null_keys}, (SELECT count(*) FROM {right}), \
+         (SELECT count(*) FROM {left} ANTI JOIN {right} ON {on}), (SELECT count(*) FROM {right} ANTI JOIN {left} ON {on}) FROM {left}",
+        left = sides.left,
+        right = sides.right,
+    );
+    let row = session.rows(&sql)?.into_iter().next().unwrap_or_default();
+    let at = |i: usize| number(row.get(i));
+    (facts.rows_in, facts.null_keys, facts.right, facts.unmatched_left, facts.unmatched_right) = (at(0), at(1), at(2), at(3), at(4));
+    if facts.unmatched_left > 0 && keyed {
+        facts.nearly = nearly(&sides, session)?;
+    }
+    if join.unmatched == Unmatched::Error && facts.unmatched_left > 0 {
+        broken.push(unmatched(table, join, &sides, &facts, session)?);
+    }
+    Ok((facts, broken))
+}
+
+/// Both sides of a join, printed for the engine.
+struct Sides {
+    left: String,
+    right: String,
+    on: String,
+    left_keys: Vec<String>,
+    right_keys: Vec<String>,
+}
+
+impl Sides {
+    fn new(join: &Join) -> Result<Sides, Error> {
+        let source = |relation: &Relation| sql::relation::source(&sql::duckdb::DuckDb, relation).map_err(|u| Error::new("X0301", u.what));
+        let column = |name: &String| print(&Expr::column(name, join.span));
+        Ok(Sides {
+            left: source(&join.left)?,
+            right: source(&join.right)?,
+            on: print(&join.on)?,
+            left_keys: join.keys.iter().map(|(l, _)| column(l)).collect::<Result<_, _>>()?,
+            right_keys: join.keys.iter().map(|(_, r)| column(r)).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// Judges that a left row has at most one partner.
+fn too_many(table: &str, join: &Join, sides: &Sides, session: &Session, facts: &mut JoinFacts) -> Result<Option<Violation>, Error> {
+    let (left, right, on) = (&sides.left, &sides.right, &sides.on);
+    if join.keys.is_empty() {
+        // A free condition has no key that could be counted by itself: the pairs are.
+        let counts = format!("SELECT (SELECT count(*) FROM {left}), (SELECT count(*) FROM {left} SEMI JOIN {right} ON {on}), (SELECT count(*) FROM {left} JOIN {right} ON {on})");
+        let row = session.rows(&counts)?.into_iter().next().unwrap_or_default();
+        let (rows, matched, pairs) = (number(row.first()), number(row.get(1)), number(row.get(2)));
+        if pairs <= matched {
+            return Ok(None);
+        }
+        let out = pairs + if join.kind == JoinKind::Inner { 0 } else { rows - matched };
+        return Ok(Some(multiplied(table, join, (rows, out), pairs - matched, vec![])));
+    }
+    let keys = sides.right_keys.join(", ");
+    let present: Vec<String> = sides.right_keys.iter().map(|k| format!("{k} IS NOT NULL")).collect();
+    let groups = format!("SELECT {keys}, count(*) AS \"#n\" FROM {right} WHERE {} GROUP BY {keys} HAVING count(*) > 1", present.join(" AND "));
+    let repeated = number(session.rows(&format!("SELECT count(*) FROM ({groups})"))?.first().and_then(|r| r.first()));
+    facts.repeated = repeated;
+    if repeated == 0 {
+        return Ok(None);
+    }
+    // Only keys that the left side has multiply anything.
+    let hits = format!("SELECT {keys}, \"#n\", count(*) AS \"#left\" FROM ({groups}) JOIN {left} ON {on} GROUP BY ALL");
+    let total = session.rows(&format!(
+        "SELECT count(*), coalesce(sum((\"#n\" - 1) * \"#left\"), 0), (SELECT count(*) FROM {left}), (SELECT count(*) FROM {left} ANTI JOIN {right} ON {on}) FROM ({hits})"
+    ))?;
+    let row = total.into_iter().next().unwrap_or_default();
+    let (keys_hit, more, rows, lost) = (number(row.first()), number(row.get(1)), number(row.get(2)), number(row.get(3)));
+    if keys_hit == 0 {
+        return Ok(None);
+    }
+    let out = rows + more - if join.kind == JoinKind::Inner { lost } else { 0 };
+    let worst = session.rows(&format!("SELECT {keys}, \"#n\", \"#left\" FROM ({hits}) ORDER BY \"#n\" DESC, {keys} LIMIT {WORST}"))?;
+    facts.repeated = keys_hit;
+    Ok(Some(multiplied(table, join, (rows, out), keys_hit, worst)))
+}
+
+/// Judges that a right row has at most one partner.
+fn too_many_left(table: &str, join: &Join, sides: &Sides, session: &Session) -> Result<Option<Violation>, Error> {
+    if join.keys.is_empty() {
+        return Ok(None);
+    }
+    let keys = sides.left_keys.join(", ");
+    let groups = format!(
+        "SELECT {keys}, count(*) AS \"#n\" FROM (SELECT * FROM {} SEMI JOIN {} ON {}) GROUP BY {keys} HAVING count(*) > 1",
+        sides.left, sides.right, sides.on
+    );
+    let repeated = number(session.rows(&format!("SELECT count(*) FROM ({groups})"))?.first().and_then(|r| r.first()));
+    if repeated == 0 {
+        return Ok(None);
+    }
+    let worst = session.rows(&format!("SELECT {keys}, \"#n\", 1 FROM ({groups}) ORDER BY \"#n\" DESC, {keys} LIMIT {WORST}"))?;
+    let mut found = violation(table, join, repeated, worst);
+    found.allowed = format!("{}: each row of `{}` belongs to at most one row here", join.expect.name(), join.to);
+    found.why = Some(format!("{repeated} keys occur more than once on the left side"));
+    Ok(Some(found))
+}
+
+fn multiplied(table: &str, join: &Join, (rows, out): (u64, u64), repeated: u64, worst: Vec<Vec<Option<String>>>) -> Violation {
+    let factor = if rows > 0 { out as f64 / rows as f64 } else { 0.0 };
+    let mut found = violation(table, join, repeated, worst);
+    found.rows = rows;
+    found.allowed = format!("{}: each row here has at most one partner in `{}`", join.expect.name(), join.to);
+    found.why = Some(format!("{rows} rows would become {out} ({factor:.2}x): {repeated} keys occur more than once in `{}`", join.to));
+    if let Some(sample) = found.samples.first_mut() {
+        sample.suggestion = Some(fix(join));
+    } else {
+        found.samples.push(Sample { suggestion: Some(fix(join)), ..Sample::default() });
+    }
+    found
+}
+
+/// The YAML that makes the right side's key unique, ready to paste.
+fn fix(join: &Join) -> String {
+    let bare: Vec<&str> = join.keys.iter().map(|(_, r)| r.trim_start_matches("right.")).collect();
+    if bare.is_empty() {
+        return "Make the condition an equality of keys, or declare `expect: many_to_many` if every pair is wanted.".to_string();
+    }
+    let key = bare.join(", ");
+    format!(
+        "Keep one row per key in a table of its own, and join that:\n      \
+         {to}_by_key:\n        from: {to}\n        distinct: {{on: [{key}]}}\n    \
+         or, to combine the rows, `group_by: [{key}]` with aggregates such as `max(column)` in its `map`. Then write `to: {to}_by_key`.",
+        to = join.to
+    )
+}
+
+fn violation(table: &str, join: &Join, count: u64, worst: Vec<Vec<Option<String>>>) -> Violation {
+    let columns: Vec<String> = join.keys.iter().map(|(l, _)| l.clone()).collect();
+    let width = columns.len();
+    let sample = |row: Vec<Option<String>>| {
+        let times = row.get(width).cloned().flatten().unwrap_or_default();
+        let key: Vec<(String, Option<String>)> = columns.iter().cloned().zip(row.iter().take(width).cloned()).collect();
+        let value = key.iter().map(|(_, v)| v.clone().unwrap_or("NULL".into())).collect::<Vec<_>>().join(", ");
+        Sample { value: Some(value), row: key.clone(), key, origin: Some(format!("{times} times in {}", join.to)), ..Sample::default() }
+    };
+    Violation {
+        table: table.to_string(),
+        columns: columns.clone(),
+        rule: "join".to_string(),
+        name: None,
+        severity: Severity::Error,
+        allowed: String::new(),
+        why: None,
+        count,
+        rows: 0,
+        span: join.span,
+        samples: worst.into_iter().map(sample).collect(),
+        consequences: vec![],
+    }
+}
+
+/// Left rows without a partner, where the author called that an error.
+fn unmatched(table: &str, join: &Join, sides: &Sides, facts: &JoinFacts, session: &Session) -> Result<Violation, Error> {
+    let lost = format!("SELECT * FROM {} ANTI JOIN {} ON {}", sides.left, sides.right, sides.on);
+    let worst = match sides.left_keys.is_empty() {
+        true => vec![],
+        false => {
+            let keys = sides.left_keys.join(", ");
+            session.rows(&format!("SELECT {keys}, count(*), 1 FROM ({lost}) GROUP BY {keys} ORDER BY count(*) DESC, {keys} LIMIT {WORST}"))?
+        }
+    };
+    let mut found = violation(table, join, facts.unmatched_left, worst);
+    found.rule = "unmatched".to_string();
+    found.rows = facts.rows_in;
+    found.allowed = format!("a partner in `{}` for every row", join.to);
+    found.why = Some(hint(join, facts));
+    for sample in &mut found.samples {
+        sample.origin = sample.origin.take().map(|o| o.replace(" times in ", " rows without a partner in "));
+    }
+    Ok(found)
+}
+
+/// What is worth knowing about rows without a partner.
+fn hint(join: &Join, facts: &JoinFacts) -> String {
+    let mut parts = vec![];
+    if facts.right == 0 {
+        parts.push(format!("`{}` has no rows", join.to));
+    }
+    if facts.null_keys > 0 {
+        parts.push(format!("{} rows have NULL in the key, which never matches", facts.null_keys));
+    }
+    if facts.nearly > 0 {
+        parts.push(format!("{} would match but for upper case or spaces: compare `lower(trim(key))` on both sides", facts.nearly));
+    }
+    if parts.is_empty() { "their keys do not occur on the other side".to_string() } else { parts.join("; ") }
+}
+
+/// Counts left rows that only case and spaces keep from a partner.
+fn nearly(sides: &Sides, session: &Session) -> Result<u64, Error> {
+    let alike: Vec<String> = sides
+        .left_keys
+        .iter()
+        .zip(&sides.right_keys)
+        .map(|(l, r)| format!("lower(trim({l}::VARCHAR)) = lower(trim({r}::VARCHAR))"))
+        .collect();
+    let lost = format!("(SELECT * FROM {} ANTI JOIN {} ON {})", sides.left, sides.right, sides.on);
+    let sql = format!("SELECT count(*) FROM {lost} SEMI JOIN {} ON {}", sides.right, alike.join(" AND "));
+    Ok(number(session.rows(&sql)?.first().and_then(|r| r.first())))
+}
+
+/// The notes of a join for the ledger.
+pub fn notes(join: &Join, facts: &JoinFacts) -> Vec<String> {
+    let matched = facts.rows_in.saturating_sub(facts.unmatched_left);
+    let mut notes = vec![format!(
+        "matched {matched}, unmatched left {}, unmatched right {}, repeated {}",
+        facts.unmatched_left, facts.unmatched_right, facts.repeated
+    )];
+    let hint = hint(join, facts);
+    if facts.unmatched_left > 0 && !hint.starts_with("their keys") {
+        notes.push(hint);
+    }
+    match &join.right_unique {
+        Some(why) if join.expect.one_on_the_right() => notes.push(format!("proven: {why}")),
+        _ => {}
+    }
+    notes
+}
