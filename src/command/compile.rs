@@ -45,6 +45,10 @@ pub struct Compiled {
 
 /// Reads, resolves and types a pipeline: files, names, contracts, sources, plan.
 pub fn compile(name: &Path, options: &Options, scope: Scope, stopped: Arc<AtomicBool>) -> Result<Compiled, Failure> {
+    if let Some(threads) = options.resources.threads {
+        // A pool that is there already was made for an earlier pipeline of the same command, with the same number.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build_global();
+    }
     let mut sources = SourceMap::default();
     let mut out = Diagnostics::default();
     let path = pipeline::locate(name)?;

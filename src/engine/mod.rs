@@ -22,6 +22,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::error::Error;
 use crate::plan::{Plan, TablePlan};
 use crate::report::RunReport;
+use crate::source::Staging;
 pub use session::{Resources, Session};
 
 /// What a run tells while it goes on.
@@ -45,6 +46,12 @@ pub struct Facts {
 ///
 /// Errors: a source fails, the engine fails, or the run was interrupted. Broken rules are no errors: they are in the report.
 pub fn execute(plan: &Plan, session: &Session, out: Option<&Path>, progress: &dyn Progress) -> Result<RunReport, Error> {
+    // With many tables each core has one of its own to work on, and the engine's threads would only wait for each other; with few
+    // tables they share the work of one.
+    let staged = plan.tables.iter().filter(|t| t.staged).count();
+    if staged >= 2 * rayon::current_num_threads() {
+        session.execute("SET threads = 1")?;
+    }
     let facts = Mutex::new(Facts::default());
     let graph = staging::schedule(plan);
     scheduler::run(&graph, &|node| {

@@ -162,7 +162,7 @@ fn contract_fits(plan: &LoadPlan, flow: &Flow, cx: &mut Lowering) {
     for column in &flow.columns {
         let Some(target) = contract.column(&column.name) else {
             let names: Vec<&str> = contract.columns.iter().map(|c| c.name.as_str()).collect();
-            let span = written_at(&column.name, cx).unwrap_or(plan.span);
+            let span = cx.written_at(&column.name).unwrap_or(plan.span);
             cx.out
                 .error("E0427", span, format!("target table `{}` has no column `{}`", plan.shown(), column.name))
                 .label(contract.span, "the contract")
@@ -171,7 +171,7 @@ fn contract_fits(plan: &LoadPlan, flow: &Flow, cx: &mut Lowering) {
             continue;
         };
         if target.generated == Generated::Computed {
-            let span = written_at(&column.name, cx).unwrap_or(plan.span);
+            let span = cx.written_at(&column.name).unwrap_or(plan.span);
             cx.out
                 .error("E0428", span, format!("column `{}` of `{}` is computed by the database", column.name, plan.shown()))
                 .label(target.span, "computed here")
@@ -186,14 +186,6 @@ fn contract_fits(plan: &LoadPlan, flow: &Flow, cx: &mut Lowering) {
                 .label(column.span, "NOT NULL, and without a default")
                 .help(format!("Add `{}` to `map` or to `default`.", column.name));
         }
-    }
-}
-
-/// Finds where the author wrote a column of `map`.
-fn written_at(column: &str, cx: &Lowering) -> Option<Span> {
-    match &cx.table.clauses.get("map")?.value {
-        Value::Map(map) => map.entries.iter().find(|(name, _)| name.value == column).map(|(name, _)| name.span),
-        _ => None,
     }
 }
 

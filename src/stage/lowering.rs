@@ -132,6 +132,14 @@ impl Lowering<'_> {
         result
     }
 
+    /// Finds where the author wrote a column: in `map`, else in `derive`.
+    pub fn written_at(&self, column: &str) -> Option<Span> {
+        ["map", "derive"].iter().find_map(|clause| match &self.table.clauses.get(clause)?.value {
+            Value::Map(map) => map.entries.iter().find(|(name, _)| name.value == column).map(|(name, _)| name.span),
+            _ => None,
+        })
+    }
+
     /// Makes the column that an expression defines.
     pub fn column(&self, name: &str, expr: &Expr, data_type: DataType, flow: &Flow) -> Column {
         super::resolve::column(name, expr, data_type, flow)

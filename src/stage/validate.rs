@@ -145,10 +145,10 @@ impl Check for Casts {
 /// The checks of all casts that may fail, and of mappings with `unmapped: error`.
 fn casts(flow: &Flow, cx: &Lowering) -> Vec<Declared> {
     let mut found = vec![];
-    let span = cx.table.name.span;
     for hidden in &flow.hidden {
         for (label, rule) in [("#fails.", "type"), ("#unmapped.", "values")] {
             let Some(column) = hidden.strip_prefix(label) else { continue };
+            let span = cx.written_at(column).unwrap_or(cx.table.name.span);
             let to = flow.column(column).map_or(DataType::Unknown, |c| c.data_type.clone());
             let check: Arc<dyn Check> = Arc::new(Casts { column: column.to_string(), hidden: hidden.clone(), span, to, rule });
             found.push(Declared {
