@@ -22,6 +22,7 @@ use crate::error::Error;
 use crate::plan::Plan;
 use crate::report::RunReport;
 pub use session::{Resources, Session};
+pub use staging::count;
 
 /// What a run tells while it goes on.
 pub trait Progress: Sync {

@@ -55,13 +55,15 @@ impl Flow {
             words: 0,
             fills: vec![],
             loads: vec![],
+            files: vec![],
+            grouped: None,
         }
     }
 
     /// The flow of an extract.
     pub fn of_source(name: &str, columns: &[(String, crate::types::DataType)], complete: bool) -> Flow {
         let mut flow = Flow::start(Relation::scan(name));
-        flow.origin = Origin { source: Some(name.to_string()), lists: vec![] };
+        flow.origin = Origin { source: Some(name.to_string()), lists: vec![], shared: false };
         flow.hidden = flow.origin.columns();
         flow.open = !complete;
         flow.columns = columns

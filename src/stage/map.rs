@@ -74,6 +74,7 @@ impl Clause for Map {
         exprs.extend(flow.hidden.iter().map(|h| (h.clone(), Expr::column(h, span))));
         flow.relation = flow.relation.project(exprs);
         flow.columns = columns;
+        flow.grouped = None;
         flow.hidden.extend(hidden);
         if body.is_some() {
             flow.step(self.keyword(), span, Change::None);

@@ -7,18 +7,24 @@ pub mod cast;
 mod default;
 mod derive;
 mod distinct;
+mod file;
 mod filter;
 mod flow;
 mod from;
 pub mod functions;
+mod group;
 mod load;
 mod lowering;
 mod map;
 mod mapping;
+mod query;
 pub mod resolve;
+mod union;
 mod unnest;
+mod unpivot;
 mod validate;
 
+pub use file::{FileFormat, FilePlan};
 pub use flow::{Change, Column, Flow, Lineage, Origin, Step, hidden_position};
 pub use load::{LoadPlan, Mode, destination, is_loaded};
 pub use lowering::{Binder, Lowering, PerColumn, TableContext};
@@ -30,9 +36,13 @@ use crate::spec::yaml::Node;
 /// Every clause, in the order they run.
 pub const STAGES: &[&dyn Clause] = &[
     &from::From,
+    &union::Union,
+    &query::Sql,
     &unnest::Unnest,
+    &unpivot::Unpivot,
     &filter::Where,
     &derive::Derive,
+    &group::GroupBy,
     &map::Map,
     &distinct::Distinct,
     &default::Default,
