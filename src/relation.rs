@@ -24,6 +24,14 @@ pub enum Relation {
     Distinct { input: Box<Relation>, on: Vec<Expr>, order_by: Vec<OrderBy> },
     /// Pairs of rows for which the condition is TRUE; `kind` says which rows without a partner stay. The sides share no column name.
     Join { left: Box<Relation>, right: Box<Relation>, kind: JoinKind, on: Expr },
+    /// One row per group of equal keys (NULLs are equal): columns made of keys and aggregates. Without keys, all rows are one group.
+    Aggregate { input: Box<Relation>, keys: Vec<Expr>, columns: Vec<(String, Expr)> },
+    /// The rows of all inputs, one input after the other. Each has the same columns in the same order.
+    Union { inputs: Vec<Relation> },
+    /// One row per value of a row: the input's columns, the value's name, the value, and its position from 1 among those that are kept.
+    Unpivot { input: Box<Relation>, values: Vec<(String, Expr)>, name: String, value: String, position: String, keep_nulls: bool },
+    /// An author's own SELECT over these tables, of which it sees these columns.
+    Query { sql: String, reads: Vec<(String, Vec<String>)> },
     /// The input in this order.
     Sort { input: Box<Relation>, order_by: Vec<OrderBy> },
 }
@@ -58,18 +66,31 @@ impl Relation {
 
     /// Returns the names of the tables that this relation reads, in order of appearance, each once.
     pub fn reads(&self) -> Vec<&str> {
+        let mut found = vec![];
+        self.collect_reads(&mut found);
+        found
+    }
+
+    fn collect_reads<'a>(&'a self, found: &mut Vec<&'a str>) {
+        let mut add = |table: &'a str| {
+            if !found.contains(&table) {
+                found.push(table);
+            }
+        };
         match self {
-            Relation::Scan { table } => vec![table],
+            Relation::Scan { table } => add(table),
+            Relation::Query { reads, .. } => reads.iter().for_each(|(table, _)| add(table)),
+            Relation::Union { inputs } => inputs.iter().for_each(|input| input.collect_reads(found)),
             Relation::Project { input, .. }
             | Relation::Filter { input, .. }
             | Relation::Unnest { input, .. }
+            | Relation::Unpivot { input, .. }
+            | Relation::Aggregate { input, .. }
             | Relation::Distinct { input, .. }
-            | Relation::Sort { input, .. } => input.reads(),
+            | Relation::Sort { input, .. } => input.collect_reads(found),
             Relation::Join { left, right, .. } => {
-                let mut reads = left.reads();
-                reads.extend(right.reads());
-                reads.dedup();
-                reads
+                left.collect_reads(found);
+                right.collect_reads(found);
             }
         }
     }

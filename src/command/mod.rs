@@ -3,6 +3,7 @@
 //! In: paths and options. Out: a result, or a [`Failure`]. Does not print and does not know about arguments or exit codes.
 
 mod compile;
+mod files;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -55,7 +56,7 @@ pub fn run(pipeline: &Path, options: &Options, emission: &Emission, progress: &d
     let watch = compile::Watch::start(compiled.session.clone());
     let mut report = engine::execute(&compiled.plan, &compiled.session, (!emission.dry_run).then_some(out.as_path()), progress)?;
     if report.failed() {
-        outputs.withdraw()?;
+        outputs.withdraw_all(&compiled.plan)?;
     } else if !emission.dry_run {
         report.written = outputs.write(&compiled, &report, emission.rows)?;
     }

@@ -14,12 +14,13 @@ use sha2::{Digest, Sha256};
 use tempfile::{NamedTempFile, SpooledTempFile};
 
 use super::{Compiled, Emission};
+use super::files;
 use crate::contract::Generated;
 use crate::emit::rows::{Evidence, RowFormat};
 use crate::emit::{self, Column, Dialect, Header, Parts, Script, Table};
 use crate::engine::session::{Session, quote};
 use crate::error::Error;
-use crate::plan::TablePlan;
+use crate::plan::{Plan, TablePlan};
 use crate::report::{self, RunReport};
 use crate::source::Staging;
 use crate::spec::yaml::{Node, Value};
@@ -35,7 +36,7 @@ const FLUSH: usize = 1 << 20;
 
 /// The output folder of a run.
 pub struct Outputs {
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     dry_run: bool,
 }
 
@@ -49,12 +50,21 @@ impl Outputs {
         Ok(Outputs { folder: folder.to_path_buf(), dry_run: emission.dry_run })
     }
 
-    /// Removes the scripts of an earlier run: what they would load no longer passes.
-    pub fn withdraw(&self) -> Result<(), Error> {
-        for name in SCRIPTS.iter().filter(|_| !self.dry_run) {
+    /// Removes what an earlier run left in the folder: it no longer passes.
+    pub fn withdraw_all(&self, plan: &Plan) -> Result<(), Error> {
+        self.withdraw(SCRIPTS)?;
+        let files: Vec<&str> = plan.tables.iter().flat_map(|t| &t.files).map(|f| f.path.as_str()).collect();
+        // A file elsewhere is somebody else's to keep.
+        self.withdraw(&files.into_iter().filter(|f| !Path::new(f).is_absolute()).collect::<Vec<_>>())
+    }
+
+    fn withdraw(&self, names: &[&str]) -> Result<(), Error> {
+        for name in names.iter().filter(|_| !self.dry_run) {
             let path = self.folder.join(name);
             match std::fs::remove_file(&path) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(Error::file(&path, "cannot remove", &e)),
+                Err(e) if !matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                    return Err(Error::file(&path, "cannot remove", &e));
+                }
                 _ => {}
             }
         }
@@ -64,6 +74,15 @@ impl Outputs {
     /// Writes all files and returns their paths.
     pub fn write(&self, compiled: &Compiled, report: &RunReport, format: RowFormat) -> Result<Vec<String>, Error> {
         let plan = &compiled.plan;
+        let (exported, mut pending): (Vec<files::Exported>, Vec<Pending>) = self.export(plan, &compiled.session)?.into_iter().unzip();
+        let only_files = plan.load_order.is_empty() && !exported.is_empty();
+        if only_files {
+            self.withdraw(SCRIPTS)?;
+            let header = header(compiled, &[])?;
+            let record = record(report, compiled, &header, &[], &exported);
+            pending.push(self.file("run.json", |out| out.write_all(record.as_bytes()))?);
+            return pending.into_iter().map(Pending::keep).collect();
+        }
         let Some(dialect) = emit::find(plan.dialect.name()) else {
             return Err(Error::new("X0104", format!("no scripts are written for `{}` yet", plan.dialect.name())));
         };
@@ -87,9 +106,10 @@ impl Outputs {
         let script = Script { header: &header, tables: &tables, format };
         let deploy = self.file("deploy.sql", |out| dialect.deploy(&script, &mut parts, out))?;
         let verify = self.file("verify.sql", |out| dialect.verify(&script, &mut parts, out))?;
-        let record = record(report, compiled, &header, &tables);
+        let record = record(report, compiled, &header, &tables, &exported);
         let run = self.file("run.json", |out| out.write_all(record.as_bytes()))?;
-        [deploy, verify, run].into_iter().map(|file| file.keep()).collect()
+        pending.extend([deploy, verify, run]);
+        pending.into_iter().map(Pending::keep).collect()
     }
 
     /// Formats one table's rows and keys.
@@ -135,9 +155,9 @@ impl Outputs {
 }
 
 /// A whole file that is not yet in its place; dropped, it is gone.
-struct Pending {
-    file: NamedTempFile,
-    path: PathBuf,
+pub(super) struct Pending {
+    pub(super) file: NamedTempFile,
+    pub(super) path: PathBuf,
 }
 
 impl Pending {
@@ -295,7 +315,7 @@ fn header(compiled: &Compiled, tables: &[(Table, Evidence)]) -> Result<Header, E
 }
 
 /// `run.json`: what was run, on what, and with which outcome.
-fn record(done: &RunReport, compiled: &Compiled, header: &Header, tables: &[(Table, Evidence)]) -> String {
+fn record(done: &RunReport, compiled: &Compiled, header: &Header, tables: &[(Table, Evidence)], files: &[files::Exported]) -> String {
     let value = json!({
         "pipeline": header.pipeline,
         "run_id": header.run_id,
@@ -304,6 +324,7 @@ fn record(done: &RunReport, compiled: &Compiled, header: &Header, tables: &[(Tab
         "target": {"name": header.target, "dialect": compiled.plan.dialect.name()},
         "sources": header.sources.iter().map(|(name, hash)| json!({"name": name, "sha256": hash})).collect::<Vec<_>>(),
         "tables": tables.iter().map(|(t, e)| json!({"table": t.shown(), "rows": e.rows, "checksum": e.checksum.to_string()})).collect::<Vec<_>>(),
+        "files": files.iter().map(|f| json!({"file": f.path, "table": f.table, "format": f.format, "rows": f.rows})).collect::<Vec<_>>(),
         "ledger": report::json::ledger(&done.ledger),
         "warnings": done.violations.len(),
     });

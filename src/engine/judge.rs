@@ -59,8 +59,8 @@ pub fn measure(table: &TablePlan, session: &Session) -> Result<TableFacts, Error
         let last = table.staged && Some(step) == changing.last();
         let (after, first) = match &table.steps[*step].change {
             Change::Expand { after, position, .. } => (after, format!("count(*) FILTER (WHERE {} = 1)", quote(position))),
-            Change::Drop { after, .. } => (after, "min(0)".to_string()),
             Change::Join(join) => (&join.after, "min(0)".to_string()),
+            Change::Drop { after, .. } | Change::Merge { after, .. } | Change::Query { after, .. } => (after, "min(0)".to_string()),
             _ => continue,
         };
         if last {
@@ -146,7 +146,7 @@ fn bits(table: &TablePlan, name: &str, session: &Session, facts: &mut TableFacts
 }
 
 fn changes(change: &Change) -> bool {
-    matches!(change, Change::Expand { .. } | Change::Drop { .. } | Change::Join(_))
+    matches!(change, Change::Expand { .. } | Change::Drop { .. } | Change::Join(_) | Change::Merge { .. } | Change::Query { .. })
 }
 
 /// The condition under which a row takes part in a unique key.

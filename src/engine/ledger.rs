@@ -64,6 +64,28 @@ fn table_lines(table: &TablePlan, known: &TableFacts, facts: &Facts) -> Vec<Ledg
                 }
                 rows = after;
             }
+            Change::Merge { by, .. } => {
+                let (after, _) = known.steps.get(&i).copied().unwrap_or((rows, 0));
+                this.rows_out = after;
+                let why = if by.is_empty() { "merged into one group".to_string() } else { format!("merged into groups of {by}") };
+                push(&mut this.removed, rows.saturating_sub(after), why);
+                push(&mut this.added, after.saturating_sub(rows), "the one group, of no rows".to_string());
+                rows = after;
+            }
+            Change::Union { inputs } => {
+                (this.rows_in, rows) = (0, 0);
+                for input in inputs {
+                    push(&mut this.added, rows_of(input, facts), format!("rows of {input}"));
+                    rows += rows_of(input, facts);
+                }
+                this.rows_out = rows;
+            }
+            Change::Query { .. } => {
+                rows = known.steps.get(&i).map_or(known.rows, |(after, _)| *after);
+                (this.rows_in, this.rows_out) = (0, rows);
+                push(&mut this.added, rows, "rows of the query".to_string());
+            }
+            Change::Write { file } => this.notes.push(format!("written to {file}")),
             Change::Fill => {
                 this.notes.extend(known.fills.iter().filter(|(_, n)| *n > 0).map(|(column, n)| format!("filled {column} {n}")));
             }

@@ -24,6 +24,7 @@ use crate::plan::{Plan, TablePlan};
 use crate::report::RunReport;
 use crate::source::Staging;
 pub use session::{Resources, Session};
+pub use staging::count;
 
 /// What a run tells while it goes on.
 pub trait Progress: Sync {

@@ -78,9 +78,7 @@ pub fn separate(plan: &Plan, table: &TablePlan, known: &TableFacts, session: &Se
     let name = quote(&table.name.value);
     let (judged, left) = (quote(&format!("{}#judged", table.name.value)), quote(&left_table(table)));
     let why = format!("concat_ws('; ', {})", reasons.join(", "));
-    let mut order: Vec<String> = table.origin.columns().iter().map(|c| quote(c)).collect();
-    order.extend(order.is_empty().then(|| "ALL".to_string()));
-    let order = order.join(", ");
+    let order = table.order().iter().map(|c| quote(c)).collect::<Vec<_>>().join(", ");
     let reasons = quote(REASONS);
     session.execute(&format!("CREATE TABLE {judged} AS SELECT child.*, {why} AS {reasons} FROM {name} AS child ORDER BY {order}"))?;
     session.execute(&format!("CREATE TABLE {left} AS SELECT * FROM {judged} WHERE {reasons} <> ''"))?;

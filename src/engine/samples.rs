@@ -144,7 +144,7 @@ fn samples(
 ) -> Result<Vec<Sample>, Error> {
     let name = quote(&table.name.value);
     let origin = table.origin.columns();
-    let order = if origin.is_empty() { "1".to_string() } else { origin.iter().map(|c| quote(c)).collect::<Vec<_>>().join(", ") };
+    let order = table.order().iter().map(|c| quote(c)).collect::<Vec<_>>().join(", ");
     let columns = check.declared.check.columns();
     let raw = columns.first().map(|c| format!("#raw.{c}")).filter(|c| table.hidden.contains(c));
     let value = raw.clone().or(columns.first().cloned().filter(|_| columns.len() == 1));

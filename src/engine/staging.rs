@@ -66,8 +66,7 @@ pub fn stage(plan: &Plan, table: &TablePlan, session: &Session, facts: &Mutex<Fa
     let span = table.name.span;
     let mut relation = table.relation.clone();
     if !table.ordered {
-        let origin = table.origin.columns();
-        relation = relation.sort(origin.iter().map(|c| ascending(Expr::column(c, span))).collect());
+        relation = relation.sort(table.order().iter().map(|c| ascending(Expr::column(c, span))).collect());
     }
     let relation = relation.project(kept.iter().map(|c| (c.clone(), Expr::column(c, span))).collect());
     let query = sql::relation::query(&sql::duckdb::DuckDb, &relation).map_err(|u| Error::new("X0301", u.what))?;

@@ -11,6 +11,7 @@ mod functions;
 mod lower;
 mod operators;
 pub mod parse;
+pub mod query;
 mod signatures;
 mod tokens;
 pub mod sure;

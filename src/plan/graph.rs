@@ -10,6 +10,9 @@ use crate::spec::PipelineSpec;
 use crate::spec::pipeline::TableSpec;
 use crate::stage::{STAGES, keywords};
 
+/// The clauses that a table can start with; the two others besides `from` may read several relations, or none.
+const BEGINNINGS: &[&str] = &["from", "union", "sql"];
+
 /// Returns the graph and the tables in an order that has each after those it reads.
 pub fn order(spec: &PipelineSpec, out: &mut Diagnostics) -> Option<(DiGraph<String, ()>, Vec<usize>)> {
     let mut graph = DiGraph::new();
@@ -18,7 +21,7 @@ pub fn order(spec: &PipelineSpec, out: &mut Diagnostics) -> Option<(DiGraph<Stri
     for (i, table) in spec.tables.iter().enumerate() {
         table.clauses.only(&format!("table `{}`", table.name.value), &keywords(), out);
         let reads = reads(table);
-        if reads.is_empty() && table.clauses.get("from").is_none() {
+        if reads.is_empty() && !BEGINNINGS.iter().any(|b| table.clauses.get(b).is_some()) {
             out.error("E0209", table.name.span, format!("table `{}` has no `from`", table.name.value))
                 .help("Say which extract or table its rows come from: `from: raw`.");
         }

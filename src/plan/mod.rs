@@ -28,7 +28,7 @@ use crate::relation::Relation;
 use crate::source::Source;
 use crate::spec::template::Templates;
 use crate::spec::{PipelineSpec, Project, TargetSpec};
-use crate::stage::{Binder, Column, LoadPlan, Origin, PlannedCheck, Step};
+use crate::stage::{Binder, Column, FilePlan, LoadPlan, Origin, PlannedCheck, Step};
 use crate::target::Target;
 
 /// Everything that a run will do, in a form that can be shown.
@@ -70,12 +70,18 @@ pub struct TablePlan {
     /// Filled columns, by bit of `#fill`.
     pub fills: Vec<String>,
     pub loads: Vec<LoadPlan>,
+    pub files: Vec<FilePlan>,
     pub quarantine: bool,
     /// Whether the rows are staged as a table; else readers compute them anew from a view.
     pub staged: bool,
 }
 
 impl TablePlan {
+    /// The columns that put the rows into one order, the same in every run.
+    pub fn order(&self) -> Vec<String> {
+        self.origin.order(&self.columns)
+    }
+
     /// The columns that a staged table keeps of the books: the origin and the bits.
     pub fn kept_hidden(&self) -> Vec<String> {
         let mut kept = self.origin.columns();

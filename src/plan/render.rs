@@ -90,6 +90,7 @@ pub fn json(plan: &Plan) -> Value {
                     "rule": c.declared.check.rule(), "columns": c.declared.check.columns(), "allowed": c.declared.check.allowed(),
                     "constraint": c.declared.name, "judged": judged(&c.measure)})).collect::<Vec<_>>(),
                 "loads": t.loads.iter().map(|l| l.shown()).collect::<Vec<_>>(),
+                "files": t.files.iter().map(|f| &f.path).collect::<Vec<_>>(),
                 "sql": query(t),
             })
         })
@@ -111,9 +112,14 @@ fn effect(change: &Change) -> String {
             };
             format!("joins {} {}: {held}", join.to, join.expect.name())
         }
+        Change::Merge { by, .. } => format!("one row per {by}: counted"),
+        Change::Union { inputs } => format!("reads {}, one after the other", inputs.join(", ")),
+        Change::Query { reads, .. } if reads.is_empty() => "a query of its own: counted".to_string(),
+        Change::Query { reads, .. } => format!("a query over {}: counted", reads.join(", ")),
         Change::Fill => "fills NULLs: counted".to_string(),
         Change::Judge => "judges rows".to_string(),
         Change::Load { target } => format!("loads {target}"),
+        Change::Write { file } => format!("writes {file}"),
     }
 }
 

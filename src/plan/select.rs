@@ -51,6 +51,7 @@ pub fn apply(selection: &Selection, tables: &mut Vec<TablePlan>, graph: &DiGraph
     tables.retain(|t| holds(&needed, &t.name.value));
     for table in tables.iter_mut().filter(|t| !holds(&wanted, &t.name.value)) {
         table.loads.clear();
+        table.files.clear();
         table.steps.retain(|s| s.clause != "load");
     }
 }

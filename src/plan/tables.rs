@@ -3,6 +3,7 @@
 //! A table that reads a failed one is left out in silence: its faults would only repeat the first.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::transforms::Shared;
@@ -12,7 +13,7 @@ use crate::diagnostics::{Diagnostics, SourceMap};
 use crate::expr::Expr;
 use crate::relation::{JoinKind, Relation};
 use crate::spec::pipeline::TableSpec;
-use crate::stage::{Binder, Flow, Lowering, STAGES, TableContext, destination, is_loaded, on_failure};
+use crate::stage::{Binder, Change, FilePlan, Flow, Lowering, STAGES, Step, TableContext, destination, is_loaded, on_failure};
 use crate::types::DataType;
 
 /// Lowers the tables in `sequence`; what could not be lowered has its reasons in `out`.
@@ -53,7 +54,21 @@ pub fn lower(
         relations.insert(name.clone(), flow);
         plans.push(plan);
     }
+    one_table_per_file(&plans, out);
     plans
+}
+
+/// Reports two tables that would write the same file.
+fn one_table_per_file(plans: &[TablePlan], out: &mut Diagnostics) {
+    let files: Vec<&FilePlan> = plans.iter().flat_map(|p| &p.files).collect();
+    let same = |a: &FilePlan, b: &FilePlan| Path::new(".").join(&a.path) == Path::new(".").join(&b.path);
+    for (i, file) in files.iter().enumerate() {
+        if let Some(first) = files.iter().take(i).find(|f| same(f, file)) {
+            out.error("E0451", file.span, format!("the file `{}` is written twice", file.path))
+                .label(first.span, "the first time")
+                .help("Give one of them another name.");
+        }
+    }
 }
 
 fn clauses(spec: &TableSpec, cx: &mut Lowering) -> Option<Flow> {
@@ -71,7 +86,7 @@ fn context<'a>(spec: &'a TableSpec, inputs: &Inputs, shared: &Shared) -> TableCo
     let name = &spec.name.value;
     let loaded = is_loaded(&spec.clauses);
     let contract = spec.clauses.get("load").and_then(|body| {
-        let (schema, table) = destination(name, body);
+        let (schema, table) = destination(name, body)?;
         find_contract(inputs, schema.as_deref(), &table)
     });
     TableContext {
@@ -128,10 +143,13 @@ fn define(mut flow: Flow, readers: usize, cx: &mut Lowering, binder: &dyn Binder
 /// Finds the innermost expression that the engine refuses.
 fn blame(relation: &Relation, binder: &dyn Binder) -> Option<(Expr, String)> {
     let (input, exprs): (&Relation, Vec<&Expr>) = match relation {
-        Relation::Scan { .. } => return None,
+        Relation::Scan { .. } | Relation::Query { .. } => return None,
+        Relation::Union { inputs } => return inputs.iter().find_map(|input| blame(input, binder)),
         Relation::Project { input, columns } => (input, columns.iter().map(|(_, e)| e).collect()),
         Relation::Filter { input, predicate } => (input, vec![predicate]),
         Relation::Unnest { input, list, .. } => (input, vec![list]),
+        Relation::Unpivot { input, values, .. } => (input, values.iter().map(|(_, e)| e).collect()),
+        Relation::Aggregate { input, keys, columns } => (input, keys.iter().chain(columns.iter().map(|(_, e)| e)).collect()),
         Relation::Distinct { input, on, order_by } => (input, on.iter().chain(order_by.iter().map(|o| &o.expr)).collect()),
         Relation::Join { left, right, on, .. } => {
             let found = blame(left, binder).or_else(|| blame(right, binder));
@@ -162,8 +180,11 @@ fn count_readers(inputs: &Inputs) -> BTreeMap<String, usize> {
 
 fn finish(spec: &TableSpec, flow: &Flow, readers: usize) -> TablePlan {
     let quarantine = on_failure(&spec.clauses);
-    // Staging costs a copy: it pays where rows are judged or loaded, or where dear work would be done once per reader.
-    let staged = !flow.checks.is_empty() || !flow.loads.is_empty() || readers == 0 || (!flow.ordered && readers > 1);
+    // Staging costs a copy: it pays where rows are judged or loaded, or must be put in order, and where dear work would be done once
+    // for its reader and once more to be counted.
+    let dear = |step: &Step| matches!(step.change, Change::Merge { .. } | Change::Query { .. });
+    let loaded = !flow.loads.is_empty() || !flow.files.is_empty();
+    let staged = !flow.checks.is_empty() || loaded || readers == 0 || !flow.ordered || flow.steps.iter().any(dear);
     TablePlan {
         name: spec.name.clone(),
         relation: flow.relation.clone(),
@@ -176,6 +197,7 @@ fn finish(spec: &TableSpec, flow: &Flow, readers: usize) -> TablePlan {
         words: flow.words,
         fills: flow.fills.clone(),
         loads: flow.loads.clone(),
+        files: flow.files.clone(),
         quarantine,
         staged,
     }

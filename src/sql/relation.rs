@@ -14,11 +14,7 @@ pub fn query(dialect: &dyn Dialect, relation: &Relation) -> Result<String, Unsup
     Ok(match relation {
         Relation::Scan { table } => format!("SELECT * FROM {}", dialect.quote(table)),
         Relation::Project { input, columns } => {
-            let list = columns
-                .iter()
-                .map(|(name, expr)| Ok(format!("{} AS {}", expression(dialect, expr)?, dialect.quote(name))))
-                .collect::<Result<Vec<_>, Unsupported>>()?;
-            format!("SELECT {} FROM {}", list.join(", "), source(dialect, input)?)
+            format!("SELECT {} FROM {}", named(dialect, columns)?, source(dialect, input)?)
         }
         Relation::Filter { input, predicate } => {
             format!("SELECT * FROM {} WHERE {}", source(dialect, input)?, expression(dialect, predicate)?)
@@ -53,10 +49,60 @@ pub fn query(dialect: &dyn Dialect, relation: &Relation) -> Result<String, Unsup
             let on = expression(dialect, on)?;
             format!("SELECT * FROM {} {kind} {} ON {on}", source(dialect, left)?, source(dialect, right)?)
         }
+        Relation::Aggregate { input, keys, columns } => {
+            let keys = self::columns(dialect, keys)?;
+            let keys = if keys.is_empty() { "()" } else { &keys };
+            format!("SELECT {} FROM {} GROUP BY {keys}", named(dialect, columns)?, source(dialect, input)?)
+        }
+        Relation::Union { inputs } => {
+            inputs.iter().map(|i| query(dialect, i)).collect::<Result<Vec<_>, _>>()?.join(" UNION ALL ")
+        }
+        Relation::Unpivot { input, values, name, value, position, keep_nulls } => {
+            let pair = |(label, expr): &(String, Expr)| {
+                Ok(format!("{{'n': {}, 'v': {}}}", text(label), expression(dialect, expr)?))
+            };
+            let pairs = values.iter().map(pair).collect::<Result<Vec<_>, Unsupported>>()?.join(", ");
+            let kept = match keep_nulls {
+                true => format!("[{pairs}]"),
+                false => format!("list_filter([{pairs}], lambda pair: pair.v IS NOT NULL)"),
+            };
+            // The list is made once, in a subquery of its own: both of its readers would compute it again.
+            let list = dialect.quote("#pairs");
+            let (name, value, position) = (dialect.quote(name), dialect.quote(value), dialect.quote(position));
+            let pair = dialect.quote("#pair");
+            let source = source(dialect, input)?;
+            let unnested = format!(
+                "SELECT * EXCLUDE ({list}), unnest({list}) AS {pair}, generate_subscripts({list}, 1) AS {position} \
+                 FROM (SELECT *, {kept} AS {list} FROM {source})"
+            );
+            format!("SELECT * EXCLUDE ({pair}), {pair}.n AS {name}, {pair}.v AS {value} FROM ({unnested})")
+        }
+        Relation::Query { sql, reads } => {
+            // What the author's text names are the tables without the books' columns. The schema tells the table from the name it gets here.
+            let tables = reads.iter().map(|(table, columns)| {
+                let table = dialect.quote(table);
+                let columns: Vec<String> = columns.iter().map(|c| dialect.quote(c)).collect();
+                format!("{table} AS (SELECT {} FROM main.{table})", columns.join(", "))
+            });
+            let tables: Vec<String> = tables.collect();
+            let with = if tables.is_empty() { String::new() } else { format!("WITH {} ", tables.join(", ")) };
+            // The line ends keep a comment at the end of the text from swallowing the bracket.
+            format!("{with}SELECT * FROM (\n{sql}\n)")
+        }
         Relation::Sort { input, order_by } => {
             format!("SELECT * FROM {} ORDER BY {}", source(dialect, input)?, order(dialect, order_by)?)
         }
     })
+}
+
+/// Prints columns and their names.
+fn named(dialect: &dyn Dialect, columns: &[(String, Expr)]) -> Result<String, Unsupported> {
+    let print = |(name, expr): &(String, Expr)| Ok(format!("{} AS {}", expression(dialect, expr)?, dialect.quote(name)));
+    Ok(columns.iter().map(print).collect::<Result<Vec<_>, Unsupported>>()?.join(", "))
+}
+
+fn text(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// Prints what stands behind FROM: a table's name, or a subquery.

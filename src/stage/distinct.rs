@@ -31,7 +31,7 @@ impl Clause for Distinct {
             key.expr = look_up(key.expr.clone(), &flow, cx)?;
         }
         // Where the order leaves a choice, the source's order decides, so that every run keeps the same row.
-        order_by.extend(flow.origin.columns().iter().map(|c| ascending(c, body)));
+        order_by.extend(flow.origin.order(&flow.columns).iter().map(|c| ascending(c, body)));
         if last {
             for key in &mut order_by {
                 key.descending = !key.descending;

@@ -2,6 +2,7 @@
 
 use super::flow::{Change, Flow};
 use super::{Clause, Lowering};
+use crate::expr::ExprKind;
 use crate::spec::yaml::Node;
 use crate::types::DataType;
 
@@ -23,6 +24,17 @@ impl Clause for Where {
             cx.out
                 .error("E0424", condition.span, format!("the condition of `where` is {data_type}, not a boolean"))
                 .help("Write a comparison, such as `status = 'active'`.");
+            return None;
+        }
+        let mut window = None;
+        condition.walk(&mut |part| match &part.kind {
+            ExprKind::Call(call) if call.over.is_some() => window = window.or(Some(part.span)),
+            _ => {}
+        });
+        if let Some(span) = window {
+            cx.out
+                .error("E0444", span, "a window function cannot stand in `where`")
+                .help("`derive` it in a table of its own and filter in the table that reads it, or keep one row per key with `distinct`.");
             return None;
         }
         flow.relation = flow.relation.filter(condition);

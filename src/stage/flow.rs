@@ -4,6 +4,8 @@
 
 use std::collections::BTreeSet;
 
+use super::file::FilePlan;
+use super::group::Grouped;
 use super::load::LoadPlan;
 use super::join::Join;
 use super::keys::Key;
@@ -34,6 +36,10 @@ pub struct Flow {
     pub loads: Vec<LoadPlan>,
     /// Sets of columns that are proven to be unique, with the reason.
     pub keys: Vec<Key>,
+    /// The files that the rows are written to.
+    pub files: Vec<FilePlan>,
+    /// After `group_by`: what `map` may speak of besides the keys.
+    pub grouped: Option<Grouped>,
 }
 
 /// A column that expressions can name.
@@ -60,6 +66,8 @@ pub struct Origin {
     pub source: Option<String>,
     /// One path per unnest; the positions are in `#1`, `#2`, ...
     pub lists: Vec<String>,
+    /// Whether several rows may have the same origin, so that it does not tell one from another.
+    pub shared: bool,
 }
 
 impl Origin {
@@ -69,6 +77,15 @@ impl Origin {
             Some(_) => std::iter::once(ROW.to_string()).chain((1..=self.lists.len()).map(hidden_position)).collect(),
             None => vec![],
         }
+    }
+
+    /// The columns that put rows into one order, the same in every run: their origin, and where that does not tell them apart all columns.
+    pub fn order(&self, columns: &[Column]) -> Vec<String> {
+        let mut order = self.columns();
+        if self.shared || self.source.is_none() {
+            order.extend(columns.iter().map(|c| c.name.clone()));
+        }
+        order
     }
 }
 
@@ -97,6 +114,12 @@ pub enum Change {
     Expand { after: Relation, position: String, list: String },
     /// Rows leave; the relation has those that stay.
     Drop { after: Relation, why: String },
+    /// Rows with equal keys become one; the relation has the groups.
+    Merge { after: Relation, by: String },
+    /// The rows of these sources and tables enter, one after the other.
+    Union { inputs: Vec<String> },
+    /// The rows of an author's own query enter; the relation has them.
+    Query { after: Relation, reads: Vec<String> },
     /// NULLs are filled, rows stay.
     Fill,
     /// Rows are judged.
@@ -105,6 +128,8 @@ pub enum Change {
     Join(Box<Join>),
     /// Rows reach the target.
     Load { target: String },
+    /// Rows reach a file.
+    Write { file: String },
 }
 
 impl Flow {

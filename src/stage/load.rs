@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::flow::{Change, Flow};
-use super::{Clause, Lowering};
+use super::{Clause, Lowering, file};
 use crate::check::Measure;
 use crate::contract::{Contract, Generated};
 use crate::diagnostics::{Span, Spanned};
@@ -64,21 +64,64 @@ impl Clause for Load {
     }
 
     fn summary(&self) -> &'static str {
-        "the target table and how rows meet those that are there"
+        "the target table and how rows meet those that are there, files, or a list of both"
     }
 
     fn lower(&self, body: Option<&Node>, mut flow: Flow, cx: &mut Lowering) -> Option<Flow> {
         let body = body?;
-        let plan = decode(body, &flow, cx)?;
-        contract_fits(&plan, &flow, cx);
-        flow.step(self.keyword(), body.span, Change::Load { target: plan.shown() });
-        flow.loads.push(plan);
-        Some(flow)
+        let mut whole = true;
+        for sink in sinks(body) {
+            whole &= self.sink(sink, &mut flow, cx).is_some();
+        }
+        whole.then_some(flow)
     }
 }
 
-/// Returns the schema and name of the table that a block loads, if it loads one; nothing is reported.
-pub fn destination(name: &str, body: &Node) -> (Option<String>, String) {
+impl Load {
+    /// Adds one sink: a file or a target's table.
+    fn sink(&self, body: &Node, flow: &mut Flow, cx: &mut Lowering) -> Option<()> {
+        if let Some(map) = as_file(body) {
+            let file = file::decode(map, cx)?;
+            flow.step(self.keyword(), body.span, Change::Write { file: file.path.clone() });
+            flow.files.push(file);
+            return Some(());
+        }
+        let plan = decode(body, flow, cx)?;
+        if let Some(twin) = flow.loads.iter().find(|l| l.shown() == plan.shown()) {
+            cx.out
+                .error("E0451", body.span, format!("the table is loaded into `{}` twice", plan.shown()))
+                .label(twin.span, "the first time")
+                .help("Keep one of them.");
+            return None;
+        }
+        contract_fits(&plan, flow, cx);
+        flow.step(self.keyword(), body.span, Change::Load { target: plan.shown() });
+        flow.loads.push(plan);
+        Some(())
+    }
+}
+
+/// The sinks of a `load`: itself, or the items of its list.
+fn sinks(body: &Node) -> Vec<&Node> {
+    match &body.value {
+        Value::List(items) => items.iter().collect(),
+        _ => vec![body],
+    }
+}
+
+fn as_file(sink: &Node) -> Option<&Map> {
+    match &sink.value {
+        Value::Map(map) if map.get("file").is_some() => Some(map),
+        _ => None,
+    }
+}
+
+/// Returns the schema and name of the target's table that a block loads, the first if it is several; nothing is reported.
+pub fn destination(name: &str, body: &Node) -> Option<(Option<String>, String)> {
+    sinks(body).into_iter().find(|sink| as_file(sink).is_none()).map(|sink| table_of(name, sink))
+}
+
+fn table_of(name: &str, body: &Node) -> (Option<String>, String) {
     let written = match &body.value {
         Value::Map(map) => map.get("table").and_then(|n| n.expect_text("`table`", &mut Default::default())),
         _ => None,
@@ -96,8 +139,8 @@ fn decode(body: &Node, flow: &Flow, cx: &mut Lowering) -> Option<LoadPlan> {
         Value::Null | Value::Boolean(true) => &empty,
         _ => body.expect_map("`load`", cx.out)?,
     };
-    map.only("`load`", &["table", "mode", "key", "scope"], cx.out);
-    let (schema, table) = destination(&cx.table.name.value, body);
+    map.only("`load`", &["table", "mode", "key", "scope", "file", "format"], cx.out);
+    let (schema, table) = table_of(&cx.table.name.value, body);
     let mode = map.get("mode").and_then(|n| n.expect_text("`mode`", cx.out));
     let key = map.get("key").and_then(|n| n.expect_names("`key`", cx.out));
     for name in key.iter().flatten() {
@@ -137,7 +180,9 @@ fn decode(body: &Node, flow: &Flow, cx: &mut Lowering) -> Option<LoadPlan> {
         }
     };
     let schema = schema.or(cx.target_schema.map(String::from));
-    Some(LoadPlan { span: body.span, schema, table, mode, contract: cx.table.contract.clone() })
+    // The contract is the first table's; another one is loaded without.
+    let contract = cx.table.contract.clone().filter(|c| c.table == table);
+    Some(LoadPlan { span: body.span, schema, table, mode, contract })
 }
 
 fn known_column(name: &Spanned<String>, flow: &Flow, cx: &mut Lowering) -> Option<()> {

@@ -75,6 +75,7 @@ impl Clause for Map {
         flow.keys = super::keys::projected(&flow.keys, &exprs);
         flow.relation = flow.relation.project(exprs);
         flow.columns = columns;
+        flow.grouped = None;
         flow.hidden.extend(hidden);
         if body.is_some() {
             flow.step(self.keyword(), span, Change::None);

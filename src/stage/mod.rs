@@ -7,20 +7,26 @@ pub mod cast;
 mod default;
 mod derive;
 mod distinct;
+mod file;
 mod filter;
 mod flow;
 mod from;
 mod join;
 mod keys;
 pub mod functions;
+mod group;
 mod load;
 mod lowering;
 mod map;
 mod mapping;
+mod query;
 pub mod resolve;
+mod union;
 mod unnest;
+mod unpivot;
 mod validate;
 
+pub use file::{FileFormat, FilePlan};
 pub use flow::{Change, Column, Flow, Lineage, Origin, Step, hidden_position};
 pub use join::{Expect, Join, Unmatched};
 pub use load::{LoadPlan, Mode, destination, is_loaded};
@@ -33,10 +39,14 @@ use crate::spec::yaml::Node;
 /// Every clause, in the order they run.
 pub const STAGES: &[&dyn Clause] = &[
     &from::From,
+    &union::Union,
+    &query::Sql,
     &unnest::Unnest,
     &join::JoinClause,
+    &unpivot::Unpivot,
     &filter::Where,
     &derive::Derive,
+    &group::GroupBy,
     &map::Map,
     &distinct::Distinct,
     &default::Default,

@@ -10,12 +10,34 @@ use super::lowering::Lowering;
 use crate::diagnostics::closest;
 use crate::expr::exact::exact_division;
 use crate::expr::sure::sure;
+use crate::expr::parse::is_aggregate;
 use crate::expr::{Expr, ExprKind};
 use crate::types::DataType;
 
 impl Lowering<'_> {
-    /// Replaces every name by the column or field it means; reports each that means nothing.
-    pub fn resolve(&mut self, mut expr: Expr, flow: &Flow) -> Option<Expr> {
+    /// Replaces every name by the column or field it means; reports each that means nothing, and aggregates, which no row can have.
+    pub fn resolve(&mut self, expr: Expr, flow: &Flow) -> Option<Expr> {
+        let resolved = self.resolve_any(expr, flow)?;
+        let mut aggregate = None;
+        resolved.walk(&mut |part| match &part.kind {
+            ExprKind::Call(call) if call.over.is_none() && is_aggregate(&call.function) => {
+                aggregate = aggregate.or(Some((part.span, call.function.as_str())));
+            }
+            _ => {}
+        });
+        let Some((span, function)) = aggregate else { return Some(resolved) };
+        self.out.error("E0441", span, format!("the aggregate `{function}` stands outside of `group_by` with `map`")).help(
+            "Aggregates are columns of `map` in a table with `group_by`; for a value beside each row make it a window function: \
+             `sum(x) OVER (PARTITION BY k)`.",
+        );
+        None
+    }
+
+    /// Does the same for an expression that may be an aggregate.
+    pub fn resolve_any(&mut self, mut expr: Expr, flow: &Flow) -> Option<Expr> {
+        if let Some(grouped) = &flow.grouped {
+            grouped.replace(&mut expr);
+        }
         let ok = self.resolve_in_place(&mut expr, flow, &mut vec![]);
         if !ok {
             return None;
@@ -61,6 +83,14 @@ impl Lowering<'_> {
             return Some(Expr::null(span));
         }
         let name = parts.join(".");
+        if let Some(grouped) = flow.grouped.as_ref().filter(|g| g.had(&name)) {
+            let diagnostic = self.out.error("E0440", span, format!("column `{name}` is neither a key of `group_by` nor aggregated"));
+            diagnostic.help(format!(
+                "A group of rows has many values of it: say which, as in `min({name})` or `any_value({name})`, or add it to the keys ({}).",
+                grouped.keys()
+            ));
+            return None;
+        }
         let names: Vec<&str> = flow.columns.iter().map(|c| c.name.as_str()).collect();
         let table = self.table.name.value.clone();
         let diagnostic = self.out.error("E0421", span, format!("table `{table}` has no column `{name}` here"));
