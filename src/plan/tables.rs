@@ -12,7 +12,7 @@ use crate::diagnostics::{Diagnostics, SourceMap};
 use crate::expr::Expr;
 use crate::relation::Relation;
 use crate::spec::pipeline::TableSpec;
-use crate::stage::{Binder, Flow, Lowering, STAGES, TableContext, destination, is_loaded, on_failure};
+use crate::stage::{Binder, Flow, Lowering, STAGES, TableContext, destination, innermost, is_loaded, on_failure};
 use crate::types::DataType;
 
 /// Lowers the tables in `sequence`; what could not be lowered has its reasons in `out`.
@@ -45,8 +45,9 @@ pub fn lower(
             sources,
             out,
         };
+        let errors = cx.out.errors();
         let Some(flow) = clauses(spec, &mut cx) else { continue };
-        let Some(flow) = define(flow, &mut cx, inputs.binder) else { continue };
+        let Some(flow) = define(flow, errors, &mut cx, inputs.binder) else { continue };
         let plan = finish(spec, &flow, readers.get(name).copied().unwrap_or(0));
         relations.insert(name.clone(), flow);
         plans.push(plan);
@@ -90,7 +91,9 @@ fn find_contract(inputs: &Inputs, schema: Option<&str>, table: &str) -> Option<A
 }
 
 /// Shows the finished relation to the engine, takes its column types, and points at the expression if the engine refuses it.
-fn define(mut flow: Flow, cx: &mut Lowering, binder: &dyn Binder) -> Option<Flow> {
+///
+/// Where there are more errors than `before`, a clause has reported already what the engine would only say again.
+fn define(mut flow: Flow, before: usize, cx: &mut Lowering, binder: &dyn Binder) -> Option<Flow> {
     let name = &cx.table.name.value;
     match binder.define(name, &flow.relation) {
         Ok(types) => {
@@ -103,6 +106,7 @@ fn define(mut flow: Flow, cx: &mut Lowering, binder: &dyn Binder) -> Option<Flow
             }
             Some(flow)
         }
+        Err(_) if cx.out.errors() > before => None,
         Err(message) => {
             let found = blame(&flow.relation, binder);
             match found {
@@ -127,11 +131,6 @@ fn blame(relation: &Relation, binder: &dyn Binder) -> Option<(Expr, String)> {
     blame(input, binder).or_else(|| {
         exprs.into_iter().find_map(|expr| binder.type_of(input, expr).err().map(|message| (innermost(expr, input, binder), message)))
     })
-}
-
-fn innermost(expr: &Expr, input: &Relation, binder: &dyn Binder) -> Expr {
-    let wrong = expr.children().into_iter().find(|child| binder.type_of(input, child).is_err());
-    wrong.map_or(expr.clone(), |child| innermost(child, input, binder))
 }
 
 fn count_readers(inputs: &Inputs) -> BTreeMap<String, usize> {

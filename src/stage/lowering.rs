@@ -104,7 +104,7 @@ impl Lowering<'_> {
         match self.binder.type_of(&flow.relation, expr) {
             Ok(data_type) => data_type,
             Err(message) => {
-                self.refused(expr.span, &message);
+                self.refused(innermost(expr, &flow.relation, self.binder).span, &message);
                 DataType::Unknown
             }
         }
@@ -131,6 +131,12 @@ impl Lowering<'_> {
     pub fn column(&self, name: &str, expr: &Expr, data_type: DataType, flow: &Flow) -> Column {
         super::resolve::column(name, expr, data_type, flow)
     }
+}
+
+/// Finds the smallest part of a refused expression that the engine refuses on its own.
+pub fn innermost(expr: &Expr, input: &Relation, binder: &dyn Binder) -> Expr {
+    let wrong = expr.children().into_iter().find(|child| binder.type_of(input, child).is_err());
+    wrong.map_or(expr.clone(), |child| innermost(child, input, binder))
 }
 
 /// Replaces the name `placeholder` by an expression.
@@ -164,5 +170,5 @@ pub fn engine_words(message: &str) -> (String, Option<String>) {
     if let Some(head) = text.get(..1) {
         text = head.to_lowercase() + text.get(1..).unwrap_or("");
     }
-    (text, hint.map(|h| format!("{}.", h.trim_end_matches('.'))))
+    (text, hint.map(|h| if h.ends_with('?') { h.to_string() } else { format!("{}.", h.trim_end_matches('.')) }))
 }

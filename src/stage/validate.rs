@@ -75,7 +75,9 @@ impl Validate {
         }
         // A column that only `derive` had is gone by now; what its cast left behind is still here.
         let left_behind = matches!(declared.check.measure(), Measure::Row(Expr { kind: ExprKind::Column(c), .. }) if c.starts_with('#'));
-        for name in columns.into_iter().filter(|_| !left_behind) {
+        // A condition names its columns at their places; other checks name each in several parts of what is measured.
+        let placed = left_behind || declared.check.rule() == "expr";
+        for name in columns.into_iter().filter(|_| !placed) {
             cx.resolve(Expr::new(ExprKind::Name(vec![name]), declared.span), flow)?;
         }
         let mut look_up = |expr: Expr| cx.resolve(expr, flow);
