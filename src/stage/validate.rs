@@ -10,7 +10,7 @@ use super::{Clause, Lowering, TableContext};
 use crate::check::{self, Check, Declared, Measure, Tolerance};
 use crate::diagnostics::{Severity, Span};
 use crate::expr::{BinaryOp, Expr, ExprKind};
-use crate::spec::yaml::Node;
+use crate::spec::yaml::{Node, Value};
 use crate::types::DataType;
 
 /// How many checks one word of bits holds.
@@ -144,11 +144,11 @@ impl Check for Casts {
 /// The checks of all casts that may fail, and of mappings with `unmapped: error`.
 fn casts(flow: &Flow, cx: &Lowering) -> Vec<Declared> {
     let mut found = vec![];
-    let span = cx.table.name.span;
     for hidden in &flow.hidden {
         for (label, rule) in [("#fails.", "type"), ("#unmapped.", "values")] {
             let Some(column) = hidden.strip_prefix(label) else { continue };
             let to = flow.column(column).map_or(DataType::Unknown, |c| c.data_type.clone());
+            let span = written_at(column, cx);
             let check: Arc<dyn Check> = Arc::new(Casts { column: column.to_string(), hidden: hidden.clone(), span, to, rule });
             found.push(Declared {
                 check,
@@ -162,6 +162,16 @@ fn casts(flow: &Flow, cx: &Lowering) -> Vec<Declared> {
         }
     }
     found
+}
+
+/// Finds where the author defined a column; one that nobody wrote down stands at its table's name.
+fn written_at(column: &str, cx: &Lowering) -> Span {
+    let blocks = ["map", "derive"].into_iter().filter_map(|clause| cx.table.clauses.get(clause));
+    let names = blocks.filter_map(|block| match &block.value {
+        Value::Map(map) => map.entries.iter().find(|(name, _)| name.value == column).map(|(name, _)| name.span),
+        _ => None,
+    });
+    names.into_iter().next().unwrap_or(cx.table.name.span)
 }
 
 /// Gives each row check its bit and adds the words to the relation.
