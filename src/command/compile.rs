@@ -61,7 +61,8 @@ pub fn compile(name: &Path, options: &Options, scope: Scope, stopped: Arc<Atomic
     let contracts = contracts(&project, dialect, &mut sources, &mut out)?;
     let extracts = plan::extracts(&spec, &project, &templates, options.limit, &mut out);
     if out.has_errors() {
-        // Sources are only opened for a spec that can be run; the tables can still be looked at once they are known.
+        // Sources are only opened for a spec that can be run; what can be told without them is told now.
+        plan::survey(&spec, &project, &templates, &mut sources, &mut out);
         return Err(failed(sources, out));
     }
     let namespace = namespace(&spec, &project, options, &mut out);

@@ -36,10 +36,10 @@ fn table_lines(table: &TablePlan, known: &TableFacts, facts: &Facts) -> Vec<Ledg
                 rows = rows_of(from, facts);
                 (this.rows_in, this.rows_out) = (rows, rows);
             }
-            Change::Expand { list, .. } => {
+            Change::Expand { list, keep_empty, .. } => {
                 let (after, with_elements) = known.steps.get(&i).copied().unwrap_or((rows, rows));
                 this.rows_out = after;
-                let first = with_elements.min(rows);
+                let first = if *keep_empty { rows } else { with_elements.min(rows) };
                 push(&mut this.added, after.saturating_sub(first), format!("further elements of {list}"));
                 push(&mut this.removed, rows - first, format!("no element in {list}"));
                 rows = after;

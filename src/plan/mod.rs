@@ -107,9 +107,16 @@ pub struct Inputs<'a> {
     pub namespace: String,
 }
 
+/// Reports what is wrong with a pipeline as far as it can be told without its sources: names, circles and files of transforms.
+pub fn survey(spec: &PipelineSpec, project: &Project, templates: &Templates, sources: &mut SourceMap, out: &mut Diagnostics) {
+    transforms::read(spec, project, templates, sources, out);
+    // The order itself is of no use without sources.
+    let _ = graph::order(spec, out);
+}
+
 /// Builds the plan: order, lowering, rules, selection and load order, in this sequence.
 pub fn build(inputs: &Inputs, extracts: Vec<ExtractPlan>, sources: &mut SourceMap, out: &mut Diagnostics) -> Option<Plan> {
-    let shared = transforms::read(inputs, sources, out);
+    let shared = transforms::read(inputs.spec, inputs.project, inputs.templates, sources, out);
     let (graph, sequence) = graph::order(inputs.spec, out)?;
     let mut tables = tables::lower(inputs, &extracts, &sequence, &shared, sources, out);
     rules::apply(inputs, &tables, out);

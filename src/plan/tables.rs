@@ -13,7 +13,7 @@ use crate::diagnostics::{Diagnostics, SourceMap};
 use crate::expr::Expr;
 use crate::relation::{JoinKind, Relation};
 use crate::spec::pipeline::TableSpec;
-use crate::stage::{Binder, Change, FilePlan, Flow, Lowering, STAGES, Step, TableContext, destination, is_loaded, on_failure};
+use crate::stage::{Binder, Change, FilePlan, Flow, Lowering, STAGES, Step, TableContext, destination, innermost, is_loaded, on_failure};
 use crate::types::DataType;
 
 /// Lowers the tables in `sequence`; what could not be lowered has its reasons in `out`.
@@ -47,9 +47,10 @@ pub fn lower(
             unsure: false,
             out,
         };
+        let errors = cx.out.errors();
         let Some(flow) = clauses(spec, &mut cx) else { continue };
         let readers = readers.get(name).copied().unwrap_or(0);
-        let Some(flow) = define(flow, readers, &mut cx, inputs.binder) else { continue };
+        let Some(flow) = define(flow, readers, errors, &mut cx) else { continue };
         let plan = finish(spec, &flow, readers);
         relations.insert(name.clone(), flow);
         plans.push(plan);
@@ -108,8 +109,10 @@ fn find_contract(inputs: &Inputs, schema: Option<&str>, table: &str) -> Option<A
 
 /// Shows the finished relation to the engine, takes its column types, and points at the expression if the engine refuses it.
 ///
-/// Where every expression is plainly right the engine is not asked: it only learns the names that others read.
-fn define(mut flow: Flow, readers: usize, cx: &mut Lowering, binder: &dyn Binder) -> Option<Flow> {
+/// Where every expression is plainly right the engine is not asked: it only learns the names that others read. Where there are more
+/// errors than `before`, a clause has reported already what the engine would only say again.
+fn define(mut flow: Flow, readers: usize, before: usize, cx: &mut Lowering) -> Option<Flow> {
+    let binder = cx.binder;
     let name = &cx.table.name.value;
     let typed = flow.columns.iter().all(|c| c.data_type != DataType::Unknown || c.direct);
     if !cx.unsure && typed {
@@ -129,6 +132,7 @@ fn define(mut flow: Flow, readers: usize, cx: &mut Lowering, binder: &dyn Binder
             }
             Some(flow)
         }
+        Err(_) if cx.out.errors() > before => None,
         Err(message) => {
             let found = blame(&flow.relation, binder);
             match found {
@@ -163,11 +167,6 @@ fn blame(relation: &Relation, binder: &dyn Binder) -> Option<(Expr, String)> {
     blame(input, binder).or_else(|| {
         exprs.into_iter().find_map(|expr| binder.type_of(input, expr).err().map(|message| (innermost(expr, input, binder), message)))
     })
-}
-
-fn innermost(expr: &Expr, input: &Relation, binder: &dyn Binder) -> Expr {
-    let wrong = expr.children().into_iter().find(|child| binder.type_of(input, child).is_err());
-    wrong.map_or(expr.clone(), |child| innermost(child, input, binder))
 }
 
 fn count_readers(inputs: &Inputs) -> BTreeMap<String, usize> {

@@ -2,9 +2,9 @@
 //!
 //! In: the files that `transforms:` names, JSON or YAML. Out: their nodes by table and column.
 
-use super::Inputs;
 use crate::diagnostics::{Diagnostics, SourceMap, Spanned};
-use crate::spec::{read_text, yaml};
+use crate::spec::template::Templates;
+use crate::spec::{PipelineSpec, Project, read_text, yaml};
 use crate::stage::PerColumn;
 
 /// What `transforms: {values, defaults}` give.
@@ -15,18 +15,18 @@ pub struct Shared {
 }
 
 /// Reads the files; each problem is reported where the pipeline names the file, or inside it.
-pub fn read(inputs: &Inputs, sources: &mut SourceMap, out: &mut Diagnostics) -> Shared {
+pub fn read(spec: &PipelineSpec, project: &Project, templates: &Templates, sources: &mut SourceMap, out: &mut Diagnostics) -> Shared {
     Shared {
-        values: read_all(&inputs.spec.transforms.values, inputs, sources, out),
-        defaults: read_all(&inputs.spec.transforms.defaults, inputs, sources, out),
+        values: read_all(&spec.transforms.values, project, templates, sources, out),
+        defaults: read_all(&spec.transforms.defaults, project, templates, sources, out),
     }
 }
 
-fn read_all(names: &[Spanned<String>], inputs: &Inputs, sources: &mut SourceMap, out: &mut Diagnostics) -> PerColumn {
+fn read_all(names: &[Spanned<String>], project: &Project, templates: &Templates, sources: &mut SourceMap, out: &mut Diagnostics) -> PerColumn {
     let mut found = PerColumn::new();
     for name in names {
-        let Some(path) = inputs.templates.bare(name, out) else { continue };
-        let path = inputs.project.root.join(path);
+        let Some(path) = templates.bare(name, out) else { continue };
+        let path = project.root.join(path);
         let file = match read_text(sources, &path) {
             Ok(file) => file,
             Err(error) => {

@@ -26,7 +26,7 @@ pub fn report(report: &RunReport, sources: &SourceMap, color: bool, quiet: bool)
         }
     }
     for left in &report.quarantined {
-        out.push_str(&format!("\nquarantined: {} rows of {} in {}\n", grouped(left.rows), left.table, left.file));
+        out.push_str(&format!("\nquarantined: {} row{} of {} in {}\n", grouped(left.rows), plural(left.rows), left.table, left.file));
         for (reason, rows) in &left.reasons {
             out.push_str(&format!("  {} {reason}\n", grouped(*rows)));
         }
@@ -79,7 +79,21 @@ fn violation_text(v: &Violation, sources: &SourceMap, color: bool) -> String {
     };
     let share = if v.rows > 0 && v.rule != "join" { format!(" of {} ({})", grouped(v.rows), percent(v.count, v.rows)) } else { String::new() };
     let name = v.name.as_ref().map(|n| format!(" [{n}]")).unwrap_or_default();
-    let mut out = format!("{mark}{}{end}: {}.{columns} breaks {}{name}: {} {unit}{}{share}\n", v.severity, v.table, v.rule, grouped(v.count), plural(v.count));
+    let subject = if columns.is_empty() { v.table.clone() } else { format!("{}.{columns}", v.table) };
+    // A count is broken by the table as a whole, so that no share of its rows says anything.
+    if v.rule == "rows" {
+        let (line, column) = sources.line_column(v.span);
+        let why = v.why.as_ref().map(|why| format!("  why: {why}\n")).unwrap_or_default();
+        return format!(
+            "{mark}{}{end}: {subject} breaks rows{name}: it has {} row{}\n  allowed: {}   --> {}:{line}:{column}\n{why}",
+            v.severity,
+            grouped(v.rows),
+            plural(v.rows),
+            v.allowed,
+            sources.path(v.span.file).display()
+        );
+    }
+    let mut out = format!("{mark}{}{end}: {subject} breaks {}{name}: {} {unit}{}{share}\n", v.severity, v.rule, grouped(v.count), plural(v.count));
     let (line, column) = sources.line_column(v.span);
     out.push_str(&format!("  allowed: {}   --> {}:{line}:{column}\n", v.allowed, sources.path(v.span.file).display()));
     if let Some(why) = &v.why {

@@ -110,8 +110,9 @@ pub enum Change {
     None,
     /// The rows of this source or table enter.
     Enter { from: String },
-    /// Each row becomes as many as its list has elements; the relation has them, with the position in this column.
-    Expand { after: Relation, position: String, list: String },
+    /// Each row becomes as many as its list has elements (where empty lists are kept, at least one); the relation has them, with the
+    /// position in this column.
+    Expand { after: Relation, position: String, list: String, keep_empty: bool },
     /// Rows leave; the relation has those that stay.
     Drop { after: Relation, why: String },
     /// Rows with equal keys become one; the relation has the groups.

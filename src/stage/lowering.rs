@@ -109,7 +109,7 @@ impl Lowering<'_> {
         match self.binder.type_of(&flow.relation, expr) {
             Ok(data_type) => data_type,
             Err(message) => {
-                self.refused(expr.span, &message);
+                self.refused(innermost(expr, &flow.relation, self.binder).span, &message);
                 DataType::Unknown
             }
         }
@@ -146,6 +146,12 @@ impl Lowering<'_> {
     }
 }
 
+/// Finds the smallest part of a refused expression that the engine refuses on its own.
+pub fn innermost(expr: &Expr, input: &Relation, binder: &dyn Binder) -> Expr {
+    let wrong = expr.children().into_iter().find(|child| binder.type_of(input, child).is_err());
+    wrong.map_or(expr.clone(), |child| innermost(child, input, binder))
+}
+
 /// Replaces the name `placeholder` by an expression.
 pub fn substitute(expr: &mut Expr, placeholder: &str, by: &Expr) {
     if matches!(&expr.kind, crate::expr::ExprKind::Name(parts) if parts.len() == 1 && parts[0] == placeholder) {
@@ -177,5 +183,5 @@ pub fn engine_words(message: &str) -> (String, Option<String>) {
     if let Some(head) = text.get(..1) {
         text = head.to_lowercase() + text.get(1..).unwrap_or("");
     }
-    (text, hint.map(|h| format!("{}.", h.trim_end_matches('.'))))
+    (text, hint.map(|h| if h.ends_with('?') { h.to_string() } else { format!("{}.", h.trim_end_matches('.')) }))
 }

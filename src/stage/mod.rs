@@ -30,7 +30,7 @@ pub use file::{FileFormat, FilePlan};
 pub use flow::{Change, Column, Flow, Lineage, Origin, Step, hidden_position};
 pub use join::{Expect, Join, Unmatched};
 pub use load::{LoadPlan, Mode, destination, is_loaded};
-pub use lowering::{Binder, Lowering, PerColumn, TableContext};
+pub use lowering::{Binder, Lowering, PerColumn, TableContext, innermost};
 pub use validate::{PlannedCheck, on_failure};
 
 use crate::diagnostics::Spanned;

@@ -94,16 +94,16 @@ impl Lowering<'_> {
         let names: Vec<&str> = flow.columns.iter().map(|c| c.name.as_str()).collect();
         let table = self.table.name.value.clone();
         let diagnostic = self.out.error("E0421", span, format!("table `{table}` has no column `{name}` here"));
+        if flow.columns.iter().any(|c| c.name == format!("parent.{name}")) {
+            diagnostic.help(format!("`{name}` belongs to the outer row: write `parent.{name}`."));
+            return None;
+        }
         match closest(&name, names.iter().copied()) {
             Some(close) => diagnostic.help(format!("Did you mean `{close}`?")),
             None => diagnostic.help(format!("There are {}.", listing(&names))),
         };
-        let written_as_text = self.sources.snippet(span).starts_with('"');
-        if written_as_text {
-            let diagnostic = self.out.error("E0421", span, format!("`\"{name}\"` is a column's name: double quotes are not for text"));
-            diagnostic.help(format!("Write '{name}' in single quotes if text is meant."));
-        } else if flow.columns.iter().any(|c| c.name == format!("parent.{name}")) {
-            self.out.error("E0421", span, format!("`{name}` belongs to the outer row")).help(format!("Write `parent.{name}`."));
+        if self.sources.snippet(span).starts_with('"') {
+            diagnostic.help(format!("Double quotes are for names: write '{name}' in single quotes if text is meant."));
         }
         None
     }

@@ -95,7 +95,7 @@ impl Clause for Unnest {
         flow.origin.lists.push(path.value.clone());
         // An element of which nothing was seen may have any field.
         flow.open |= element_type == DataType::Unknown;
-        let change = Change::Expand { after: flow.relation.clone(), position, list: path.value.clone() };
+        let change = Change::Expand { after: flow.relation.clone(), position, list: path.value.clone(), keep_empty };
         flow.step(self.keyword(), body.span, change);
         Some(flow)
     }

@@ -96,7 +96,7 @@ impl Clause for Unpivot {
         flow.relation = relation.project(kept.map(|c| (c.clone(), Expr::column(c, span))).collect());
         flow.origin.lists.push(self.keyword().to_string());
         let list = taken.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ");
-        flow.step(self.keyword(), span, Change::Expand { after: flow.relation.clone(), position, list });
+        flow.step(self.keyword(), span, Change::Expand { after: flow.relation.clone(), position, list, keep_empty: false });
         Some(flow)
     }
 }

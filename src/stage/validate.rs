@@ -10,7 +10,7 @@ use super::{Clause, Lowering, TableContext};
 use crate::check::{self, Check, Declared, Measure, Tolerance};
 use crate::diagnostics::{Severity, Span};
 use crate::expr::{BinaryOp, Expr, ExprKind};
-use crate::spec::yaml::Node;
+use crate::spec::yaml::{Node, Value};
 use crate::types::DataType;
 
 /// How many checks one word of bits holds.
@@ -75,7 +75,9 @@ impl Validate {
         }
         // A column that only `derive` had is gone by now; what its cast left behind is still here.
         let left_behind = matches!(declared.check.measure(), Measure::Row(Expr { kind: ExprKind::Column(c), .. }) if c.starts_with('#'));
-        for name in columns.into_iter().filter(|_| !left_behind) {
+        // A condition names its columns at their places; other checks name each in several parts of what is measured.
+        let placed = left_behind || declared.check.rule() == "expr";
+        for name in columns.into_iter().filter(|_| !placed) {
             cx.resolve(Expr::new(ExprKind::Name(vec![name]), declared.span), flow)?;
         }
         let mut look_up = |expr: Expr| cx.resolve(expr, flow);
