@@ -20,7 +20,7 @@ mod unnest;
 mod validate;
 
 pub use flow::{Change, Column, Flow, Lineage, Origin, Step, hidden_position};
-pub use load::{LoadPlan, Mode, destination, is_loaded};
+pub use load::{LoadPlan, Mode, destination, is_loaded, proofread};
 pub use lowering::{Binder, Lowering, PerColumn, TableContext};
 pub use validate::{PlannedCheck, on_failure};
 
