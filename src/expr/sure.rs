@@ -16,6 +16,7 @@ enum Family {
     Number,
     Boolean,
     Time,
+    Instant,
     Uuid,
     Other,
 }
@@ -60,7 +61,7 @@ pub fn sure(expr: &Expr, columns: &dyn Fn(&str) -> Option<DataType>) -> bool {
         ExprKind::Cast { operand, to, .. } => match family(operand) {
             Family::Text | Family::Null => true,
             Family::Number => scalar(to) && is_number_or_text(to),
-            Family::Boolean | Family::Time | Family::Uuid | Family::Other => *to == DataType::Text,
+            Family::Boolean | Family::Time | Family::Instant | Family::Uuid | Family::Other => *to == DataType::Text,
         },
         ExprKind::Call(call) => plain(call) && call_fits(call, columns),
         ExprKind::Name(_) | ExprKind::Subscript(..) | ExprKind::List(_) | ExprKind::Struct(_) | ExprKind::Lambda { .. } => false,
@@ -103,6 +104,7 @@ fn call_fits(call: &Call, columns: &dyn Fn(&str) -> Option<DataType>) -> bool {
         "chr" | "abs" => each(&[Number]),
         "round" => each(&[Number]) || each(&[Number, Number]),
         "year" | "month" | "day" => each(&[Time]),
+        "isfinite" => each(&[Time]) || each(&[Family::Instant]),
         "hour" | "minute" | "second" => each(&[Time]) && call.arguments.iter().all(|a| matches!(type_of(a, columns), DataType::Timestamp(_))),
         "to_json" => families.len() == 1,
         "coalesce" | "nullif" | "greatest" | "least" => {
@@ -132,6 +134,7 @@ fn family(expr: &Expr, columns: &dyn Fn(&str) -> Option<DataType>) -> Family {
         t if t.is_number() => Family::Number,
         DataType::Boolean => Family::Boolean,
         DataType::Date | DataType::Timestamp(_) => Family::Time,
+        DataType::TimestampTz(_) => Family::Instant,
         DataType::Uuid => Family::Uuid,
         // Text as the engine sees it: of such a column only NULLs were seen.
         DataType::Unknown if matches!(expr.kind, ExprKind::Column(_)) => Family::Null,

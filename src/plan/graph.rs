@@ -95,7 +95,7 @@ fn report_cycles(spec: &PipelineSpec, graph: &DiGraph<String, ()>, first: usize,
         }
         let names: Vec<String> = chain.iter().map(|n| format!("`{}`", graph[*n])).collect();
         let Some(table) = start.index().checked_sub(first).and_then(|i| spec.tables.get(i)) else { continue };
-        out.error("E0211", table.name.span, format!("tables read each other in a circle: {}", names.join(" reads ")))
+        out.error("E0211", table.name.span, format!("tables read each other in a cycle: {}", names.join(" reads ")))
             .help("Take one of these steps away: a table can only read what is complete before it.");
     }
 }

@@ -38,7 +38,7 @@ pub fn loads(tables: &[TablePlan], out: &mut Diagnostics) -> (Vec<(usize, usize)
                 keys.iter().any(|k| !k.deferrable && component.iter().any(|p| load(graph[*p]).table == k.table))
             });
             if let Some(rigid) = rigid {
-                out.error("E0430", load(graph[*rigid]).span, format!("foreign keys form a circle: {}", names.join(", ")))
+                out.error("E0430", load(graph[*rigid]).span, format!("foreign keys form a cycle: {}", names.join(", ")))
                     .help("Make one of them DEFERRABLE in the database and in the contract, so that it is checked at the end.");
             }
         }

@@ -77,7 +77,14 @@ fn clauses(spec: &TableSpec, cx: &mut Lowering) -> Option<Flow> {
     for stage in STAGES {
         let body = spec.clauses.get(stage.keyword());
         if body.is_some() || stage.implied(&cx.table) {
-            flow = stage.lower(body, flow, cx)?;
+            let Some(lowered) = stage.lower(body, flow, cx) else {
+                // What is wrong with `load` on its own is told along with what broke the table.
+                if let Some(load) = spec.clauses.get("load") {
+                    crate::stage::proofread(load, cx.out);
+                }
+                return None;
+            };
+            flow = lowered;
         }
     }
     Some(flow)

@@ -3,18 +3,23 @@
 //! Ragged rows and wrong bytes are errors with their line: nothing is skipped. A column's type is the narrowest of boolean, whole number,
 //! decimal, date and timestamp that every value has exactly; a number with leading zeros ("007") is text, since it is a code.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use super::origin::Place;
-use super::{CsvOptions, Request, Scope, Source, SourceKind, Staging, record_number};
+use super::json::column_name;
+use super::{CsvOptions, csv_header, Request, Scope, Source, SourceKind, Staging, record_number};
 use crate::error::Error;
 use crate::types::DataType;
 
 pub struct Csv;
 pub struct Tsv;
+
+/// The most bytes that a line may have: the engine keeps several such lines in memory.
+pub const MAX_LINE: usize = 128 << 20;
 
 impl SourceKind for Csv {
     fn format(&self) -> &'static str {
@@ -53,28 +58,39 @@ impl SourceKind for Tsv {
 }
 
 fn open(request: &Request, _: Scope, delimiter: &str, staging: &dyn Staging) -> Result<Box<dyn Source>, Error> {
+    let delimiter = request.csv.delimiter.as_deref().unwrap_or(delimiter);
+    let mut scans = vec![];
     for file in &request.files {
         readable(file)?;
+        let names = csv_header::names(file, &request.csv, delimiter, staging)?;
+        scans.push(Scan { call: scan(file, &request.csv, delimiter, names.len()), names });
     }
-    let scans = request.files.iter().map(|f| scan(f, &request.csv, delimiter)).collect();
     Scanned::open(request, scans, false, staging)
 }
 
-/// The engine's call that reads a file, every column as text.
-fn scan(file: &Path, options: &CsvOptions, delimiter: &str) -> String {
+/// The engine's call that reads a file, every column as text; columns are named by their number, `0` and so on.
+///
+/// Nothing is guessed: the engine's sniffer would take a ragged row for another delimiter.
+fn scan(file: &Path, options: &CsvOptions, delimiter: &str, columns: usize) -> String {
     let text = |t: &str| format!("'{}'", t.replace('\'', "''"));
+    let columns: Vec<String> = (0..columns).map(|i| format!("'{i}': 'VARCHAR'")).collect();
     let mut arguments = vec![
         path_text(file),
-        format!("delim = {}", text(options.delimiter.as_deref().unwrap_or(delimiter))),
+        format!("auto_detect = false, columns = {{{}}}", columns.join(", ")),
+        format!("delim = {}", text(delimiter)),
         format!("header = {}", options.header),
         format!("quote = {}", text(options.quote.as_deref().unwrap_or("\""))),
         format!("escape = {}", text(options.quote.as_deref().unwrap_or("\""))),
-        "all_varchar = true, sample_size = 1, max_line_size = 1073741824".to_string(),
+        format!("max_line_size = {MAX_LINE}"),
         "ignore_errors = false, null_padding = false, strict_mode = true".to_string(),
     ];
-    if !options.nulls.is_empty() {
-        let nulls: Vec<String> = options.nulls.iter().map(|n| text(n)).collect();
-        arguments.push(format!("nullstr = [{}]", nulls.join(", ")));
+    match options.nulls.is_empty() {
+        // A field in quotes is a text, and be it an empty one.
+        true => arguments.push("allow_quoted_nulls = false".to_string()),
+        false => {
+            let nulls: Vec<String> = options.nulls.iter().map(|n| text(n)).collect();
+            arguments.push(format!("nullstr = [{}]", nulls.join(", ")));
+        }
     }
     if let Some(encoding) = &options.encoding {
         arguments.push(format!("encoding = {}", text(encoding)));
@@ -96,10 +112,16 @@ fn readable(file: &Path) -> Result<(), Error> {
     }
 }
 
+/// The engine's call that reads a file, and the names that the file gives its columns, in the call's order.
+pub struct Scan {
+    pub call: String,
+    pub names: Vec<String>,
+}
+
 /// A source that the engine reads by itself.
 pub struct Scanned {
     files: Vec<PathBuf>,
-    /// One call of a reader per file.
+    /// One query per file, whose columns have their final names.
     scans: Vec<String>,
     columns: Vec<(String, DataType)>,
     /// Whether the reader gives the types, or text that is still to be typed.
@@ -109,22 +131,29 @@ pub struct Scanned {
 
 impl Scanned {
     /// Reads the columns; text columns are typed by all their values.
-    pub fn open(request: &Request, scans: Vec<String>, typed: bool, staging: &dyn Staging) -> Result<Box<dyn Source>, Error> {
-        for file in &request.files {
-            std::fs::File::open(file).map_err(|e| Error::file(file, "cannot read", &e))?;
-        }
+    pub fn open(request: &Request, scans: Vec<Scan>, typed: bool, staging: &dyn Staging) -> Result<Box<dyn Source>, Error> {
         let mut columns: Vec<(String, DataType)> = vec![];
+        let mut queries = vec![];
         for (scan, file) in scans.iter().zip(&request.files) {
-            let found = staging.describe(&format!("SELECT * FROM {scan}")).map_err(|e| at_line(e, file))?;
+            let found = staging.describe(&format!("SELECT * FROM {}", scan.call)).map_err(|e| at_line(e, file))?;
+            let mut taken = BTreeSet::new();
+            let names: Vec<String> = scan.names.iter().map(|name| column_name(name, &mut taken)).collect();
+            let select = found.iter().zip(&names).map(|((given, _), name)| format!("{} AS {}", quote(given), quote(name)));
+            queries.push(format!("SELECT {} FROM {}", select.collect::<Vec<_>>().join(", "), scan.call));
             if columns.is_empty() {
-                columns = found;
-            } else if found.iter().map(|c| &c.0).ne(columns.iter().map(|c| &c.0)) {
-                let message = format!("`{}` has other columns than `{}`", file.display(), request.files[0].display());
-                return Err(Error::new("X0204", message).at(file).help("Files that one `file:` pattern names must have the same columns."));
+                columns = names.into_iter().zip(found.into_iter().map(|(_, data_type)| data_type)).collect();
+                continue;
+            }
+            if names.iter().ne(columns.iter().map(|(name, _)| name)) {
+                return Err(other_columns(file, request));
             }
         }
-        let mut source =
-            Scanned { files: request.files.clone(), scans, columns, typed, limit: request.limit };
+        if typed && queries.len() > 1 {
+            // Files may differ in their types: the engine finds those that hold the values of all.
+            let all = staging.describe(&queries.join(" UNION ALL ")).map_err(|_| other_columns(&request.files[0], request))?;
+            columns = all;
+        }
+        let mut source = Scanned { files: request.files.clone(), scans: queries, columns, typed, limit: request.limit };
         if !typed {
             source.infer(request, staging)?;
         }
@@ -139,8 +168,7 @@ impl Scanned {
         if measures.is_empty() {
             return Ok(());
         }
-        let all: Vec<String> = self.scans.iter().map(|s| format!("SELECT * FROM {s}")).collect();
-        let sql = format!("SELECT {} FROM ({})", measures.join(", "), all.join(" UNION ALL "));
+        let sql = format!("SELECT {} FROM ({})", measures.join(", "), self.scans.join(" UNION ALL "));
         let row = staging.rows(&sql).map_err(|e| at_line(e, &self.files[0]))?.into_iter().next().unwrap_or_default();
         let numbers: Vec<u64> = row.into_iter().map(|c| c.and_then(|t| t.parse().ok()).unwrap_or(0)).collect();
         for (i, found) in open.iter().zip(numbers.chunks(MEASURES)) {
@@ -150,12 +178,22 @@ impl Scanned {
     }
 }
 
+fn other_columns(file: &Path, request: &Request) -> Error {
+    let first = request.files.first().map(|f| f.display().to_string()).unwrap_or_default();
+    let message = format!("`{}` has other columns than `{first}`", file.display());
+    Error::new("X0204", message).at(file).help("Files that one `file:` pattern names must have the same columns.")
+}
+
+fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 /// How many numbers [`measures`] gives for a column.
 const MEASURES: usize = 8;
 
 /// Counts, for one column: values, booleans, whole numbers, decimals, most whole digits, most digits after the point, dates, timestamps.
 fn measures(column: &str) -> String {
-    let c = format!("\"{}\"", column.replace('"', "\"\""));
+    let c = quote(column);
     let whole = format!("regexp_full_match({c}, '-?(0|[1-9][0-9]*)')");
     let decimal = format!("regexp_full_match({c}, '-?(0|[1-9][0-9]*)(\\.[0-9]+)?')");
     format!(
@@ -191,7 +229,6 @@ impl Source for Scanned {
     }
 
     fn load(&self, table: &str, staging: &dyn Staging) -> Result<(), Error> {
-        let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
         for (i, (scan, file)) in self.scans.iter().zip(&self.files).enumerate() {
             let list: Vec<String> = self
                 .columns
@@ -204,7 +241,7 @@ impl Source for Scanned {
             let limit = self.limit.map(|n| format!(" LIMIT {n}")).unwrap_or_default();
             let first = record_number(i, 0);
             let sql = format!(
-                "INSERT INTO {} SELECT {first} + row_number() OVER () - 1, {} FROM {scan}{limit}",
+                "INSERT INTO {} SELECT {first} + row_number() OVER () - 1, {} FROM ({scan}){limit}",
                 quote(table),
                 list.join(", ")
             );
@@ -236,17 +273,43 @@ pub fn hash_files(files: &[PathBuf]) -> Result<String, Error> {
     Ok(hasher.finalize().iter().map(|b| format!("{b:02x}")).collect())
 }
 
-/// Finds the line in the engine's message about a file, and keeps its first sentence.
-fn at_line(error: Error, file: &Path) -> Error {
+/// Says what the engine says against a file in our words, with the line.
+pub fn at_line(error: Error, file: &Path) -> Error {
     if error.is_interrupted() || error.code != "X0301" {
         return error;
     }
-    let line = error.message.split_once("Line: ").and_then(|(_, rest)| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok());
-    let text = |start: &str| error.message.lines().find(|l| l.trim_start().starts_with(start)).map(|l| l.trim().to_string());
-    let cause = text("Expected Number").or(text("Value with")).or(text("Invalid")).or(error.message.lines().next().map(String::from));
-    let message = format!("cannot read `{}`: {}", file.display(), cause.unwrap_or_default());
-    let mut found = Error::new("X0202", message).at(file).help("Every row must have as many fields as the header; quote values that hold the delimiter.");
-    found.line = line;
+    let said = &error.message;
+    let number = |start: &str| {
+        let (_, rest) = said.split_once(start)?;
+        rest.split(|c: char| !c.is_ascii_digit()).next()?.parse::<usize>().ok()
+    };
+    // The engine names the file that a query over several stopped at.
+    let named = said.lines().find_map(|l| l.trim().strip_prefix("file = ")).map(PathBuf::from).filter(|named| named.is_file());
+    let file = named.as_deref().unwrap_or(file);
+    let (cause, help) = match (number("Expected Number of Columns: "), number(" Found: ")) {
+        (Some(expected), Some(found)) => {
+            let help = "Every row must have as many fields as the header; quote values that hold the delimiter.";
+            (format!("the row has {found} {} instead of {expected}", if found == 1 { "field" } else { "fields" }), help)
+        }
+        _ if said.contains("not utf-8") || said.contains("unicode") => {
+            ("the line is not UTF-8".to_string(), "Convert the file to UTF-8, or name its encoding: `csv: {encoding: latin-1}`.")
+        }
+        _ if said.contains("nterminated quote") || said.contains("unquoted") || said.contains("quoted") && said.contains("CSV Error") => {
+            let cause = "a quote is not closed, or text follows behind a closing one".to_string();
+            (cause, "Within quotes, a quote is written twice; another mark is named with `csv: {quote: ...}`.")
+        }
+        _ if said.contains("Maximum line size") => {
+            let cause = format!("the line is longer than {MAX_LINE} bytes");
+            (cause, "A quote is perhaps not closed, or the file has no line breaks.")
+        }
+        _ => {
+            let first = said.lines().next().unwrap_or_default();
+            let first = first.split_once(" Error: ").map_or(first, |(_, rest)| rest);
+            (first.trim_end_matches('.').to_string(), "Check that the file is whole, and of the format that its suffix or `format:` says.")
+        }
+    };
+    let mut found = Error::new("X0202", format!("cannot read `{}`: {cause}", file.display())).at(file).help(help);
+    found.line = number("Line: ");
     found
 }
 

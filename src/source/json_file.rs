@@ -1,6 +1,7 @@
 //! JSON documents and newline-delimited JSON, read by our own reader: exact types from all values, and positions for messages.
 
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -71,9 +72,20 @@ impl Document {
 fn documents(request: &Request) -> Result<Vec<Document>, Error> {
     let read = |path: &PathBuf| {
         let bytes = std::fs::read(path).map_err(|e| Error::file(path, "cannot read", &e))?;
+        let bytes = if bytes.starts_with(&[0x1f, 0x8b]) { decompress(&bytes, path)? } else { bytes };
         Ok(Document { path: Some(path.clone()), bytes: Arc::new(bytes) })
     };
     request.files.iter().map(read).collect()
+}
+
+/// Unpacks gzip, all of its members.
+fn decompress(bytes: &[u8], path: &Path) -> Result<Vec<u8>, Error> {
+    let mut text = vec![];
+    flate2::read::MultiGzDecoder::new(bytes).read_to_end(&mut text).map_err(|cause| {
+        let error = Error::new("X0203", format!("cannot decompress `{}`: {cause}", path.display())).at(path);
+        error.help("The file is probably truncated: write or download it again.")
+    })?;
+    Ok(text)
 }
 
 /// Looks at documents; `head` bounds how many bytes of each.

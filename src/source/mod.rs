@@ -5,6 +5,7 @@
 //! [`Staging`] that the session implements.
 
 pub mod csv;
+mod csv_header;
 pub mod inline;
 pub mod json;
 pub mod json_file;

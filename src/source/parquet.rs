@@ -1,6 +1,6 @@
 //! Parquet files, read by the engine.
 
-use super::csv::Scanned;
+use super::csv::{Scan, Scanned};
 use super::origin::Place;
 use super::{Request, Scope, Source, SourceKind, Staging};
 use crate::error::Error;
@@ -17,7 +17,13 @@ impl SourceKind for Parquet {
     }
 
     fn open(&self, request: &Request, _: Scope, staging: &dyn Staging) -> Result<Box<dyn Source>, Error> {
-        let scans = request.files.iter().map(|f| format!("read_parquet({})", super::csv::path_text(f))).collect();
+        let mut scans = vec![];
+        for file in &request.files {
+            std::fs::File::open(file).map_err(|e| Error::file(file, "cannot read", &e))?;
+            let call = format!("read_parquet({})", super::csv::path_text(file));
+            let columns = staging.describe(&format!("SELECT * FROM {call}")).map_err(|e| super::csv::at_line(e, file))?;
+            scans.push(Scan { call, names: columns.into_iter().map(|(name, _)| name).collect() });
+        }
         Scanned::open(request, scans, true, staging)
     }
 

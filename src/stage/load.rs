@@ -6,10 +6,13 @@ use super::flow::{Change, Flow};
 use super::{Clause, Lowering, file};
 use crate::check::Measure;
 use crate::contract::{Contract, Generated};
-use crate::diagnostics::{Span, Spanned};
+use crate::diagnostics::{Diagnostics, Span, Spanned};
 use crate::spec::yaml::{Map, Node, Value};
 
 pub struct Load;
+
+const KEYS: &[&str] = &["table", "mode", "key", "scope", "file", "format"];
+const MODES: &[&str] = &["insert", "upsert", "replace"];
 
 /// A table's way into the target.
 #[derive(Clone, Debug)]
@@ -94,6 +97,7 @@ impl Load {
                 .help("Keep one of them.");
             return None;
         }
+        names_fit(&plan, body, flow, cx);
         contract_fits(&plan, flow, cx);
         flow.step(self.keyword(), body.span, Change::Load { target: plan.shown() });
         flow.loads.push(plan);
@@ -139,9 +143,12 @@ fn decode(body: &Node, flow: &Flow, cx: &mut Lowering) -> Option<LoadPlan> {
         Value::Null | Value::Boolean(true) => &empty,
         _ => body.expect_map("`load`", cx.out)?,
     };
-    map.only("`load`", &["table", "mode", "key", "scope", "file", "format"], cx.out);
+    map.only("`load`", KEYS, cx.out);
     let (schema, table) = table_of(&cx.table.name.value, body);
     let mode = map.get("mode").and_then(|n| n.expect_text("`mode`", cx.out));
+    if mode.as_ref().is_some_and(|mode| !known_mode(mode, cx.out)) {
+        return None;
+    }
     let key = map.get("key").and_then(|n| n.expect_names("`key`", cx.out));
     for name in key.iter().flatten() {
         known_column(name, flow, cx)?;
@@ -173,11 +180,8 @@ fn decode(body: &Node, flow: &Flow, cx: &mut Lowering) -> Option<LoadPlan> {
             }
             Mode::Replace { scope: rendered }
         }
-        Some(other) => {
-            let span = mode.as_ref().map_or(body.span, |m| m.span);
-            cx.out.error("E0206", span, format!("there is no load mode `{other}`")).suggest(other, ["insert", "upsert", "replace"]);
-            return None;
-        }
+        // `known_mode` has refused it.
+        Some(_) => return None,
     };
     let schema = schema.or(cx.target_schema.map(String::from));
     // The contract is the first table's; another one is loaded without.
@@ -194,6 +198,46 @@ fn known_column(name: &Spanned<String>, flow: &Flow, cx: &mut Lowering) -> Optio
         .error("E0421", name.span, format!("table `{}` has no column `{}`", cx.table.name.value, name.value))
         .suggest(&name.value, names.iter().copied());
     None
+}
+
+/// Refuses names that the target would cut off.
+fn names_fit(plan: &LoadPlan, body: &Node, flow: &Flow, cx: &mut Lowering) {
+    let limit = cx.target.identifier_limit();
+    let judge = |what: &str, name: &str, span: Span, cx: &mut Lowering| {
+        if name.len() > limit {
+            let target = cx.target.name();
+            cx.out
+                .error("E0431", span, format!("the name of {what} `{name}` has {} bytes; {target} keeps {limit}", name.len()))
+                .help(format!("Choose a name of at most {limit} bytes; letters beyond ASCII take two to four."));
+        }
+    };
+    let written = match &body.value {
+        Value::Map(map) => map.get("table").map(|n| n.span),
+        _ => None,
+    };
+    let at = written.unwrap_or(cx.table.name.span);
+    judge("schema", plan.schema.as_deref().unwrap_or_default(), at, cx);
+    judge("table", &plan.table, at, cx);
+    for column in &flow.columns {
+        judge("column", &column.name, cx.written_at(&column.name).unwrap_or(plan.span), cx);
+    }
+}
+
+/// Reports what is wrong with a `load` whatever its table's columns are: for a table that an earlier clause broke.
+pub fn proofread(body: &Node, out: &mut Diagnostics) {
+    let Value::Map(map) = &body.value else { return };
+    map.only("`load`", KEYS, out);
+    if let Some(mode) = map.get("mode").and_then(|n| n.expect_text("`mode`", out)) {
+        known_mode(&mode, out);
+    }
+}
+
+fn known_mode(mode: &Spanned<String>, out: &mut Diagnostics) -> bool {
+    let known = MODES.contains(&mode.value.as_str());
+    if !known {
+        out.error("E0206", mode.span, format!("there is no load mode `{}`", mode.value)).suggest(&mode.value, MODES.iter().copied());
+    }
+    known
 }
 
 /// Compares the table's columns with the target's.

@@ -29,7 +29,7 @@ mod validate;
 pub use file::{FileFormat, FilePlan};
 pub use flow::{Change, Column, Flow, Lineage, Origin, Step, hidden_position};
 pub use join::{Expect, Join, Unmatched};
-pub use load::{LoadPlan, Mode, destination, is_loaded};
+pub use load::{LoadPlan, Mode, destination, is_loaded, proofread};
 pub use lowering::{Binder, Lowering, PerColumn, TableContext, innermost};
 pub use validate::{PlannedCheck, on_failure};
 

@@ -10,7 +10,7 @@ use super::{Clause, Lowering, TableContext};
 use crate::check::{self, Check, Declared, Measure, Tolerance};
 use crate::diagnostics::{Severity, Span};
 use crate::expr::{BinaryOp, Expr, ExprKind};
-use crate::spec::yaml::{Node, Value};
+use crate::spec::yaml::Node;
 use crate::types::DataType;
 
 /// How many checks one word of bits holds.

@@ -11,6 +11,9 @@ use crate::types::DataType;
 
 pub struct Postgres;
 
+/// The most bytes of a text.
+const LONGEST: u32 = 256 << 20;
+
 impl Target for Postgres {
     fn name(&self) -> &'static str {
         "postgres"
@@ -32,11 +35,13 @@ impl Target for Postgres {
             rules.push(ColumnRule { rule, column: column.name.clone(), fails, allowed, suggest });
         };
         if column.data_type.is_text() || matches!(column.data_type, DataType::Json { .. } | DataType::Named(_)) {
-            // Section 8.3: the character with code zero cannot be stored.
+            // Section 8.3: the character with code zero cannot be stored. A row in COPY or in a statement stays below 1 GiB, escapes and
+            // its checksum included.
             let nul = Expr::call("chr", vec![Expr::number(0, span)], span);
             let fails = Expr::call("contains", vec![here(), nul], span);
-            add("text", fails, "text without the character U+0000".into(), |_, _| {
-                Some("Take it out: `replace(column, chr(0), '')`.".to_string())
+            let long = Expr::call("strlen", vec![here()], span).binary(BinaryOp::Greater, Expr::number(LONGEST, span));
+            add("text", fails.or(long), "text without the character U+0000, of at most 256 MiB".into(), |_, value| {
+                value.contains('\0').then(|| "Take it out: `replace(column, chr(0), '')`.".to_string())
             });
         }
         if column.not_null {
@@ -52,18 +57,29 @@ impl Target for Postgres {
                 Some(format!("It has {} characters. Shorten it, or widen the column.", value.chars().count()))
             });
         }
-        if matches!(column.data_type, DataType::Date | DataType::Timestamp(_) | DataType::TimestampTz(_)) {
-            // Section 8.5: from 4713 BC; years beyond 294276 (timestamps) and 5874897 (dates).
-            let last = if column.data_type == DataType::Date { 5_874_897 } else { 294_276 };
-            // An instant counts by its time in UTC.
-            let moment = match column.data_type {
-                DataType::TimestampTz(_) => here().cast(DataType::Timestamp(None)),
-                _ => here(),
-            };
-            let year = Expr::call("year", vec![moment], span);
-            let early = year.clone().binary(BinaryOp::Less, Expr::number(-4712, span));
-            let late = year.binary(BinaryOp::Greater, Expr::number(last, span));
-            add("range", early.or(late), format!("a date from 4713 BC to the year {last}"), |_, _| None);
+        // Section 8.5: from 4713 BC, dates to the year 5874897. The engine's timestamps end before PostgreSQL's do; bounds rather than
+        // years are compared because the year of an instant depends on a time zone.
+        let outside = |first: &str, kind: DataType| {
+            let bound = |text: &str| Expr::text(text, span).cast(kind.clone());
+            let early = here().binary(BinaryOp::Less, bound(first));
+            let late = here().binary(BinaryOp::Greater, bound("5874897-12-31"));
+            let beyond = if kind == DataType::Date { early.or(late) } else { early };
+            Expr::call("isfinite", vec![here()], span).and(beyond)
+        };
+        match column.data_type {
+            DataType::Date => {
+                let fails = outside("4713-01-01 (BC)", DataType::Date);
+                add("range", fails, "a date from 4713 BC to the year 5874897".into(), |_, _| None);
+            }
+            DataType::Timestamp(_) => {
+                let fails = outside("4713-01-01 (BC) 00:00:00", DataType::Timestamp(None));
+                add("range", fails, "a time from 4713 BC on".into(), |_, _| None);
+            }
+            DataType::TimestampTz(_) => {
+                let fails = outside("4713-01-01 (BC) 00:00:00+00", DataType::TimestampTz(None));
+                add("range", fails, "a time from 4713 BC on".into(), |_, _| None);
+            }
+            _ => {}
         }
         rules.into_iter().map(|r| r.enforced(span)).collect()
     }

@@ -28,6 +28,7 @@ use crate::types::DataType;
 
 pub use build::batches;
 pub use malformed::Malformed;
+pub use resolve::column_name;
 
 use malformed::Fault;
 use shape::Fields;

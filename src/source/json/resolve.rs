@@ -27,7 +27,7 @@ pub(super) fn columns(fields: &Fields, pins: &[(String, DataType)]) -> (Vec<(Str
 }
 
 /// Makes a column's name of a key: one that is not empty, not reserved, and free.
-fn column_name(key: &str, taken: &mut BTreeSet<String>) -> String {
+pub fn column_name(key: &str, taken: &mut BTreeSet<String>) -> String {
     let mut name = key.replace('\0', "_");
     if name.starts_with('#') {
         // Names with `#` are columns of the books.
