@@ -95,7 +95,7 @@ fn call_fits(call: &Call, columns: &dyn Fn(&str) -> Option<DataType>) -> bool {
     match call.function.as_str() {
         // The functions of the language take whatever has a text.
         "uuid5" => !families.is_empty() && families.iter().all(|f| *f != Family::Other),
-        "lower" | "upper" | "length" | "md5" | "sha1" | "unhex" | "encode" | "strip_accents" | "slugify" | "json_valid" => each(&[Text]),
+        "lower" | "upper" | "length" | "strlen" | "md5" | "sha1" | "unhex" | "encode" | "strip_accents" | "slugify" | "json_valid" => each(&[Text]),
         "trim" | "ltrim" | "rtrim" => each(&[Text]) || each(&[Text, Text]),
         "contains" | "starts_with" | "regexp_full_match" | "regexp_matches" | "try_strptime" | "instr" | "strpos" => each(&[Text, Text]),
         "replace" => each(&[Text, Text, Text]),
