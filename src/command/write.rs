@@ -46,7 +46,12 @@ impl Outputs {
             std::fs::create_dir_all(folder).map_err(|e| Error::file(folder, "cannot create the output folder", &e))?;
             tempfile::tempfile_in(folder).map_err(|e| Error::file(folder, "cannot write into", &e))?;
         }
-        Ok(Outputs { folder: folder.to_path_buf(), dry_run: emission.dry_run })
+        Ok(Outputs::at(folder, emission))
+    }
+
+    /// Names the folder without looking at it.
+    pub fn at(folder: &Path, emission: &Emission) -> Outputs {
+        Outputs { folder: folder.to_path_buf(), dry_run: emission.dry_run }
     }
 
     /// Removes the scripts of an earlier run: what they would load no longer passes.
