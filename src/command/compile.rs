@@ -69,7 +69,15 @@ pub fn compile(name: &Path, options: &Options, scope: Scope, stopped: Arc<Atomic
     let session = Arc::new(Session::open(&options.resources, stopped)?);
     // Sources are read to find their types, which may take long.
     let watch = Watch::start(session.clone());
-    let opened = open_sources(extracts, scope, &session)?;
+    let opened = match open_sources(extracts, scope, &session) {
+        Ok(opened) => opened,
+        Err(error) if error.is_interrupted() => return Err(error.into()),
+        Err(error) => {
+            // A wrong spec is the author's to mend, whatever became of the sources.
+            plan::survey(&spec, &project, &templates, &mut sources, &mut out);
+            return Err(if out.has_errors() { failed(sources, out) } else { error.into() });
+        }
+    };
     let selection = Selection { patterns: options.select.clone() };
     let names: Vec<&str> = spec.tables.iter().map(|t| t.name.value.as_str()).collect();
     if let Some((unknown, close)) = selection.unknown(&names) {
