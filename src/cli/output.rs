@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 
 use super::{Color, Common, Format, Outcome};
-use crate::command::Failure;
+use crate::command::{Failure, Secrets};
 use crate::diagnostics::{Diagnostic, Severity, SourceMap, render};
 use crate::error::Error;
 
@@ -12,11 +12,17 @@ pub(super) struct Output {
     common: Common,
     /// Diagnostics so far, for `--format json`.
     diagnostics: Vec<serde_json::Value>,
+    secrets: Secrets,
 }
 
 impl Output {
     pub(super) fn new(common: Common) -> Output {
-        Output { common, diagnostics: vec![] }
+        Output { common, diagnostics: vec![], secrets: Secrets::default() }
+    }
+
+    /// Where values are noted that must not be printed.
+    pub(super) fn secrets(&self) -> Secrets {
+        self.secrets.clone()
     }
 
     pub(super) fn format(&self) -> Format {
@@ -47,6 +53,7 @@ impl Output {
 
     /// Writes a result.
     pub(super) fn result(&mut self, text: &str) {
+        let text = self.secrets.mask(text);
         let mut out = std::io::stdout().lock();
         // A reader that has gone away (`pipe ... | head`) wants no more of it.
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
@@ -54,7 +61,7 @@ impl Output {
 
     /// Writes a note for people.
     pub(super) fn note(&mut self, text: &str) {
-        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+        let _ = std::io::stderr().lock().write_all(self.secrets.mask(text).as_bytes());
     }
 
     /// Shows what is wrong with the author's text.
@@ -98,14 +105,17 @@ impl Output {
 
     /// Shows an error of the world.
     pub(super) fn error(&mut self, error: &Error) -> Outcome {
+        if self.common.format == Format::Json && !error.is_interrupted() {
+            self.json(&serde_json::json!({"status": "error", "error": error_json(error)}));
+        }
+        self.explained(error)
+    }
+
+    /// Tells people of an error and returns the outcome that goes with it.
+    pub(super) fn explained(&mut self, error: &Error) -> Outcome {
         if error.is_interrupted() {
             self.note("interrupted: nothing was written\n");
             return Outcome::Interrupted;
-        }
-        if self.common.format == Format::Json {
-            let value = serde_json::json!({"status": "error", "error": {
-                "code": error.code, "message": error.message, "file": error.path, "line": error.line, "help": error.help}});
-            self.json(&value);
         }
         let place = match (&error.path, error.line) {
             (Some(path), Some(line)) => format!("\n --> {}:{line}", path.display()),
@@ -122,4 +132,9 @@ impl Output {
         let text = serde_json::to_string_pretty(value).unwrap_or_default();
         self.result(&format!("{text}\n"));
     }
+}
+
+/// An error for tools.
+pub(super) fn error_json(error: &Error) -> serde_json::Value {
+    serde_json::json!({"code": error.code, "message": error.message, "file": error.path, "line": error.line, "help": error.help})
 }

@@ -19,7 +19,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output, stopped: Arc<AtomicBool>) -> Outcome {
-    match command::plan(&arguments.pipeline, &arguments.common.options(), stopped) {
+    match command::plan(&arguments.pipeline, &arguments.common.options(output), stopped) {
         Ok(done) => {
             if output.format() != Format::Json {
                 output.diagnostics(&done.sources, &done.warnings);

@@ -58,13 +58,14 @@ enum Rows {
 }
 
 impl CompileArguments {
-    pub(super) fn options(&self) -> command::Options {
+    pub(super) fn options(&self, output: &Output) -> command::Options {
         command::Options {
             target: self.target.clone(),
             vars: self.vars.clone(),
             select: self.select.clone(),
             limit: self.limit,
             resources: Resources { threads: self.threads, memory: self.memory.clone() },
+            secrets: output.secrets(),
         }
     }
 }
@@ -79,7 +80,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output, stopped: Arc<Atomi
             Rows::Insert => RowFormat::Insert,
         },
     };
-    let result = command::run(&arguments.pipeline, &arguments.common.options(), &emission, &bars, stopped);
+    let result = command::run(&arguments.pipeline, &arguments.common.options(output), &emission, &bars, stopped);
     bars.finish();
     let done = match result {
         Ok(done) => done,

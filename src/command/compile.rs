@@ -1,13 +1,13 @@
 //! From a file's name to a plan: the one chain that every command begins with.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sha2::{Digest, Sha256};
 
-use super::Failure;
+use super::{Failure, Secrets};
 use crate::contract::{self, Contract};
 use crate::diagnostics::{Diagnostic, Diagnostics, SourceMap, Spanned};
 use crate::engine::{Resources, Session};
@@ -30,6 +30,8 @@ pub struct Options {
     pub select: Vec<String>,
     pub limit: Option<u64>,
     pub resources: Resources,
+    /// Where the values of the environment that templates use are noted.
+    pub secrets: Secrets,
 }
 
 /// A pipeline without errors, and the session that its sources are staged in.
@@ -41,6 +43,8 @@ pub struct Compiled {
     pub warnings: Vec<Diagnostic>,
     /// SHA-256 of every text that the plan was made from.
     pub spec_hash: String,
+    /// Ends the session's work when Ctrl-C is pressed.
+    pub watch: Watch,
 }
 
 /// Reads, resolves and types a pipeline: files, names, contracts, sources, plan.
@@ -67,7 +71,17 @@ pub fn compile(name: &Path, options: &Options, scope: Scope, stopped: Arc<Atomic
     }
     let namespace = namespace(&spec, &project, options, &mut out);
     let session = Arc::new(Session::open(&options.resources, stopped)?);
-    let opened = open_sources(extracts, scope, &session)?;
+    // Sources are read to find their types, which may take long.
+    let watch = Watch::start(session.clone());
+    let opened = match open_sources(extracts, scope, &session) {
+        Ok(opened) => opened,
+        Err(error) if error.is_interrupted() => return Err(error.into()),
+        Err(error) => {
+            // A wrong spec is the author's to mend, whatever became of the sources.
+            plan::survey(&spec, &project, &templates, &mut sources, &mut out);
+            return Err(if out.has_errors() { failed(sources, out) } else { error.into() });
+        }
+    };
     let selection = Selection { patterns: options.select.clone() };
     let names: Vec<&str> = spec.tables.iter().map(|t| t.name.value.as_str()).collect();
     if let Some((unknown, close)) = selection.unknown(&names) {
@@ -90,7 +104,7 @@ pub fn compile(name: &Path, options: &Options, scope: Scope, stopped: Arc<Atomic
     };
     let Some(plan) = plan::build(&inputs, opened, &mut sources, &mut out) else { return Err(failed(sources, out)) };
     let spec_hash = sources.hash();
-    Ok(Compiled { project, plan, session, warnings: out.into_sorted(), sources, spec_hash })
+    Ok(Compiled { project, plan, session, warnings: out.into_sorted(), sources, spec_hash, watch })
 }
 
 fn failed(sources: SourceMap, out: Diagnostics) -> Failure {
@@ -179,8 +193,13 @@ fn templates(
 ) -> Result<Templates, Error> {
     let nodes = variables(spec, project, options)?;
     let given: Vec<&str> = options.vars.iter().filter_map(|v| v.split_once('=')).map(|(name, _)| name.trim()).collect();
+    let secrets = options.secrets.clone();
     let names = |vars: BTreeMap<String, serde_json::Value>| Names {
         vars,
+        env: {
+            let secrets = secrets.clone();
+            Arc::new(move |name| std::env::var(name).ok().inspect(|value| secrets.keep(value)))
+        },
         pipeline: Some(spec.name.value.clone()),
         target: Some(target.name.value.clone()),
         ..Names::default()
@@ -266,6 +285,16 @@ fn namespace(spec: &PipelineSpec, project: &Project, options: &Options, out: &mu
     }
     let digest = Sha256::digest(format!("pipe/{}", spec.name.value));
     digest.iter().take(16).map(|b| format!("{b:02x}")).collect()
+}
+
+/// Finds the folder that a run writes to where nobody names one; a pipeline that cannot be read has none.
+pub fn output_folder(name: &Path) -> Option<PathBuf> {
+    let (mut sources, mut out) = (SourceMap::default(), Diagnostics::default());
+    let path = pipeline::locate(name).ok()?;
+    let project = Project::load(&mut sources, &path, &mut out).ok()?;
+    let node = spec::read_yaml(&mut sources, &path, &mut out).ok()??;
+    let spec = PipelineSpec::decode(&path, &node, &mut out)?;
+    Some(project.root.join("out").join(spec.name.value))
 }
 
 /// Interrupts the session when Ctrl-C is pressed, for as long as it lives.

@@ -4,6 +4,7 @@
 
 mod compile;
 mod files;
+mod secrets;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 pub use compile::{Compiled, Options};
+pub use secrets::Secrets;
 pub use crate::emit::rows::RowFormat;
 
 use crate::diagnostics::{Diagnostic, SourceMap};
@@ -50,17 +52,33 @@ pub struct Done {
 
 /// Stages, checks and emits a pipeline.
 pub fn run(pipeline: &Path, options: &Options, emission: &Emission, progress: &dyn Progress, stopped: Arc<AtomicBool>) -> Result<Done, Failure> {
+    let done = attempt(pipeline, options, emission, progress, stopped);
+    let interrupted = matches!(&done, Err(Failure::World(error)) if error.is_interrupted());
+    if let (Err(_), false) = (&done, interrupted) {
+        // An earlier run's script is no answer to this run: whoever deploys without reading must find nothing.
+        let folder = emission.out.clone().or_else(|| compile::output_folder(pipeline));
+        folder.map_or(Ok(()), |folder| write::Outputs::at(&folder, emission).withdraw())?;
+    }
+    done
+}
+
+fn attempt(
+    pipeline: &Path,
+    options: &Options,
+    emission: &Emission,
+    progress: &dyn Progress,
+    stopped: Arc<AtomicBool>,
+) -> Result<Done, Failure> {
     let compiled = compile::compile(pipeline, options, Scope::All, stopped)?;
     let out = emission.out.clone().unwrap_or_else(|| compiled.project.root.join("out").join(&compiled.plan.pipeline));
     let outputs = write::Outputs::prepare(&out, emission)?;
-    let watch = compile::Watch::start(compiled.session.clone());
     let mut report = engine::execute(&compiled.plan, &compiled.session, (!emission.dry_run).then_some(out.as_path()), progress)?;
     if report.failed() {
         outputs.withdraw_all(&compiled.plan)?;
     } else if !emission.dry_run {
         report.written = outputs.write(&compiled, &report, emission.rows)?;
     }
-    drop(watch);
+    drop(compiled.watch);
     Ok(Done { report, sources: compiled.sources, warnings: compiled.warnings })
 }
 

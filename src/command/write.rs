@@ -47,7 +47,12 @@ impl Outputs {
             std::fs::create_dir_all(folder).map_err(|e| Error::file(folder, "cannot create the output folder", &e))?;
             tempfile::tempfile_in(folder).map_err(|e| Error::file(folder, "cannot write into", &e))?;
         }
-        Ok(Outputs { folder: folder.to_path_buf(), dry_run: emission.dry_run })
+        Ok(Outputs::at(folder, emission))
+    }
+
+    /// Names the folder without looking at it.
+    pub fn at(folder: &Path, emission: &Emission) -> Outputs {
+        Outputs { folder: folder.to_path_buf(), dry_run: emission.dry_run }
     }
 
     /// Removes what an earlier run left in the folder: it no longer passes.

@@ -31,7 +31,7 @@ pub fn violations(plan: &Plan, session: &Session, facts: &Facts) -> Result<Vec<V
             continue;
         }
         for (c, check) in table.checks.iter().enumerate() {
-            let count = failing(check, table, known, c, facts) - folded.follows(t, c);
+            let count = failing(check, table, known, c, facts).saturating_sub(folded.follows(t, c));
             if count == 0 || count <= tolerated(&check.declared.tolerance, known.rows) && check.declared.severity == Severity::Error {
                 continue;
             }
@@ -53,7 +53,34 @@ pub fn violations(plan: &Plan, session: &Session, facts: &Facts) -> Result<Vec<V
             violation.consequences.push(consequence);
         }
     }
-    Ok(found.into_iter().map(|(_, violation)| violation).collect())
+    let mut violations = expectations(plan, facts);
+    violations.extend(found.into_iter().map(|(_, violation)| violation));
+    Ok(violations)
+}
+
+/// Judges `expect: {rows: ...}` of the extracts; a sample says nothing about how many rows there are.
+fn expectations(plan: &Plan, facts: &Facts) -> Vec<Violation> {
+    let whole = plan.extracts.iter().map(|e| &e.extract).filter(|e| e.request.limit.is_none());
+    let judged = whole.filter_map(|extract| {
+        let (expected, name) = (extract.expected_rows.as_ref()?, &extract.request.name);
+        let rows = *facts.sources.get(name)?;
+        let check = Rows::new(expected.value.clone());
+        (!holds(&expected.value, rows, facts)).then(|| Violation {
+            table: name.clone(),
+            columns: vec![],
+            rule: check.rule().to_string(),
+            name: None,
+            severity: Severity::Error,
+            allowed: check.allowed(),
+            why: None,
+            count: 1,
+            rows,
+            span: expected.span,
+            samples: vec![],
+            consequences: vec![],
+        })
+    });
+    judged.collect()
 }
 
 /// Compares sources with what `expect: {rows: ...}` says.

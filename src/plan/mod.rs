@@ -5,6 +5,7 @@
 //! Does not know how a query is run or a script is written.
 
 mod graph;
+mod mentions;
 mod order;
 pub mod render;
 mod rules;
@@ -119,6 +120,7 @@ pub fn build(inputs: &Inputs, extracts: Vec<ExtractPlan>, sources: &mut SourceMa
     let shared = transforms::read(inputs.spec, inputs.project, inputs.templates, sources, out);
     let (graph, sequence) = graph::order(inputs.spec, out)?;
     let mut tables = tables::lower(inputs, &extracts, &sequence, &shared, sources, out);
+    mentions::judge(inputs, &extracts, &tables, out);
     rules::apply(inputs, &tables, out);
     select::apply(&inputs.selection, &mut tables, &graph, out);
     let (load_order, deferred) = order::loads(&tables, out);

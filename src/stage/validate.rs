@@ -132,6 +132,7 @@ impl Check for Casts {
             DataType::Decimal(Some((_, scale))) if value.parse::<f64>().is_ok() => {
                 Some(format!("The column keeps {scale} digits after the point and does not round: write `round({}, {scale})` if you want that.", self.column))
             }
+            to if to.is_integer() && value.trim().parse::<i128>().is_ok() => Some(format!("It is out of the range of {to}: is a wider type meant?")),
             to if to.is_integer() && value.trim().starts_with(|c: char| c.is_ascii_digit()) => {
                 Some("`parse: leading_number` takes the number at the start of a text.".to_string())
             }

@@ -87,6 +87,10 @@ impl Fixture {
             }
         }
         wrong.extend(found.iter().map(|f| format!("unexpected: {}", f.shown())));
+        let ran = folder.pipe(&["run", "pipeline.yaml", "--dry-run", "--format", "json"]);
+        if ran.json()["diagnostics"] != *list {
+            wrong.push(format!("`run` says something else:\n{}{}", ran.out, ran.err));
+        }
         wrong
     }
 }
