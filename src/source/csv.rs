@@ -62,23 +62,23 @@ fn open(request: &Request, _: Scope, delimiter: &str, staging: &dyn Staging) -> 
     let mut scans = vec![];
     for file in &request.files {
         readable(file)?;
-        let names = csv_header::names(file, &request.csv, delimiter, staging)?;
-        scans.push(Scan { call: scan(file, &request.csv, delimiter, names.len()), names });
+        let (names, blank) = csv_header::names(file, &request.csv, delimiter, staging)?;
+        scans.push(Scan { call: scan(file, &request.csv, delimiter, (names.len(), blank)), names });
     }
     Scanned::open(request, scans, false, staging)
 }
 
 /// The engine's call that reads a file, every column as text; columns are named by their number, `0` and so on.
 ///
-/// Nothing is guessed: the engine's sniffer would take a ragged row for another delimiter.
-fn scan(file: &Path, options: &CsvOptions, delimiter: &str, columns: usize) -> String {
+/// `blank` lines stand before the header. Nothing is guessed: the engine's sniffer would take a ragged row for another delimiter.
+fn scan(file: &Path, options: &CsvOptions, delimiter: &str, (columns, blank): (usize, usize)) -> String {
     let text = |t: &str| format!("'{}'", t.replace('\'', "''"));
     let columns: Vec<String> = (0..columns).map(|i| format!("'{i}': 'VARCHAR'")).collect();
     let mut arguments = vec![
         path_text(file),
         format!("auto_detect = false, columns = {{{}}}", columns.join(", ")),
         format!("delim = {}", text(delimiter)),
-        format!("header = {}", options.header),
+        format!("header = {}, skip = {blank}", options.header),
         format!("quote = {}", text(options.quote.as_deref().unwrap_or("\""))),
         format!("escape = {}", text(options.quote.as_deref().unwrap_or("\""))),
         format!("max_line_size = {MAX_LINE}"),
@@ -301,6 +301,10 @@ pub fn at_line(error: Error, file: &Path) -> Error {
         _ if said.contains("Maximum line size") => {
             let cause = format!("the line is longer than {MAX_LINE} bytes");
             (cause, "A quote is perhaps not closed, or the file has no line breaks.")
+        }
+        _ if said.contains("does not support the encoding") => {
+            let cause = said.lines().next().unwrap_or_default().rsplit(": ").next().unwrap_or_default();
+            (format!("there is no encoding {cause}"), "Encodings are utf-8, utf-16 and latin-1; convert a file in another one.")
         }
         _ => {
             let first = said.lines().next().unwrap_or_default();
