@@ -14,6 +14,7 @@ use crate::expr::Expr;
 use crate::relation::{JoinKind, Relation};
 use crate::spec::pipeline::TableSpec;
 use crate::stage::{Binder, Change, FilePlan, Flow, Lowering, STAGES, Step, TableContext, destination, innermost, is_loaded, on_failure};
+use crate::spec::yaml::Value;
 use crate::types::DataType;
 
 /// Lowers the tables in `sequence`; what could not be lowered has its reasons in `out`.
@@ -85,9 +86,26 @@ fn clauses(spec: &TableSpec, cx: &mut Lowering) -> Option<Flow> {
                 return None;
             };
             flow = lowered;
+            if reserved_names(spec, &flow, cx) {
+                return None;
+            }
         }
     }
     Some(flow)
+}
+
+/// Refuses columns whose names are kept for the books.
+fn reserved_names(spec: &TableSpec, flow: &Flow, cx: &mut Lowering) -> bool {
+    let Some(taken) = flow.columns.iter().map(|c| &c.name).find(|name| name.starts_with('#')) else { return false };
+    let written = |clause: &str| match &spec.clauses.get(clause)?.value {
+        Value::Map(map) => map.entries.iter().find(|(name, _)| name.value == *taken).map(|(name, _)| name.span),
+        _ => None,
+    };
+    let span = ["derive", "map", "default"].into_iter().find_map(written).unwrap_or(spec.name.span);
+    cx.out
+        .error("E0432", span, format!("the name of column `{taken}` starts with `#`"))
+        .help("Such names are kept for the books of a run: choose another.");
+    true
 }
 
 fn context<'a>(spec: &'a TableSpec, inputs: &Inputs, shared: &Shared) -> TableContext<'a> {

@@ -62,23 +62,23 @@ fn open(request: &Request, _: Scope, delimiter: &str, staging: &dyn Staging) -> 
     let mut scans = vec![];
     for file in &request.files {
         readable(file)?;
-        let names = csv_header::names(file, &request.csv, delimiter, staging)?;
-        scans.push(Scan { call: scan(file, &request.csv, delimiter, names.len()), names });
+        let (names, blank) = csv_header::names(file, &request.csv, delimiter, staging)?;
+        scans.push(Scan { call: scan(file, &request.csv, delimiter, (names.len(), blank)), names });
     }
     Scanned::open(request, scans, false, staging)
 }
 
 /// The engine's call that reads a file, every column as text; columns are named by their number, `0` and so on.
 ///
-/// Nothing is guessed: the engine's sniffer would take a ragged row for another delimiter.
-fn scan(file: &Path, options: &CsvOptions, delimiter: &str, columns: usize) -> String {
+/// `blank` lines stand before the header. Nothing is guessed: the engine's sniffer would take a ragged row for another delimiter.
+fn scan(file: &Path, options: &CsvOptions, delimiter: &str, (columns, blank): (usize, usize)) -> String {
     let text = |t: &str| format!("'{}'", t.replace('\'', "''"));
     let columns: Vec<String> = (0..columns).map(|i| format!("'{i}': 'VARCHAR'")).collect();
     let mut arguments = vec![
         path_text(file),
         format!("auto_detect = false, columns = {{{}}}", columns.join(", ")),
         format!("delim = {}", text(delimiter)),
-        format!("header = {}", options.header),
+        format!("header = {}, skip = {blank}", options.header),
         format!("quote = {}", text(options.quote.as_deref().unwrap_or("\""))),
         format!("escape = {}", text(options.quote.as_deref().unwrap_or("\""))),
         format!("max_line_size = {MAX_LINE}"),
@@ -164,15 +164,15 @@ impl Scanned {
     fn infer(&mut self, request: &Request, staging: &dyn Staging) -> Result<(), Error> {
         let pinned = |name: &str| request.pins.iter().any(|(p, _)| p == name);
         let open: Vec<usize> = (0..self.columns.len()).filter(|i| !pinned(&self.columns[*i].0)).collect();
-        let measures: Vec<String> = open.iter().map(|i| measures(&self.columns[*i].0)).collect();
-        if measures.is_empty() {
-            return Ok(());
-        }
-        let sql = format!("SELECT {} FROM ({})", measures.join(", "), self.scans.join(" UNION ALL "));
-        let row = staging.rows(&sql).map_err(|e| at_line(e, &self.files[0]))?.into_iter().next().unwrap_or_default();
-        let numbers: Vec<u64> = row.into_iter().map(|c| c.and_then(|t| t.parse().ok()).unwrap_or(0)).collect();
-        for (i, found) in open.iter().zip(numbers.chunks(MEASURES)) {
-            self.columns[*i].1 = narrowest(found);
+        // The engine's time to plan grows faster than the number of aggregates: a wide file is rather read more than once.
+        for some in open.chunks(AT_ONCE) {
+            let measures: Vec<String> = some.iter().map(|i| measures(&self.columns[*i].0)).collect();
+            let sql = format!("SELECT {} FROM ({})", measures.join(", "), self.scans.join(" UNION ALL "));
+            let row = staging.rows(&sql).map_err(|e| at_line(e, &self.files[0]))?.into_iter().next().unwrap_or_default();
+            let numbers: Vec<u64> = row.into_iter().map(|c| c.and_then(|t| t.parse().ok()).unwrap_or(0)).collect();
+            for (i, found) in some.iter().zip(numbers.chunks(MEASURES)) {
+                self.columns[*i].1 = narrowest(found);
+            }
         }
         Ok(())
     }
@@ -187,6 +187,9 @@ fn other_columns(file: &Path, request: &Request) -> Error {
 fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
+
+/// How many columns are typed in one scan.
+const AT_ONCE: usize = 200;
 
 /// How many numbers [`measures`] gives for a column.
 const MEASURES: usize = 8;
@@ -301,6 +304,10 @@ pub fn at_line(error: Error, file: &Path) -> Error {
         _ if said.contains("Maximum line size") => {
             let cause = format!("the line is longer than {MAX_LINE} bytes");
             (cause, "A quote is perhaps not closed, or the file has no line breaks.")
+        }
+        _ if said.contains("does not support the encoding") => {
+            let cause = said.lines().next().unwrap_or_default().rsplit(": ").next().unwrap_or_default();
+            (format!("there is no encoding {cause}"), "Encodings are utf-8, utf-16 and latin-1; convert a file in another one.")
         }
         _ => {
             let first = said.lines().next().unwrap_or_default();

@@ -12,8 +12,8 @@ use crate::error::Error;
 /// How many lines a header with line breaks inside quotes may have.
 const LINES: usize = 100;
 
-/// Reads the names of a file's columns.
-pub fn names(file: &Path, options: &CsvOptions, delimiter: &str, staging: &dyn Staging) -> Result<Vec<String>, Error> {
+/// Reads the names of a file's columns, and how many empty lines stand before them.
+pub fn names(file: &Path, options: &CsvOptions, delimiter: &str, staging: &dyn Staging) -> Result<(Vec<String>, usize), Error> {
     let encoding = options.encoding.as_ref().map(|e| format!(", encoding = '{}'", e.replace('\'', "''"))).unwrap_or_default();
     // With a delimiter and a quote that no text has, a line is one field.
     let call = format!(
@@ -22,23 +22,25 @@ pub fn names(file: &Path, options: &CsvOptions, delimiter: &str, staging: &dyn S
         path_text(file)
     );
     let lines = staging.rows(&call).map_err(|e| at_line(e, file))?;
-    let lines: Vec<String> = lines.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect();
+    let lines: Vec<String> = lines.into_iter().map(|row| row.into_iter().next().flatten().unwrap_or_default()).collect();
+    let blank = lines.iter().take_while(|line| line.is_empty()).count();
+    let lines = lines.get(blank..).unwrap_or_default();
     let quote = options.quote.as_deref().unwrap_or("\"");
-    let Some(names) = split(&lines, delimiter, quote) else {
+    let Some(names) = split(lines, delimiter, quote) else {
         let error = Error::new("X0201", format!("`{}` is empty", file.display())).at(file);
         return Err(error.help("A delimited file has at least a header line."));
     };
     if !options.header {
-        return Ok((0..names.len()).map(|i| format!("column{i}")).collect());
+        return Ok(((0..names.len()).map(|i| format!("column{i}")).collect(), blank));
     }
     for (i, name) in names.iter().enumerate() {
         if !name.is_empty() && names.get(..i).is_some_and(|before| before.contains(name)) {
-            let mut error = Error::new("X0205", format!("`{}` has two columns `{name}`", file.display())).at(file).line(1);
+            let mut error = Error::new("X0205", format!("`{}` has two columns `{name}`", file.display())).at(file).line(blank + 1);
             error.help.push("Give each column a name of its own; without a header, say `csv: {header: false}`.".to_string());
             return Err(error);
         }
     }
-    Ok(names)
+    Ok((names, blank))
 }
 
 /// Splits the first record into its fields; lines are joined for as long as a quote is open.

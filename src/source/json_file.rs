@@ -96,9 +96,23 @@ pub fn open_documents(request: &Request, layout: Layout, documents: Vec<Document
         inspected.push(found);
     }
     let inspected = json::reconcile(inspected);
-    let columns = inspected.first().map(|i| i.columns.clone()).unwrap_or_default();
+    let mut columns = inspected.first().map(|i| i.columns.clone()).unwrap_or_default();
+    if columns.is_empty() {
+        let records: u64 = inspected.iter().map(|i| i.records).sum();
+        if records > 0 || request.pins.is_empty() {
+            return Err(without_columns(request, documents.first()));
+        }
+        columns = request.pins.clone();
+    }
     let complete = inspected.iter().all(|i| i.complete);
     Ok(Box::new(Documents { documents, inspected, columns, complete, limit: request.limit }))
+}
+
+fn without_columns(request: &Request, document: Option<&Document>) -> Error {
+    let name = document.and_then(|d| d.path.as_ref()).map_or(format!("extract `{}`", request.name), |p| format!("`{}`", p.display()));
+    let mut error = Error::new("X0201", format!("{name} holds no record with a column, so it is not known which columns there are"));
+    error.path = document.and_then(|d| d.path.clone());
+    error.help("If that may be, name them: `columns: {id: integer, name: text}`.")
 }
 
 fn malformed(error: Malformed, document: &Document) -> Error {

@@ -92,8 +92,16 @@ impl PipelineSpec {
         if tables.is_empty() && extracts.is_empty() && !out.has_errors() {
             out.error("E0203", node.span, "the pipeline has no `tables`").help("Name at least one table below `tables:`.");
         }
+        let mut seen: std::collections::BTreeMap<String, &Spanned<String>> = Default::default();
         for table in &tables {
-            if let Some((extract, _)) = extracts.iter().find(|(e, _)| e.value == table.name.value) {
+            let name = &table.name;
+            if let Some(first) = seen.get(&name.value.to_lowercase()).filter(|first| first.value != name.value) {
+                out.error("E0204", name.span, format!("tables `{}` and `{}` differ only in case", first.value, name.value))
+                    .label(first.span, "the first")
+                    .help("Give one of them another name; `load: {table: ...}` can still name the target's table.");
+            }
+            seen.entry(name.value.to_lowercase()).or_insert(name);
+            if let Some((extract, _)) = extracts.iter().find(|(e, _)| e.value.to_lowercase() == name.value.to_lowercase()) {
                 out.error("E0204", table.name.span, format!("the name `{}` stands for an extract and a table", table.name.value))
                     .label(extract.span, "the extract")
                     .help("Give one of them another name: relations share one list of names.");

@@ -175,6 +175,10 @@ fn is_unknown_anyway(expr: &Expr, flow: &Flow) -> bool {
 
 /// Turns the engine's message into one line in our manner, and its hint if it has one.
 pub fn engine_words(message: &str) -> (String, Option<String>) {
+    if message.contains("extension 'icu") || message.contains("extension \"icu") {
+        let help = "Where the day or the hour of an instant is wanted, its zone must be said: cast the instant's text, or keep it as timestamptz.";
+        return ("this needs the rules of time zones, which the engine does not have".to_string(), Some(help.to_string()));
+    }
     let mut lines = message.lines().map(str::trim).filter(|l| !l.is_empty());
     let first = lines.next().unwrap_or("the engine refuses this expression");
     let first = first.split_once(" Error: ").map_or(first, |(_, rest)| rest);

@@ -59,7 +59,12 @@ impl Clause for Unnest {
             columns.push(column);
         };
         let element = Expr::column(ELEMENT, span);
-        let named = |name: &str| prefix.as_ref().map_or(name.to_string(), |p| format!("{p}.{name}"));
+        let named = |name: &str| match (&prefix, name.strip_prefix('#')) {
+            (Some(prefix), _) => format!("{prefix}.{name}"),
+            // Names with `#` are columns of the books.
+            (None, Some(rest)) => format!("_{rest}"),
+            (None, None) => name.to_string(),
+        };
         let below = |field: &str| {
             let path = |l: &Lineage| if field.is_empty() { l.path.clone() } else { format!("{}.{field}", l.path) };
             lineage.iter().map(|l| Lineage { source: l.source.clone(), path: path(l) }).collect()

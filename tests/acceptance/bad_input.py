@@ -312,6 +312,38 @@ def wrong_table_selected(p):
     return 2, ["nobody"], ["--select", "nobody"]
 
 
+def names_that_differ_in_case(p):
+    p.edit("tables:\n", "tables:\n  RAW: {from: raw}\n")
+    return 2, [r"people\.yaml:6:", "RAW"]
+
+
+def reserved_column_name(p):
+    p.edit("      name: name\n", "      name: name\n      \"#row\": id\n")
+    return 2, [r"people\.yaml:11:", "#row"]
+
+
+def list_without_records(p):
+    p.write("data/people.json", "[]")
+    return 3, [r"people\.json", "columns"]
+
+
+def unknown_encoding(p):
+    p.csv("id,name\n1,Ana\n")
+    p.edit('people.csv"', 'people.csv", csv: {encoding: klingon}')
+    return 3, [r"people\.csv", "klingon"]
+
+
+def ndjson_as_json(p):
+    p.write("data/people.json", '{"id": 1, "name": "Ana"}\n{"id": 2, "name": "Bo"}\n')
+    return 3, [r"people\.json:2", "format: ndjson"]
+
+
+def json_as_ndjson(p):
+    p.edit("people.json", "people.ndjson")
+    p.write("data/people.ndjson", json.dumps(PEOPLE, indent=1))
+    return 3, [r"people\.ndjson:1", "format: json"]
+
+
 def deep_json(p):
     p.write("data/people.json", '[{"id": 1, "name": ' + "[" * 200000 + "]" * 200000 + "}]")
     return (1, 2, 3), []
@@ -322,7 +354,8 @@ CASES = [missing_file, empty_file, blank_file, truncated_json, malformed_json, m
          duplicate_csv_header, malformed_ndjson, not_parquet, broken_gzip, folder_as_file, glob_without_match, missing_pipeline, empty_pipeline,
          not_utf8_pipeline, pipeline_is_a_list, broken_yaml, tab_in_yaml, duplicate_key, unknown_key, unknown_column, several_errors, cycle,
          undefined_variable, alias_bomb, alias_bomb_inside, deep_yaml, deep_expression, endless_template, endless_macro, variables_in_a_circle,
-         wrong_flag, wrong_table_selected, deep_json]
+         wrong_flag, wrong_table_selected, deep_json, names_that_differ_in_case, reserved_column_name, list_without_records, unknown_encoding,
+         ndjson_as_json, json_as_ndjson]
 
 
 def judge(failures, name, ran, codes, patterns, out):
@@ -366,6 +399,29 @@ def odd_paths(pipe, failures):
         project.edit("people 'x' \\\"y\\\" [z] {w}.json\"", "{{ vars.file }}\"")
         ran = run([pipe, "run", "people.yaml", "--out", out, "--var", "file=people 'x' \"y\" [z] {w}.json"], cwd=home)
         failures.check(ran.code == 0, "odd paths: as a variable", ran)
+
+
+def unusual_files(pipe, failures):
+    """Files that look odd and are right: each loads its rows, in these words of a COPY block."""
+    cases = [
+        ("a byte order mark", "people.csv", b"\xef\xbb\xbfid,name\n1,Ana\n", "", b"\n1\tAna\n"),
+        ("lines that end in CRLF, one inside quotes", "people.csv", b'id,name\r\n1,"A\r\nna"\r\n', "", b"\n1\tA\\r\\nna\n"),
+        ("blank lines before the header", "people.csv", b"\n\nid,name\n1,Ana\n", "", b"\n1\tAna\n"),
+        ("an empty text in quotes", "people.csv", b'id,name\n1,""\n', "", b"\n1\t\n"),
+        ("Latin-1 with semicolons and nulls", "people.csv", "id;name;x\n1;Zo\xeb;-\n".encode("latin-1"), ', csv: {delimiter: ";", encoding: latin-1, nulls: ["-"]}', "\n1\tZo\xeb\n".encode()),
+        ("columns that start with #", "people.csv", b"#row,id,name\n7,1,Ana\n", "", b"\n1\tAna\n"),
+        ("CSV in gzip", "people.csv.gz", gzip.compress(b"id,name\n1,Ana\n"), "", b"\n1\tAna\n"),
+        ("JSON in gzip", "people.json.gz", gzip.compress(json.dumps(PEOPLE).encode()), "", b"\n1\tAna\n2\tBo\n"),
+        ("an empty list with columns", "people.json", b"[]", ", columns: {id: integer, name: text}", b"stdin;\n\\."),
+    ]
+    for name, file, content, options, wanted in cases:
+        with folder("bad") as root:
+            project = Project(root)
+            project.edit('data/people.json"', f'data/{file}"{options}')
+            project.write(f"data/{file}", content)
+            ran = run([pipe, "run", "people.yaml", "--out", project.out, "--format-rows", "copy"], cwd=root)
+            script = (project.out / "deploy.sql").read_bytes() if ran.code == 0 else b""
+            failures.check(wanted in script, name, lambda: f"{ran}\n{script[-2000:]}")
 
 
 def rows(project, count):
@@ -487,7 +543,7 @@ def main():
         ran = run([pipe, "run", "people.yaml", "--out", project.out], cwd=root)
         failures.check(ran.code == 0 and (project.out / "deploy.sql").exists(), "the unspoilt project runs", ran)
     refusals(pipe, failures, a.only)
-    for group in (odd_paths, unwritable, full_disk, interrupted, *([big_lines] if a.big else [])):
+    for group in (odd_paths, unusual_files, unwritable, full_disk, interrupted, *([big_lines] if a.big else [])):
         if a.only in group.__name__.replace("_", " "):
             group(pipe, failures)
     failures.finish("bad input")

@@ -41,6 +41,8 @@ struct Target {
     canon: Option<Canon>,
     /// Whether its values stand in a statement without quotes.
     bare: bool,
+    /// Whether zeros at the end of a fraction are left out.
+    trimmed: bool,
     is_key: bool,
     nulls: bool,
 }
@@ -79,6 +81,7 @@ impl Rows {
                 name: column.name.clone(),
                 canon: Canon::choose(field.data_type(), &column.data_type),
                 bare: is_bare(column, field.data_type()),
+                trimmed: column.data_type == DataType::Decimal(None) && matches!(field.data_type(), Staged::Decimal128(..)),
                 is_key: key.contains(&column.name),
                 nulls: false,
             })
@@ -139,6 +142,9 @@ impl Rows {
                 _ => {
                     self.plain.clear();
                     value::print(&value, &mut self.plain);
+                    if column.trimmed {
+                        trim(&mut self.plain);
+                    }
                     &self.plain
                 }
             };
@@ -179,6 +185,14 @@ impl Rows {
         let first = digest.iter().take(8).fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
         self.checksum += u128::from(first >> 4);
         Ok(())
+    }
+}
+
+/// Takes the zeros off the end of a fraction: a column of any scale would keep those that staging added.
+fn trim(number: &mut Vec<u8>) {
+    if number.contains(&b'.') {
+        let kept = number.iter().rposition(|b| *b != b'0').map_or(0, |last| last + usize::from(number.get(last) != Some(&b'.')));
+        number.truncate(kept);
     }
 }
 
