@@ -213,9 +213,21 @@ fn put_in_order(call: &mut Call, flow: &Flow, cx: &mut Lowering) {
 fn kept_books(flow: &Flow, span: Span) -> Vec<(String, Expr)> {
     let column = |name: &str| Expr::column(name, span);
     let mut kept = vec![];
+    // Where a cast failed, the record to show is the one that it failed in.
+    let failing = flow.hidden.iter().filter(|h| h.starts_with("#fails.") || h.starts_with("#unmapped."));
+    let failing = failing.map(|h| column(h)).reduce(Expr::or);
     for hidden in &flow.hidden {
         if hidden == ROW && flow.origin.source.is_some() {
-            kept.push((hidden.clone(), Expr::call("min", vec![column(hidden)], span)));
+            let first = |row: Expr| Expr::call("min", vec![row], span);
+            let any = first(column(hidden));
+            let first = match &failing {
+                Some(failing) => {
+                    let failing = Expr::case(vec![(failing.clone(), column(hidden))], Expr::null(span), span);
+                    Expr::call("coalesce", vec![first(failing), any], span)
+                }
+                None => any,
+            };
+            kept.push((hidden.clone(), first));
         } else if hidden.starts_with("#fails.") || hidden.starts_with("#unmapped.") {
             let any = Expr::call("bool_or", vec![column(hidden)], span);
             kept.push((hidden.clone(), Expr::call("coalesce", vec![any, Expr::boolean(false, span)], span)));

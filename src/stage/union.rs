@@ -41,7 +41,7 @@ impl Clause for Union {
         for name in &names {
             inputs.push((name, read_relation(&name.value, cx.relations.get(&name.value)?)));
         }
-        let columns = common_columns(&inputs, body, cx)?;
+        let columns = common_columns(&inputs, cx)?;
         let origin = common_origin(&inputs);
         let hidden = origin.columns();
         let relations = inputs.iter().map(|(name, flow)| {
@@ -70,7 +70,7 @@ pub(super) fn only_beginning(keyword: &str, body: &Node, before: &Flow, cx: &mut
 }
 
 /// Matches the inputs' columns by name, in the order of the first; reports what one input lacks and types that have nothing in common.
-fn common_columns(inputs: &[(&Spanned<String>, Flow)], body: &Node, cx: &mut Lowering) -> Option<Vec<Column>> {
+fn common_columns(inputs: &[(&Spanned<String>, Flow)], cx: &mut Lowering) -> Option<Vec<Column>> {
     let mut columns: Vec<Column> = vec![];
     for (_, flow) in inputs {
         let new = flow.columns.iter().filter(|c| !columns.iter().any(|known| known.name == c.name)).cloned().collect::<Vec<_>>();
@@ -116,7 +116,6 @@ fn common_columns(inputs: &[(&Spanned<String>, Flow)], body: &Node, cx: &mut Low
         column.data_type = seen.map_or(DataType::Unknown, |(_, data_type)| data_type);
         column.lineage = lineage;
     }
-    let _ = body;
     whole.then_some(columns)
 }
 
