@@ -116,7 +116,7 @@ impl Outputs {
                 dialect.rows(table, &arrow::datatypes::Schema::new(fields), format)?
             }
         };
-        let evidence = writer.finish(&mut row_text, &mut key_text);
+        let evidence = writer.finish(&mut row_text, &mut key_text)?;
         rows.take(&mut row_text, 0)?;
         keys.take(&mut key_text, 0)?;
         Ok((evidence, rows, keys))

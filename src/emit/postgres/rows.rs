@@ -196,17 +196,17 @@ impl RowWriter for Rows {
         Ok(())
     }
 
-    fn finish(&mut self, rows: &mut Vec<u8>, keys: &mut Vec<u8>) -> Evidence {
+    fn finish(&mut self, rows: &mut Vec<u8>, keys: &mut Vec<u8>) -> Result<Evidence, Error> {
         if self.format == RowFormat::Insert && !self.rows.is_multiple_of(STATEMENT) {
             rows.extend_from_slice(b";\n");
         }
         self.keys.flush(keys);
-        Evidence {
+        Ok(Evidence {
             rows: self.rows,
             checksum: self.checksum,
             compared: self.columns.iter().map(|c| c.canon.as_ref().map(|k| k.compared(&format!("t.{}", text::identifier(&c.name))))).collect(),
             nulls: self.columns.iter().map(|c| c.nulls).collect(),
-        }
+        })
     }
 }
 

@@ -95,7 +95,7 @@ impl Load {
             let half = batch.num_rows() / 2;
             writer.write(&batch.slice(0, half), &mut rows, &mut keys).unwrap();
             writer.write(&batch.slice(half, batch.num_rows() - half), &mut rows, &mut keys).unwrap();
-            let evidence = writer.finish(&mut rows, &mut keys);
+            let evidence = writer.finish(&mut rows, &mut keys).unwrap();
             assert_eq!(evidence.rows, table.rows);
             load.tables.push((table, evidence));
             load.parts.push((rows, keys));
