@@ -57,7 +57,7 @@ pub fn run(pipeline: &Path, options: &Options, emission: &Emission, progress: &d
     if let (Err(_), false) = (&done, interrupted) {
         // An earlier run's script is no answer to this run: whoever deploys without reading must find nothing.
         let folder = emission.out.clone().or_else(|| compile::output_folder(pipeline));
-        folder.map_or(Ok(()), |folder| write::Outputs::at(&folder, emission).withdraw())?;
+        folder.map_or(Ok(()), |folder| write::Outputs::at(&folder, emission).withdraw_scripts())?;
     }
     done
 }

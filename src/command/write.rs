@@ -63,6 +63,11 @@ impl Outputs {
         self.withdraw(&files.into_iter().filter(|f| !Path::new(f).is_absolute()).collect::<Vec<_>>())
     }
 
+    /// Removes the scripts of an earlier run.
+    pub fn withdraw_scripts(&self) -> Result<(), Error> {
+        self.withdraw(SCRIPTS)
+    }
+
     fn withdraw(&self, names: &[&str]) -> Result<(), Error> {
         for name in names.iter().filter(|_| !self.dry_run) {
             let path = self.folder.join(name);
@@ -141,7 +146,7 @@ impl Outputs {
                 dialect.rows(table, &arrow::datatypes::Schema::new(fields), format)?
             }
         };
-        let evidence = writer.finish(&mut row_text, &mut key_text);
+        let evidence = writer.finish(&mut row_text, &mut key_text)?;
         rows.take(&mut row_text, 0)?;
         keys.take(&mut key_text, 0)?;
         Ok((evidence, rows, keys))

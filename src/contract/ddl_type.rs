@@ -164,10 +164,24 @@ fn builtin(words: &str, arguments: Option<&str>, schema: &Option<String>, flavor
             ..plain(DataType::SmallInt)
         },
         (Flavor::Tsql, "sysname") => plain(DataType::Varchar(128)),
-        (Flavor::Tsql, "smallmoney") => plain(DataType::Decimal(Some((10, 4)))),
+        (Flavor::Tsql, "money" | "smallmoney") => ColumnType {
+            type_name: Some(words.to_string()),
+            ..plain(DataType::Decimal(Some((if words == "money" { 19 } else { 10 }, 4))))
+        },
+        // Bytes of a code page, which nvarchar and its siblings are not.
+        (Flavor::Tsql, "varchar" | "char" | "text" | "character" | "character varying") => ColumnType {
+            type_name: Some(words.to_string()),
+            ..plain(match arguments {
+                None if words.contains("var") => DataType::Varchar(1),
+                _ => DataType::parse(&written).unwrap_or(DataType::Text),
+            })
+        },
         (Flavor::Tsql, "decimal" | "numeric" | "dec") if arguments.is_none() => plain(DataType::Decimal(Some((18, 0)))),
-        (Flavor::Tsql, "varchar" | "nvarchar") if arguments.is_none() => plain(DataType::Varchar(1)),
-        (Flavor::Tsql, "smalldatetime" | "datetime") => plain(DataType::Timestamp(Some(if words == "datetime" { 3 } else { 0 }))),
+        (Flavor::Tsql, "nvarchar") if arguments.is_none() => plain(DataType::Varchar(1)),
+        (Flavor::Tsql, "smalldatetime" | "datetime") => ColumnType {
+            type_name: Some(words.to_string()),
+            ..plain(DataType::Timestamp(Some(if words == "datetime" { 3 } else { 0 })))
+        },
         (Flavor::Postgres | Flavor::Tsql, _) => DataType::parse(&written).map(plain).unwrap_or_else(named),
     }
 }

@@ -5,6 +5,7 @@
 //! sums up the [`Evidence`]; then the dialect writes the scripts around those rows. The same input gives the same bytes: no
 //! clock, no random names. Does not know about plans, the engine, or where the scripts are kept.
 
+pub mod azure_sql;
 pub mod cells;
 pub mod numbers;
 pub mod postgres;
@@ -23,7 +24,7 @@ use crate::types::DataType;
 use rows::{Evidence, RowFormat, RowWriter};
 
 /// Every dialect, by the word in `dialect:`.
-pub const DIALECTS: &[&dyn Dialect] = &[&postgres::Postgres];
+pub const DIALECTS: &[&dyn Dialect] = &[&postgres::Postgres, &azure_sql::AzureSql];
 
 /// Finds a dialect by its word.
 pub fn find(name: &str) -> Option<&'static dyn Dialect> {

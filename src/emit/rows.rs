@@ -23,7 +23,7 @@ pub trait RowWriter: Send {
     fn write(&mut self, batch: &RecordBatch, rows: &mut Vec<u8>, keys: &mut Vec<u8>) -> Result<(), Error>;
 
     /// Ends what is still open and returns what the rows gave.
-    fn finish(&mut self, rows: &mut Vec<u8>, keys: &mut Vec<u8>) -> Evidence;
+    fn finish(&mut self, rows: &mut Vec<u8>, keys: &mut Vec<u8>) -> Result<Evidence, Error>;
 }
 
 /// What is known of a table's rows once all are written.

@@ -48,6 +48,7 @@ impl Clause for Validate {
                 declared.extend(cx.target.column_checks(column));
             }
             declared.extend(contract.checks.iter().cloned().map(|d| cx.target.adapt(d, &contract)));
+            declared.extend(cx.target.table_checks(&contract));
         }
         if let Some(body) = body {
             declared.extend(check::decode_list(body, cx.out));

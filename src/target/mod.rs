@@ -3,6 +3,8 @@
 //! A target says how its constraints judge values ([`Target::column_checks`]); how it writes SQL is its dialect's business.
 //! Does not know about stages or the engine.
 
+pub mod azure_sql;
+mod collation;
 pub mod postgres;
 
 use std::fmt;
@@ -15,7 +17,7 @@ use crate::diagnostics::{Severity, Span};
 use crate::expr::Expr;
 
 /// Every target, by the word in `dialect:`.
-pub const TARGETS: &[&dyn Target] = &[&postgres::Postgres];
+pub const TARGETS: &[&dyn Target] = &[&postgres::Postgres, &azure_sql::AzureSql];
 
 /// A kind of database.
 pub trait Target: Sync + Send {
@@ -29,6 +31,12 @@ pub trait Target: Sync + Send {
     fn adapt(&self, declared: Declared, contract: &Contract) -> Declared {
         let _ = contract;
         declared
+    }
+
+    /// What this database demands of whole rows, besides the declared constraints: the size of an index key.
+    fn table_checks(&self, contract: &Contract) -> Vec<Declared> {
+        let _ = contract;
+        vec![]
     }
 
     /// How this database writes CREATE TABLE.

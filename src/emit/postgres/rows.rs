@@ -234,12 +234,12 @@ impl RowWriter for Rows {
         Ok(())
     }
 
-    fn finish(&mut self, rows: &mut Vec<u8>, keys: &mut Vec<u8>) -> Evidence {
+    fn finish(&mut self, rows: &mut Vec<u8>, keys: &mut Vec<u8>) -> Result<Evidence, Error> {
         if self.format == RowFormat::Insert && !self.rows.is_multiple_of(STATEMENT) {
             rows.extend_from_slice(b";\n");
         }
         self.keys.flush(keys);
-        Evidence {
+        Ok(Evidence {
             rows: self.rows,
             checksum: self.checksum,
             compared: self
@@ -252,7 +252,7 @@ impl RowWriter for Rows {
                 })
                 .collect(),
             nulls: self.columns.iter().map(|c| c.nulls).collect(),
-        }
+        })
     }
 }
 

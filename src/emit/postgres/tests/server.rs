@@ -128,7 +128,7 @@ impl Load {
             writer
                 .write(&batch.slice(half, batch.num_rows() - half), &mut rows, &mut keys)
                 .unwrap();
-            let evidence = writer.finish(&mut rows, &mut keys);
+            let evidence = writer.finish(&mut rows, &mut keys).unwrap();
             assert_eq!(evidence.rows, table.rows);
             load.tables.push((table, evidence));
             load.parts.push((rows, keys));

@@ -1,0 +1,161 @@
+//! The assertions of a deploy script: what must be so before and after, else nothing is done.
+//!
+//! In: tables. Out: statements that throw an error naming the table, what was expected and what was found.
+//! Does not know how rows are merged.
+
+use super::merge::Plan;
+use super::{relation, scope_condition, stage, text};
+use crate::emit::{Mode, Table};
+
+/// Checks that every table and column is there and can be written; all that is missing is named at once.
+pub fn target_fits(tables: &[&Table]) -> String {
+    let mut wanted = vec![];
+    for table in tables {
+        for (i, column) in table.columns.iter().enumerate() {
+            wanted.push(format!(
+                "    ({}, {}, {}, {}, {}, {})",
+                table.number,
+                i + 1,
+                text::literal(&table.shown()),
+                text::literal(&relation(table)),
+                text::literal(&column.name),
+                u8::from(table.overriding_identity)
+            ));
+        }
+    }
+    format!(
+        "DECLARE @problems nvarchar(max), @message nvarchar(2048);
+WITH wanted AS (
+  SELECT v.* FROM (VALUES
+{}
+  ) AS v (number, place, shown, relation, name, overriding)
+), found AS (
+  SELECT w.*, OBJECT_ID(w.relation) AS id, c.column_id, c.is_computed, c.is_identity, c.generated_always_type,
+    TYPE_NAME(c.system_type_id) AS type_name
+  FROM wanted AS w
+  LEFT JOIN sys.columns AS c ON c.object_id = OBJECT_ID(w.relation) AND c.name = w.name
+), problem AS (
+  SELECT DISTINCT number, 0 AS place, CONCAT(N'table ', shown, N' does not exist') AS problem FROM found WHERE id IS NULL
+  UNION ALL
+  SELECT number, place, CONCAT(N'table ', shown, N' has no column ', name) FROM found WHERE id IS NOT NULL AND column_id IS NULL
+  UNION ALL
+  SELECT number, place, CONCAT(N'column ', name, N' of table ', shown, N' is computed by the database')
+  FROM found WHERE is_computed = 1 OR generated_always_type <> 0 OR type_name = N'timestamp'
+  UNION ALL
+  SELECT number, place, CONCAT(N'column ', name, N' of table ', shown, N' is numbered by the database alone')
+  FROM found WHERE is_identity = 1 AND overriding = 0
+)
+SELECT @problems = STRING_AGG(CONVERT(nvarchar(max), problem), N'; ') WITHIN GROUP (ORDER BY number, place) FROM problem;
+IF @problems IS NOT NULL
+BEGIN
+  SET @message = LEFT(CONCAT(N'the target does not fit this script: ', REPLACE(@problems, N'%', N'%%')), 2000);
+  THROW 50001, @message, 1;
+END;
+",
+        wanted.join(",\n")
+    )
+}
+
+/// Checks that all rows of the script arrived, and those of a replaced scope in that scope.
+pub fn all_staged(table: &Table) -> String {
+    let stage = stage(table);
+    let mut sql = format!(
+        "DECLARE @found bigint, @message nvarchar(2048);\nSELECT @found = COUNT_BIG(*) FROM {stage};\n{}",
+        expect(table, table.rows, "rows in this script")
+    );
+    if let Mode::Replace { scope } = &table.mode
+        && !scope.is_empty()
+    {
+        sql += &format!(
+            "SELECT @found = COUNT_BIG(*) FROM {stage} AS s WHERE NOT EXISTS (SELECT 1 WHERE {});\n{}",
+            scope_condition("s", scope),
+            expect(table, 0, "rows outside of the replaced scope")
+        );
+    }
+    sql
+}
+
+/// Checks, for a table in insert mode, that none of the rows is there.
+pub fn none_there(plan: &Plan) -> String {
+    let table = plan.table;
+    let (relation, stage) = (relation(table), stage(table));
+    if plan.key.is_empty() {
+        // Without a key only this can be told: all of the rows there already, each as often as here, means a second run.
+        let numbered = |alias: &str, from: &str| {
+            let list = plan.exact(alias).join(", ");
+            format!("SELECT {list}, ROW_NUMBER() OVER (PARTITION BY {list} ORDER BY (SELECT NULL)) AS pipe_copy FROM {from} AS {alias}")
+        };
+        let message = format!(
+            "table {}: expected none of the {} rows, found all of them: was this script run before?",
+            table.shown(),
+            table.rows
+        );
+        return format!(
+            "DECLARE @message nvarchar(2048);
+IF {} > 0 AND NOT EXISTS (
+  {}
+  EXCEPT
+  {}
+)
+BEGIN
+  SET @message = {};
+  THROW 50003, @message, 1;
+END;
+",
+            table.rows,
+            numbered("s", &stage),
+            numbered("t", &relation),
+            thrown(&message)
+        );
+    }
+    let shown: Vec<String> =
+        table.loaded_key().iter().map(|k| format!("CONVERT(nvarchar(400), s.{})", text::identifier(k))).collect();
+    format!(
+        "DECLARE @found bigint, @example nvarchar(2000), @message nvarchar(2048);
+SELECT @found = COUNT_BIG(*), @example = MIN(CONCAT(N'(', {}, N')'))
+FROM {stage} AS s
+INNER JOIN {relation} AS t WITH (UPDLOCK, HOLDLOCK) ON {};
+IF @found > 0
+BEGIN
+  SET @message = LEFT(CONCAT({}, @found, N', such as ', REPLACE(@example, N'%', N'%%'), N': was this script run before?'), 2000);
+  THROW 50003, @message, 1;
+END;
+",
+        shown.join(", N', ', "),
+        plan.same_row(),
+        thrown(&format!("table {}: expected none of the {} keys, found ", table.shown(), table.rows))
+    )
+}
+
+/// Checks that each row is in the target, once.
+pub fn all_there(plan: &Plan) -> String {
+    format!(
+        "DECLARE @found bigint, @message nvarchar(2048);
+SELECT @found = COUNT_BIG(*)
+FROM {} AS s
+INNER JOIN {} AS t ON {};
+{}",
+        stage(plan.table),
+        relation(plan.table),
+        plan.same_row(),
+        expect(plan.table, plan.table.rows, "rows with these keys after the load")
+    )
+}
+
+/// Throws unless the variable `@found` is as expected.
+pub fn expect(table: &Table, expected: u64, what: &str) -> String {
+    format!(
+        "IF @found <> {expected}
+BEGIN
+  SET @message = CONCAT({}, @found);
+  THROW 50002, @message, 1;
+END;
+",
+        thrown(&format!("table {}: expected {expected} {what}, found ", table.shown()))
+    )
+}
+
+/// Makes a constant of a text for THROW, which takes a percent sign for the beginning of a place holder.
+fn thrown(message: &str) -> String {
+    text::literal(&message.replace('%', "%%"))
+}

@@ -1,0 +1,134 @@
+//! How staged rows meet those in the target.
+//!
+//! In: a table and its evidence. Out: the DELETE, UPDATE and INSERT statements of its mode (MERGE has known defects), under locks that keep
+//! others from adding the same keys in between. Rows that are already as they should be are not touched: text is compared by its code
+//! points and its length, because the target's collation takes `Ana`, `ANA` and `Ana ` for equal.
+//! Does not know about guards or the order of tables.
+
+use super::guard;
+use super::{object_id, relation, same_key, scope_condition, stage, text};
+use crate::contract::Generated;
+use crate::emit::rows::Evidence;
+use crate::emit::{Column, Mode, Table};
+use crate::types::DataType;
+
+/// A table and the key that its rows are merged by.
+pub struct Plan<'a> {
+    pub table: &'a Table,
+    /// Quoted columns and whether NULLs must be equal; empty without a usable key.
+    pub key: Vec<(String, bool)>,
+}
+
+impl<'a> Plan<'a> {
+    pub fn new(table: &'a Table, evidence: &Evidence) -> Plan<'a> {
+        let positions = table.loaded_key().iter().filter_map(|k| table.position(k));
+        let key = positions.filter_map(|p| Some((text::identifier(&table.columns.get(p)?.name), evidence.has_nulls(&[p]))));
+        Plan { table, key: key.collect() }
+    }
+
+    /// Says that target row `t` and staged row `s` have the same key.
+    pub fn same_row(&self) -> String {
+        same_key("t", "s", &self.key)
+    }
+
+    /// The columns of `alias` in a form in which only the same value is equal.
+    pub fn exact(&self, alias: &str) -> Vec<String> {
+        self.table.columns.iter().map(|c| exact(alias, c)).collect()
+    }
+
+    /// Deletes what a replacement leaves out; empty in other modes.
+    pub fn delete(&self) -> String {
+        let Mode::Replace { scope } = &self.table.mode else { return String::new() };
+        let mut conditions = vec![];
+        if !scope.is_empty() {
+            conditions.push(scope_condition("t", scope));
+        }
+        if !self.key.is_empty() {
+            conditions.push(format!("NOT EXISTS (SELECT 1 FROM {} AS s WHERE {})", stage(self.table), self.same_row()));
+        }
+        let condition = if conditions.is_empty() { String::new() } else { format!("\nWHERE {}", conditions.join("\n  AND ")) };
+        format!("DELETE t\nFROM {} AS t WITH (UPDLOCK, HOLDLOCK){condition};\n", relation(self.table))
+    }
+
+    /// Changes the rows that are there and differ, then inserts those that are not there.
+    pub fn merge(&self) -> String {
+        // Updates come before insertions, so that a unique value may pass to a new row.
+        let mut sql = self.update().unwrap_or_default();
+        let names: Vec<String> = self.table.columns.iter().map(|c| text::literal(&c.name)).collect();
+        let relation = relation(self.table);
+        let numbered = self.table.columns.iter().any(|c| matches!(c.generated, Generated::Always | Generated::ByDefault));
+        // The switch is refused for a table without such a column, so that the table itself must say.
+        let switch = |word: &str| match self.table.overriding_identity || numbered {
+            true => format!(
+                "IF EXISTS (SELECT 1 FROM sys.identity_columns WHERE object_id = {} AND name IN ({})) SET IDENTITY_INSERT {relation} {word};\n",
+                object_id(self.table),
+                names.join(", ")
+            ),
+            false => String::new(),
+        };
+        let counted = if self.key.is_empty() {
+            format!("SET @found = ROWCOUNT_BIG();\n{}", guard::expect(self.table, self.table.rows, "inserted rows"))
+        } else {
+            String::new()
+        };
+        if self.key.is_empty() {
+            sql += "DECLARE @found bigint, @message nvarchar(2048);\n";
+        }
+        sql + &switch("ON") + &self.insert() + &counted + &switch("OFF")
+    }
+
+    fn update(&self) -> Option<String> {
+        let is_key = |name: &String| self.key.iter().any(|(k, _)| *k == text::identifier(name));
+        // The text of a key may differ by case and still be the same key.
+        let changeable = |c: &&Column| c.generated != Generated::Always && (!is_key(&c.name) || c.data_type.is_text());
+        let columns: Vec<&Column> = self.table.columns.iter().filter(changeable).collect();
+        if self.table.mode == Mode::Insert || self.key.is_empty() || columns.is_empty() {
+            return None;
+        }
+        let set: Vec<String> = columns.iter().map(|c| format!("t.{0} = s.{0}", text::identifier(&c.name))).collect();
+        let all = |alias: &str| columns.iter().map(|c| exact(alias, c)).collect::<Vec<_>>().join(", ");
+        Some(format!(
+            "UPDATE t\nSET {}\nFROM {} AS t WITH (UPDLOCK, HOLDLOCK)\nINNER JOIN {} AS s ON {}\nWHERE EXISTS (\n  SELECT {}\n  EXCEPT\n  SELECT {}\n);\n",
+            set.join(",\n    "),
+            relation(self.table),
+            stage(self.table),
+            self.same_row(),
+            all("s"),
+            all("t")
+        ))
+    }
+
+    fn insert(&self) -> String {
+        let columns = || self.table.columns.iter().map(|c| c.name.as_str());
+        let mut insert = format!(
+            "INSERT INTO {} ({})\nSELECT {}\nFROM {} AS s",
+            relation(self.table),
+            text::names("", columns()),
+            text::names("s.", columns()),
+            stage(self.table)
+        );
+        if self.table.mode != Mode::Insert && !self.key.is_empty() {
+            insert += &format!(
+                "\nWHERE NOT EXISTS (SELECT 1 FROM {} AS t WITH (UPDLOCK, HOLDLOCK) WHERE {})",
+                relation(self.table),
+                self.same_row()
+            );
+        }
+        insert + ";\n"
+    }
+}
+
+/// A column in a form in which only the same value is equal.
+fn exact(alias: &str, column: &Column) -> String {
+    let name = format!("{alias}.{}", text::identifier(&column.name));
+    match &column.data_type {
+        // Where there is no contract the column may be a date after all: style 121 shows all of it.
+        DataType::Text | DataType::Varchar(_) | DataType::Char(_) | DataType::Json { .. } => {
+            format!("CONVERT(nvarchar(max), {name}, 121) COLLATE Latin1_General_BIN2, DATALENGTH({name})")
+        }
+        DataType::Named(_) | DataType::Unknown => format!("CONVERT(nvarchar(max), {name}) COLLATE Latin1_General_BIN2, DATALENGTH({name})"),
+        // Zeros at the end do not count in comparisons.
+        DataType::Bytes => format!("{name}, DATALENGTH({name})"),
+        _ => name,
+    }
+}

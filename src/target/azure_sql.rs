@@ -1,0 +1,240 @@
+//! How Azure SQL and SQL Server judge values, with the default collation SQL_Latin1_General_CP1_CI_AS.
+//!
+//! Sources: the Transact-SQL reference, data types (character, date and time, money, float), CREATE TABLE (index key sizes), and collation
+//! and Unicode support. Which characters the collation takes for equal goes further than this models; see [`collated`].
+
+use std::sync::Arc;
+
+use super::{ColumnRule, Target, collation};
+use crate::check::unique::Unique;
+use crate::check::{Declared, Measure, UniqueKey};
+use crate::contract::ddl::Flavor;
+use crate::contract::{Column, Contract};
+use crate::diagnostics::Span;
+use crate::expr::{BinaryOp, Expr, Literal};
+use crate::types::DataType;
+
+/// The most bytes of a key of a clustered index, as a primary key is unless it says otherwise, and of any other.
+const CLUSTERED: u32 = 900;
+const NONCLUSTERED: u32 = 1_700;
+
+pub struct AzureSql;
+
+impl Target for AzureSql {
+    fn name(&self) -> &'static str {
+        "azure_sql"
+    }
+
+    fn flavor(&self) -> Flavor {
+        Flavor::Tsql
+    }
+
+    fn identifier_limit(&self) -> usize {
+        128
+    }
+
+    fn column_checks(&self, column: &Column) -> Vec<Declared> {
+        let span = column.span;
+        let mut rules = Rules { column, span, rules: vec![] };
+        if column.data_type.is_text() || matches!(column.data_type, DataType::Json { .. } | DataType::Named(_)) {
+            rules.text();
+        }
+        if column.not_null {
+            let fails = rules.here().is_null();
+            rules.add("not_null", fails, "a value", |rule, _| {
+                Some(format!("Give a value where there is none: `default: {{{}: ...}}`.", rule.column))
+            });
+        }
+        if let DataType::Varchar(limit) | DataType::Char(limit) = column.data_type {
+            rules.length(limit);
+        }
+        rules.ranges();
+        rules.rules.into_iter().map(|r| r.enforced(span)).collect()
+    }
+
+    fn adapt(&self, declared: Declared, contract: &Contract) -> Declared {
+        match declared.check.measure() {
+            Measure::Unique(key) => {
+                let parts = key.parts.into_iter().map(|part| collation::key_of(part, contract)).collect();
+                let only_where = key.only_where.map(|condition| collation::condition(condition, contract));
+                // One NULL is all that a unique key takes.
+                Declared { check: Arc::new(Unique::of(UniqueKey { parts, nulls_equal: true, only_where })), ..declared }
+            }
+            Measure::Row(fails) => {
+                let fails = collation::condition(fails, contract);
+                Declared { check: Arc::new(collation::Collated::new(declared.check.clone(), fails)), ..declared }
+            }
+            Measure::References { .. } | Measure::Count(_) => declared,
+        }
+    }
+
+    fn table_checks(&self, contract: &Contract) -> Vec<Declared> {
+        let mut checks = vec![];
+        let mut add = |columns: &[String], limit: u32| {
+            let columns: Vec<&Column> = columns.iter().filter_map(|name| contract.column(name)).collect();
+            let most: u64 = columns.iter().map(|c| u64::from(widest(c))).sum();
+            let Some(first) = columns.first() else { return };
+            if most <= u64::from(limit) {
+                return;
+            }
+            let bytes = columns.iter().map(|c| bytes(c)).reduce(|a, b| a.binary(BinaryOp::Add, b));
+            let Some(bytes) = bytes else { return };
+            let rule = ColumnRule {
+                rule: "length",
+                column: first.name.clone(),
+                fails: bytes.binary(BinaryOp::Greater, Expr::number(limit, first.span)),
+                allowed: format!("at most {limit} bytes in the key of the index"),
+                suggest: |_, _| Some("Shorten the value, or make the key of shorter columns.".to_string()),
+            };
+            checks.push(rule.enforced(first.span));
+        };
+        add(&contract.primary_key, CLUSTERED);
+        for declared in &contract.checks {
+            if let Measure::Unique(key) = declared.check.measure()
+                && key.parts.len() == declared.check.columns().len()
+                && declared.check.columns() != contract.primary_key
+            {
+                add(&declared.check.columns(), NONCLUSTERED);
+            }
+        }
+        for index in &contract.indexes {
+            add(&index.columns, NONCLUSTERED);
+        }
+        checks
+    }
+}
+
+/// Collects the rules of one column.
+struct Rules<'a> {
+    column: &'a Column,
+    span: Span,
+    rules: Vec<ColumnRule>,
+}
+
+impl Rules<'_> {
+    fn here(&self) -> Expr {
+        Expr::column(&self.column.name, self.span)
+    }
+
+    fn add(&mut self, rule: &'static str, fails: Expr, allowed: impl Into<String>, suggest: fn(&ColumnRule, &str) -> Option<String>) {
+        self.rules.push(ColumnRule { rule, column: self.column.name.clone(), fails, allowed: allowed.into(), suggest });
+    }
+
+    fn text(&mut self) {
+        // It can be stored, but comparisons skip it and many functions end there.
+        let nul = Expr::call("chr", vec![Expr::number(0, self.span)], self.span);
+        let fails = Expr::call("contains", vec![self.here(), nul], self.span);
+        self.add("text", fails, "text without the character U+0000", |_, _| {
+            Some("Take it out: `replace(column, chr(0), '')`.".to_string())
+        });
+        if collation::is_code_page(self.column) {
+            let pattern = Expr::text(format!("[^{}]", collation::CODE_PAGE), self.span);
+            let fails = Expr::call("regexp_matches", vec![self.here(), pattern], self.span);
+            self.add("text", fails, "characters of code page 1252", |_, value| {
+                let lost: String = value.chars().filter(|c| !collation::in_code_page(*c)).collect();
+                Some(format!("The column would store `?` for `{lost}`. Make it `nvarchar`, or replace these characters."))
+            });
+        }
+    }
+
+    fn length(&mut self, limit: u32) {
+        let length = Expr::call("length", vec![self.here()], self.span);
+        let long = |length: Expr| length.binary(BinaryOp::Greater, Expr::number(limit, self.span));
+        if collation::is_code_page(self.column) {
+            // Each character of the code page is a byte.
+            let fails = long(length);
+            return self.add("length", fails, format!("at most {limit} bytes"), |_, value| {
+                Some(format!("It has {}. Shorten it, or widen the column.", value.chars().count()))
+            });
+        }
+        let fails = long(length.clone()).or(long(length.binary(BinaryOp::Multiply, Expr::number(2, self.span))).and(long(units(self.here()))));
+        self.add("length", fails, format!("at most {limit} characters, those beyond U+FFFF counted twice"), |_, value| {
+            Some(format!("It has {}. Shorten it, or widen the column.", value.encode_utf16().count()))
+        });
+    }
+
+    fn ranges(&mut self) {
+        let span = self.span;
+        let stamp = |text: &str| Expr::new(crate::expr::ExprKind::Literal(Literal::Typed(DataType::Timestamp(None), text.into())), span);
+        let digits = |text: &str| Expr::number(text, span);
+        let outside = |value: &Expr, low: Expr, high: Expr| {
+            value.clone().binary(BinaryOp::Less, low).or(value.clone().binary(BinaryOp::Greater, high))
+        };
+        let here = self.here();
+        let type_name = self.column.type_name.as_deref().unwrap_or_default().to_lowercase();
+        let (fails, allowed) = match (&self.column.data_type, type_name.as_str()) {
+            (_, "datetime") => (outside(&here, stamp("1753-01-01 00:00:00"), stamp("9999-12-31 23:59:59.997")), "a date from 1753 to 9999"),
+            (_, "smalldatetime") => {
+                (outside(&here, stamp("1900-01-01 00:00:00"), stamp("2079-06-06 23:59:29")), "a date from 1900 to 2079-06-06")
+            }
+            (_, "money") => {
+                (outside(&here, digits("-922337203685477.5808"), digits("922337203685477.5807")), "at most 922337203685477.5807")
+            }
+            (_, "smallmoney") => (outside(&here, digits("-214748.3648"), digits("214748.3647")), "at most 214748.3647"),
+            (DataType::Date | DataType::Timestamp(_) | DataType::TimestampTz(_), _) => {
+                let year = Expr::call("year", vec![here.clone()], span);
+                // Infinities have no year.
+                let infinite = Expr::call("isinf", vec![here], span);
+                (infinite.or(outside(&year, digits("1"), digits("9999"))), "a date from the year 1 to 9999")
+            }
+            (DataType::Time, _) => {
+                let end = Expr::new(crate::expr::ExprKind::Literal(Literal::Typed(DataType::Time, "23:59:59.999999".into())), span);
+                (here.binary(BinaryOp::Greater, end), "a time before 24:00:00")
+            }
+            (DataType::Double, _) => (unfit(here, "2.2250738585072014e-308", span), "a finite number that is not smaller than 2.2e-308"),
+            (DataType::Real, _) => (unfit(here, "1.17549435e-38", span), "a finite number that is not smaller than 1.2e-38"),
+            _ => return,
+        };
+        self.add("range", fails, allowed, |_, _| None);
+    }
+}
+
+/// Says that a floating point number is NaN, infinite, or so small that the server makes it zero or refuses it.
+fn unfit(here: Expr, smallest: &str, span: Span) -> Expr {
+    let finite = Expr::call("isfinite", vec![here.clone()], span);
+    let size = Expr::call("abs", vec![here.clone()], span);
+    let tiny = size.binary(BinaryOp::Less, Expr::number(smallest, span));
+    finite.negate().or(here.binary(BinaryOp::NotEqual, Expr::number(0, span)).and(tiny))
+}
+
+/// The number of UTF-16 code units of a text.
+fn units(text: Expr) -> Expr {
+    let span = text.span;
+    let pattern = Expr::text("[^\\x{10000}-\\x{10FFFF}]", span);
+    let beyond = Expr::call("regexp_replace", vec![text.clone(), pattern, Expr::text("", span), Expr::text("g", span)], span);
+    Expr::call("length", vec![text], span).binary(BinaryOp::Add, Expr::call("length", vec![beyond], span))
+}
+
+/// The bytes of a column's value in an index.
+fn bytes(column: &Column) -> Expr {
+    let here = Expr::column(&column.name, column.span);
+    if !column.data_type.is_text() {
+        return Expr::number(widest(column), column.span);
+    }
+    let length = if collation::is_code_page(column) {
+        Expr::call("length", vec![here], column.span)
+    } else {
+        units(here).binary(BinaryOp::Multiply, Expr::number(2, column.span))
+    };
+    Expr::call("coalesce", vec![length, Expr::number(0, column.span)], column.span)
+}
+
+/// The most bytes that a column may take in an index.
+fn widest(column: &Column) -> u32 {
+    let each = if collation::is_code_page(column) { 1 } else { 2 };
+    match &column.data_type {
+        DataType::Varchar(n) | DataType::Char(n) => n.saturating_mul(each),
+        // Columns without a limit cannot be keys at all; what they are elsewhere is not known.
+        DataType::Boolean => 1,
+        DataType::SmallInt => 2,
+        DataType::Integer | DataType::Real | DataType::Date => 4,
+        DataType::Uuid => 16,
+        DataType::Decimal(_) | DataType::HugeInt => 17,
+        DataType::TimestampTz(_) => 10,
+        _ => 8,
+    }
+}
+
+#[cfg(test)]
+#[path = "azure_sql_tests.rs"]
+mod tests;
