@@ -96,7 +96,9 @@ fn clauses(spec: &TableSpec, cx: &mut Lowering) -> Option<Flow> {
 
 /// Refuses columns whose names are kept for the books.
 fn reserved_names(spec: &TableSpec, flow: &Flow, cx: &mut Lowering) -> bool {
-    let Some(taken) = flow.columns.iter().map(|c| &c.name).find(|name| name.starts_with('#')) else { return false };
+    // Between `group_by` and `map` the columns are the books' own: they hold aggregates that have no name yet.
+    let own = |name: &&String| name.starts_with('#') && !name.starts_with("#agg.") && !name.starts_with("#key.");
+    let Some(taken) = flow.columns.iter().map(|c| &c.name).find(own) else { return false };
     let written = |clause: &str| match &spec.clauses.get(clause)?.value {
         Value::Map(map) => map.entries.iter().find(|(name, _)| name.value == *taken).map(|(name, _)| name.span),
         _ => None,
