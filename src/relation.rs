@@ -28,7 +28,7 @@ pub enum Relation {
     Aggregate { input: Box<Relation>, keys: Vec<Expr>, columns: Vec<(String, Expr)> },
     /// The rows of all inputs, one input after the other. Each has the same columns in the same order.
     Union { inputs: Vec<Relation> },
-    /// One row per value of a row: the input's columns, the value's name, the value, and its position from 1 among those that are kept.
+    /// One row per value of a row: the input's columns, the value's name, the value, and its position from 1 among those kept.
     Unpivot { input: Box<Relation>, values: Vec<(String, Expr)>, name: String, value: String, position: String, keep_nulls: bool },
     /// An author's own SELECT over these tables, of which it sees these columns.
     Query { sql: String, reads: Vec<(String, Vec<String>)> },

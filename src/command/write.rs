@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use tempfile::{NamedTempFile, SpooledTempFile};
 
 use super::{Compiled, Emission};
-use super::files;
+use super::files::Exported;
 use crate::contract::Generated;
 use crate::emit::rows::{Evidence, RowFormat};
 use crate::emit::{self, Column, Dialect, Header, Parts, Script, Table};
@@ -84,7 +84,7 @@ impl Outputs {
     /// Writes all files and returns their paths.
     pub fn write(&self, compiled: &Compiled, report: &RunReport, format: RowFormat) -> Result<Vec<String>, Error> {
         let plan = &compiled.plan;
-        let (exported, mut pending): (Vec<files::Exported>, Vec<Pending>) = self.export(plan, &compiled.session)?.into_iter().unzip();
+        let (exported, mut pending): (Vec<Exported>, Vec<Pending>) = self.export(plan, &compiled.session)?.into_iter().unzip();
         let only_files = plan.load_order.is_empty() && !exported.is_empty();
         if only_files {
             self.withdraw(SCRIPTS)?;
@@ -325,7 +325,8 @@ fn header(compiled: &Compiled, tables: &[(Table, Evidence)]) -> Result<Header, E
 }
 
 /// `run.json`: what was run, on what, and with which outcome.
-fn record(done: &RunReport, compiled: &Compiled, header: &Header, tables: &[(Table, Evidence)], files: &[files::Exported]) -> String {
+fn record(done: &RunReport, compiled: &Compiled, header: &Header, tables: &[(Table, Evidence)], files: &[Exported]) -> String {
+    let file = |f: &Exported| json!({"file": f.path, "table": f.table, "format": f.format, "rows": f.rows});
     let value = json!({
         "pipeline": header.pipeline,
         "run_id": header.run_id,
@@ -334,7 +335,7 @@ fn record(done: &RunReport, compiled: &Compiled, header: &Header, tables: &[(Tab
         "target": {"name": header.target, "dialect": compiled.plan.dialect.name()},
         "sources": header.sources.iter().map(|(name, hash)| json!({"name": name, "sha256": hash})).collect::<Vec<_>>(),
         "tables": tables.iter().map(|(t, e)| json!({"table": t.shown(), "rows": e.rows, "checksum": e.checksum.to_string()})).collect::<Vec<_>>(),
-        "files": files.iter().map(|f| json!({"file": f.path, "table": f.table, "format": f.format, "rows": f.rows})).collect::<Vec<_>>(),
+        "files": files.iter().map(file).collect::<Vec<_>>(),
         "ledger": report::json::ledger(&done.ledger),
         "warnings": done.violations.len(),
     });

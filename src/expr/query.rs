@@ -1,7 +1,7 @@
 //! What a whole SELECT of an author reads.
 //!
-//! In: the text of `sql:`. Out: the relations that it names, each with its place, or diagnostics: anything but one SELECT is refused, and so
-//! is whatever would read files, other databases or the engine itself. The engine types and runs the text as it is.
+//! In: the text of `sql:`. Out: the relations that it names, each with its place, or diagnostics: anything but one SELECT is refused,
+//! and so is whatever would read files, other databases or the engine itself. The engine types and runs the text as it is.
 //! Does not know which relations there are.
 
 use std::ops::ControlFlow;
@@ -28,6 +28,9 @@ pub struct Query {
 /// Functions that make rows out of their arguments alone.
 const ROW_FUNCTIONS: &[&str] = &["generate_series", "generate_subscripts", "json_each", "json_tree", "range", "repeat", "unnest"];
 
+/// Functions that tell or change what is outside of the rows, besides those with telling names.
+const FOREIGN: &[&str] = &["glob", "query", "query_table", "getenv", "current_setting", "nextval", "currval", "write_log", "force_checkpoint"];
+
 /// Reads the text of a query; with `exact`, its bytes map one to one into `span`.
 pub fn read(text: &str, span: Span, exact: bool, out: &mut Diagnostics) -> Option<Query> {
     let (tokens, table) = tokens::tokenize(text, span, exact, out)?;
@@ -36,7 +39,8 @@ pub fn read(text: &str, span: Span, exact: bool, out: &mut Diagnostics) -> Optio
         Ok(statement) => statement,
         Err(error) => {
             let at = parser.peek_token();
-            let at = table.bytes(at.span).filter(|_| exact && at.token != Token::EOF).map_or(span, |(from, to)| span.slice(from, to - from));
+            let known = table.bytes(at.span).filter(|_| exact && at.token != Token::EOF);
+            let at = known.map_or(span, |(from, to)| span.slice(from, to - from));
             let message = match error {
                 ParserError::RecursionLimitExceeded => "the query nests too deep".to_string(),
                 ParserError::TokenizerError(message) | ParserError::ParserError(message) => {
@@ -54,7 +58,8 @@ pub fn read(text: &str, span: Span, exact: bool, out: &mut Diagnostics) -> Optio
         return None;
     };
     let place = Place { span, table: &table, exact };
-    let mut found = Reader { place, out, query: Query { ordered: query.order_by.is_some(), ..Query::default() }, calls: vec![], ok: true };
+    let query = Query { ordered: query.order_by.is_some(), ..Query::default() };
+    let mut found = Reader { place, out, query, calls: vec![], ok: true };
     // The visitor never breaks off: every fault is told.
     let _ = statement.visit(&mut found);
     let Reader { ok, mut query, .. } = found;
@@ -117,7 +122,7 @@ impl Reader<'_> {
         let reaches_out = foreign.iter().any(|prefix| word.starts_with(prefix))
             || word.ends_with("_scan")
             || word.contains('.')
-            || matches!(word, "glob" | "query" | "query_table" | "getenv" | "current_setting" | "nextval" | "currval" | "write_log" | "force_checkpoint");
+            || FOREIGN.contains(&word);
         if reaches_out {
             let help = "What is read comes in by an `extract`, so that it is counted and checked.";
             self.refuse(name, format!("the function `{word}` may not be called in `sql`"), help);
@@ -151,11 +156,11 @@ impl Visitor for Reader<'_> {
             TableFactor::Function { name, .. } => Some(name),
             _ => None,
         };
-        if let Some(name) = call {
-            if !ROW_FUNCTIONS.contains(&name.to_string().to_lowercase().as_str()) {
-                let help = "Rows come from extracts and tables; `range`, `generate_series` and `unnest` make some of their own.";
-                self.refuse(name, format!("the table function `{name}` may not stand in `sql`"), help);
-            }
+        if let Some(name) = call
+            && !ROW_FUNCTIONS.contains(&name.to_string().to_lowercase().as_str())
+        {
+            let help = "Rows come from extracts and tables; `range`, `generate_series` and `unnest` make some of their own.";
+            self.refuse(name, format!("the table function `{name}` may not stand in `sql`"), help);
         }
         ControlFlow::Continue(())
     }

@@ -78,7 +78,7 @@ pub fn query(dialect: &dyn Dialect, relation: &Relation) -> Result<String, Unsup
             format!("SELECT * EXCLUDE ({pair}), {pair}.n AS {name}, {pair}.v AS {value} FROM ({unnested})")
         }
         Relation::Query { sql, reads } => {
-            // What the author's text names are the tables without the books' columns. The schema tells the table from the name it gets here.
+            // The author's text sees the tables without the books' columns. The schema tells a table from the name it gets here.
             let tables = reads.iter().map(|(table, columns)| {
                 let table = dialect.quote(table);
                 let columns: Vec<String> = columns.iter().map(|c| dialect.quote(c)).collect();

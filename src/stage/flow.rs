@@ -73,19 +73,17 @@ pub struct Origin {
 impl Origin {
     /// The hidden columns that tell a row's origin.
     pub fn columns(&self) -> Vec<String> {
-        match self.source {
-            Some(_) => std::iter::once(ROW.to_string()).chain((1..=self.lists.len()).map(hidden_position)).collect(),
-            None => vec![],
-        }
+        self.source.iter().map(|_| ROW.to_string()).chain((1..=self.lists.len()).map(hidden_position)).collect()
     }
 
-    /// The columns that put rows into one order, the same in every run: their origin, and where that does not tell them apart all columns.
+    /// The columns that put rows into one order, the same in every run: their origin, then all columns if that does not tell them apart.
     pub fn order(&self, columns: &[Column]) -> Vec<String> {
-        let mut order = self.columns();
-        if self.shared || self.source.is_none() {
-            order.extend(columns.iter().map(|c| c.name.clone()));
+        let visible = columns.iter().map(|c| c.name.clone());
+        match self.source {
+            Some(_) if self.shared => self.columns().into_iter().chain(visible).collect(),
+            Some(_) => self.columns(),
+            None => visible.chain(self.columns()).collect(),
         }
-        order
     }
 }
 

@@ -51,11 +51,16 @@ impl Clause for GroupBy {
                 None => whole = false,
             }
         }
-        for aggregate in aggregates(cx) {
-            whole &= groups.aggregate(aggregate, &flow, cx).is_some();
-        }
         if !whole {
             return None;
+        }
+        for aggregate in aggregates(cx) {
+            let span = aggregate.span;
+            if groups.aggregate(aggregate.clone(), &flow, cx).is_none() {
+                // It has been told what is wrong with it; the rest of `map` can still be looked at.
+                let name = format!("#agg.{}", groups.columns.len());
+                groups.add(name, aggregate, &Expr::null(span), DataType::Unknown, &flow, cx);
+            }
         }
         let mut grouped = Flow::start(flow.relation.clone());
         let key_names = groups.known.iter().take(keys.len()).map(|(_, name)| name.clone());
@@ -176,10 +181,10 @@ impl Grouped {
 fn part_of_aggregate(part: &Expr, cx: &mut Lowering) -> Option<()> {
     let mut inner = None;
     part.walk(&mut |expr| {
-        if let ExprKind::Call(call) = &expr.kind {
-            if call.over.is_some() || is_aggregate(&call.function) {
-                inner = inner.or(Some((expr.span, call.function.as_str())));
-            }
+        if let ExprKind::Call(call) = &expr.kind
+            && (call.over.is_some() || is_aggregate(&call.function))
+        {
+            inner = inner.or(Some((expr.span, call.function.as_str())));
         }
     });
     let Some((span, function)) = inner else { return Some(()) };

@@ -92,7 +92,8 @@ fn columns(bound: Vec<(String, DataType)>, reads: &[(String, &Flow)], body: &Nod
             return None;
         }
         if name.starts_with('#') {
-            cx.out.error("E0208", body.span, format!("the query gives a column `{name}`: such names are kept for the books")).help("Rename it with AS.");
+            let message = format!("the query gives a column `{name}`: such names are kept for the books");
+            cx.out.error("E0208", body.span, message).help("Rename it with AS.");
             return None;
         }
         let same = reads.iter().filter_map(|(_, flow)| flow.column(&name));

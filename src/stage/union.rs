@@ -84,9 +84,11 @@ fn common_columns(inputs: &[(&Spanned<String>, Flow)], cx: &mut Lowering) -> Opt
             let Some(own) = flow.column(&column.name) else {
                 // A source that was only looked at in part may still have it.
                 if !flow.open {
-                    let holder = inputs.iter().find(|(_, f)| f.column(&column.name).is_some()).map_or("", |(n, _)| n.value.as_str());
+                    let holder = inputs.iter().find(|(_, f)| f.column(&column.name).is_some());
+                    let holder = holder.map_or("", |(name, _)| name.value.as_str());
                     let message = format!("`{}` has no column `{}`, which `{holder}` has", name.value, column.name);
-                    let names: Vec<&str> = flow.columns.iter().map(|c| c.name.as_str()).filter(|c| !inputs.iter().all(|(_, f)| f.column(c).is_some())).collect();
+                    let own = flow.columns.iter().map(|c| c.name.as_str());
+                    let names: Vec<&str> = own.filter(|c| inputs.iter().any(|(_, f)| f.column(c).is_none())).collect();
                     cx.out
                         .error("E0445", name.span, message)
                         .suggest(&column.name, names.iter().copied())
@@ -104,8 +106,8 @@ fn common_columns(inputs: &[(&Spanned<String>, Flow)], cx: &mut Lowering) -> Opt
             match typing::unify(data_type, &own.data_type) {
                 Some(common) => seen = Some((first, common)),
                 None => {
-                    let message =
-                        format!("column `{}` is {data_type} in `{first}` and {} in `{}`", column.name, own.data_type, name.value);
+                    let (column, other, input) = (&column.name, &own.data_type, &name.value);
+                    let message = format!("column `{column}` is {data_type} in `{first}` and {other} in `{input}`");
                     cx.out
                         .error("E0446", name.span, message)
                         .help("Give them one type before they meet: `map` or `derive` with `type:` in one of the tables.");

@@ -189,6 +189,20 @@ fn rows_of_one_source_still_point_at_their_record_after_a_union() {
 }
 
 #[test]
+fn lists_are_counted_where_rows_have_no_origin() {
+    let tables = "
+  a: {from: wide, map: {k: k, a: a, b: b}}
+  b: {from: more, map: {k: id, a: id, b: amount}}
+  both: {union: [a, b]}
+  t: {from: both, unpivot: {columns: [a, b], name: what, value: x}, distinct: [what], load: {file: t.csv}}
+";
+    assert_eq!(file(tables, "t.csv"), "k,what,x\n1,a,1.0\n1,b,2.5\n");
+    let (_, ran) = run(tables);
+    assert_eq!(ledger(&ran, "t.unpivot"), "4 5 +2 further elements of a, b -1 no element in a, b");
+    assert_eq!(ledger(&ran, "t.distinct"), "5 2 -3 same what");
+}
+
+#[test]
 fn wrong_unions_are_refused_at_their_place() {
     for (tables, wanted) in [
         ("  t: {union: [orders, more]}", "`more` has no column `qty`, which `orders` has"),
