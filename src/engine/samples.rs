@@ -22,7 +22,7 @@ const SAMPLES: usize = 10;
 
 /// Returns the violations of all tables; those that follow from another are folded under it.
 pub fn violations(plan: &Plan, session: &Session, facts: &Facts) -> Result<Vec<Violation>, Error> {
-    let mut found = expected_rows(plan, facts);
+    let mut found: Vec<((usize, usize), Violation)> = vec![];
     let folded = folding::fold(plan, session, facts)?;
     for (t, table) in plan.tables.iter().enumerate() {
         let Some(known) = facts.tables.get(&table.name.value) else { continue };
@@ -81,35 +81,6 @@ fn expectations(plan: &Plan, facts: &Facts) -> Vec<Violation> {
         })
     });
     judged.collect()
-}
-
-/// Compares sources with what `expect: {rows: ...}` says.
-fn expected_rows(plan: &Plan, facts: &Facts) -> Vec<((usize, usize), Violation)> {
-    let mut found = vec![];
-    for extract in &plan.extracts {
-        let name = &extract.extract.request.name;
-        let rows = facts.sources.get(name).copied().unwrap_or(0);
-        let Some(bound) = &extract.extract.expected_rows else { continue };
-        if !holds(&bound.value, rows, facts) {
-            let check = Rows::new(bound.value.clone());
-            let violation = Violation {
-                table: name.clone(),
-                columns: vec![],
-                rule: check.rule().to_string(),
-                name: None,
-                severity: Severity::Error,
-                allowed: check.allowed(),
-                why: Some(format!("the source has {rows} rows")),
-                count: 1,
-                rows,
-                span: bound.span,
-                samples: vec![],
-                consequences: vec![],
-            };
-            found.push(((usize::MAX, usize::MAX), violation));
-        }
-    }
-    found
 }
 
 /// Counts what breaks a check; a wrong number of rows counts as one.

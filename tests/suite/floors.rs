@@ -14,7 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("check", &["diagnostics", "expr", "spec", "types"]),
     ("contract", &["check", "diagnostics", "expr", "spec", "types"]),
     ("source", &["error", "relation", "types"]),
-    ("target", &["check", "contract", "diagnostics", "expr", "types"]),
+    ("target", &["check", "contract", "diagnostics", "expr", "sql", "types"]),
     ("stage", &["check", "contract", "diagnostics", "expr", "relation", "spec", "target", "types"]),
     (
         "plan",

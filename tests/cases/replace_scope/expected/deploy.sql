@@ -57,7 +57,6 @@ o'hara	1	a
 o'hara	2	b
 \.
 
-ANALYZE pg_temp.pipe_stage_1;
 DO $pipe$
 DECLARE
   found bigint;

@@ -62,7 +62,6 @@ a277c647-a369-58d8-a1d4-c66c3b0fc9a4	ada
 cb5c1881-84a2-58f2-b934-cd5cac75d98b	eve
 \.
 
-ANALYZE pg_temp.pipe_stage_1;
 DO $pipe$
 DECLARE
   found bigint;
@@ -83,7 +82,6 @@ a3dd6efa-2bc7-535f-a549-a94519b7f911	a277c647-a369-58d8-a1d4-c66c3b0fc9a4	learn	
 80a5e170-83ed-5323-ab26-4eadb6a82300	cb5c1881-84a2-58f2-b934-cd5cac75d98b	win	1
 \.
 
-ANALYZE pg_temp.pipe_stage_2;
 DO $pipe$
 DECLARE
   found bigint;
