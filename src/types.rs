@@ -35,7 +35,9 @@ pub enum DataType {
     Interval,
     Uuid,
     /// JSON; `binary` is Postgres's jsonb.
-    Json { binary: bool },
+    Json {
+        binary: bool,
+    },
     Bytes,
     List(Box<DataType>),
     Struct(Vec<(String, DataType)>),
@@ -107,7 +109,9 @@ fn from_words(name: &str, numbers: &[u32]) -> Option<DataType> {
         ("char" | "character" | "nchar" | "bpchar", [n]) => DataType::Char(*n),
         ("date", []) => DataType::Date,
         ("time" | "time without time zone", _) => DataType::Time,
-        ("timestamp" | "timestamp without time zone" | "datetime" | "datetime2" | "smalldatetime", _) => DataType::Timestamp(digits),
+        ("timestamp" | "timestamp without time zone" | "datetime" | "datetime2" | "smalldatetime", _) => {
+            DataType::Timestamp(digits)
+        }
         ("timestamptz" | "timestamp with time zone" | "datetimeoffset", _) => DataType::TimestampTz(digits),
         ("interval", _) => DataType::Interval,
         ("uuid" | "uniqueidentifier", []) => DataType::Uuid,

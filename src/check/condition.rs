@@ -45,11 +45,7 @@ pub struct Condition {
 impl Condition {
     /// Makes a check of a condition; `text` is what the reader sees of it.
     pub fn new(rule: &'static str, holds: Expr, text: impl Into<String>) -> Condition {
-        Condition {
-            rule,
-            holds,
-            text: text.into(),
-        }
+        Condition { rule, holds, text: text.into() }
     }
 }
 

@@ -78,11 +78,7 @@ pub struct ReadsAs {
 
 impl ReadsAs {
     pub fn new(column: impl Into<String>, to: DataType, span: Span) -> ReadsAs {
-        ReadsAs {
-            column: column.into(),
-            to,
-            span,
-        }
+        ReadsAs { column: column.into(), to, span }
     }
 }
 
@@ -116,9 +112,7 @@ pub fn suggest_cast(to: &DataType, value: &str) -> Option<String> {
         return Some("It is an empty text; `nullif(column, '')` makes it a missing value.".to_string());
     }
     if ["n/a", "na", "null", "none", "nan", "-", "?", "unknown"].contains(&value.to_lowercase().as_str()) {
-        return Some(format!(
-            "It stands for a missing value; `nullif(column, '{value}')` makes it one."
-        ));
+        return Some(format!("It stands for a missing value; `nullif(column, '{value}')` makes it one."));
     }
     if to.is_number() {
         return suggest_number(to, value);
@@ -135,10 +129,7 @@ pub fn suggest_cast(to: &DataType, value: &str) -> Option<String> {
 fn suggest_number(to: &DataType, value: &str) -> Option<String> {
     let number = |text: &str| text.parse::<f64>().is_ok_and(f64::is_finite);
     if let Some(percent) = value.strip_suffix('%').filter(|p| number(p.trim())) {
-        return Some(format!(
-            "It is a percentage; take the sign off and divide {} by 100.",
-            percent.trim()
-        ));
+        return Some(format!("It is a percentage; take the sign off and divide {} by 100.", percent.trim()));
     }
     if number(value) {
         return Some(format!("The number does not fit into {to}."));
@@ -164,11 +155,7 @@ fn suggest_date(value: &str) -> Option<String> {
     if parts.first().is_some_and(|p| p.len() == 4) {
         return (*second > 12 || *third > 31 || (*third > 28 && mark == '-')).then(|| "There is no such day.".to_string());
     }
-    let order = if *second > 12 {
-        ["%m", "%d", "%Y"]
-    } else {
-        ["%d", "%m", "%Y"]
-    };
+    let order = if *second > 12 { ["%m", "%d", "%Y"] } else { ["%d", "%m", "%Y"] };
     (*first <= 31 && *third >= 1000).then(|| format!("Add `parse: {{date: \"{}\"}}`.", order.join(&mark.to_string())))
 }
 

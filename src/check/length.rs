@@ -26,10 +26,7 @@ impl CheckKind for Kind {
         let Some(map) = body.expect_map("`length`", out) else {
             return vec![];
         };
-        map.entries
-            .iter()
-            .filter_map(|(column, ends)| self.decode_for_column(&column.value, ends, out))
-            .collect()
+        map.entries.iter().filter_map(|(column, ends)| self.decode_for_column(&column.value, ends, out)).collect()
     }
 
     fn stands_under_column(&self) -> bool {
@@ -50,28 +47,19 @@ impl CheckKind for Kind {
                     return None;
                 }
             },
-            Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Text { .. } | Value::Map(_) => (
-                None,
-                Some(count(body, column, out)?.or_else(|| not_a_count(body, column, out))?),
-            ),
+            Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Text { .. } | Value::Map(_) => {
+                (None, Some(count(body, column, out)?.or_else(|| not_a_count(body, column, out))?))
+            }
         };
         match (least, most) {
             (Some(least), Some(most)) if least > most => {
-                out.error(
-                    "E0405",
-                    body.span,
-                    format!("`length` for column `{column}` allows nothing: {least} is above {most}"),
-                )
-                .help(format!("Write the smaller number first: `[{most}, {least}]`."));
+                out.error("E0405", body.span, format!("`length` for column `{column}` allows nothing: {least} is above {most}"))
+                    .help(format!("Write the smaller number first: `[{most}, {least}]`."));
                 None
             }
             (None, None) => {
-                out.error(
-                    "E0405",
-                    body.span,
-                    format!("`length` for column `{column}` is open at both ends"),
-                )
-                .help("Give at least one number, or leave the check out.");
+                out.error("E0405", body.span, format!("`length` for column `{column}` is open at both ends"))
+                    .help("Give at least one number, or leave the check out.");
                 None
             }
             (Some(_), _) | (None, Some(_)) => Some(Arc::new(Length::new(column, least, most, body.span))),
@@ -92,12 +80,8 @@ fn count(node: &Node, column: &str, out: &mut Diagnostics) -> Option<Option<u64>
 }
 
 fn not_a_count<T>(node: &Node, column: &str, out: &mut Diagnostics) -> Option<T> {
-    out.error(
-        "E0406",
-        node.span,
-        format!("`length` for column `{column}` is not a whole number of characters"),
-    )
-    .help("Write `[1, 200]`, or just the most: `200`.");
+    out.error("E0406", node.span, format!("`length` for column `{column}` is not a whole number of characters"))
+        .help("Write `[1, 200]`, or just the most: `200`.");
     None
 }
 
@@ -114,13 +98,7 @@ pub struct Length {
 
 impl Length {
     pub fn new(column: impl Into<String>, least: Option<u64>, most: Option<u64>, span: Span) -> Length {
-        Length {
-            column: column.into(),
-            least,
-            most,
-            trailing_spaces: true,
-            span,
-        }
+        Length { column: column.into(), least, most, trailing_spaces: true, span }
     }
 
     /// Makes spaces at the end count for nothing.
@@ -170,11 +148,7 @@ impl Check for Length {
     }
 
     fn suggest(&self, value: &str) -> Option<String> {
-        let counted = if self.trailing_spaces {
-            value
-        } else {
-            value.trim_end_matches(' ')
-        };
+        let counted = if self.trailing_spaces { value } else { value.trim_end_matches(' ') };
         let has = counted.chars().count() as u64;
         if let Some(most) = self.most.filter(|most| has > *most) {
             return Some(format!("It has {}, {} more than fit.", characters(has), has - most));
@@ -189,11 +163,7 @@ impl Check for Length {
 }
 
 fn characters(n: u64) -> String {
-    if n == 1 {
-        "1 character".to_string()
-    } else {
-        format!("{n} characters")
-    }
+    if n == 1 { "1 character".to_string() } else { format!("{n} characters") }
 }
 
 #[cfg(test)]
@@ -207,10 +177,7 @@ mod tests {
         let span = Span { file, start: 0, end: 1 };
         let check = Length::new("title", Some(1), Some(3), span);
         assert_eq!(check.allowed(), "1 to 3 characters");
-        assert_eq!(
-            check.suggest("żółty").as_deref(),
-            Some("It has 5 characters, 2 more than fit.")
-        );
+        assert_eq!(check.suggest("żółty").as_deref(), Some("It has 5 characters, 2 more than fit."));
         assert!(check.suggest("").is_some_and(|s| s.contains("empty text")));
         assert_eq!(check.suggest("abc"), None);
         assert_eq!(check.without_trailing_spaces().suggest("abc  "), None);

@@ -69,10 +69,7 @@ fn the_check<'a>(map: &'a Map, span: Span, out: &mut Diagnostics) -> Option<(&'s
             None
         }
         [(first, ..), (second, ..), ..] => {
-            let message = format!(
-                "an item of `validate` holds two checks, `{}` and `{}`",
-                first.value, second.value
-            );
+            let message = format!("an item of `validate` holds two checks, `{}` and `{}`", first.value, second.value);
             out.error("E0401", second.span, message)
                 .label(first.span, "the first")
                 .help("Start a new item with `- ` for each check.");
@@ -98,12 +95,9 @@ fn severity(node: &Node, out: &mut Diagnostics) -> Option<Severity> {
 fn tolerance(node: &Node, out: &mut Diagnostics) -> Option<Tolerance> {
     let text = node.expect_text("`max`", out)?;
     let read = match text.value.trim().strip_suffix('%') {
-        Some(percent) => percent
-            .trim()
-            .parse()
-            .ok()
-            .filter(|p| (0.0..=100.0).contains(p))
-            .map(|p: f64| Tolerance::Share(p / 100.0)),
+        Some(percent) => {
+            percent.trim().parse().ok().filter(|p| (0.0..=100.0).contains(p)).map(|p: f64| Tolerance::Share(p / 100.0))
+        }
         None => text.value.trim().parse().ok().map(Tolerance::Rows),
     };
     if read.is_none() {
@@ -123,9 +117,7 @@ mod tests {
         let mut sources = SourceMap::default();
         let file = sources.add("a.yaml", text);
         let mut out = Diagnostics::default();
-        let checks = yaml::parse(&sources, file, &mut out)
-            .map(|node| decode_list(&node, &mut out))
-            .unwrap_or_default();
+        let checks = yaml::parse(&sources, file, &mut out).map(|node| decode_list(&node, &mut out)).unwrap_or_default();
         (checks, out.into_sorted())
     }
 
@@ -156,10 +148,7 @@ mod tests {
             (first.name.as_deref(), first.severity, first.why.as_deref()),
             (Some("named"), Severity::Warning, Some("because"))
         );
-        assert_eq!(
-            (first.tolerance, second.tolerance),
-            (Tolerance::Share(0.005), Tolerance::Rows(5))
-        );
+        assert_eq!((first.tolerance, second.tolerance), (Tolerance::Share(0.005), Tolerance::Rows(5)));
     }
 
     #[test]

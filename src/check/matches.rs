@@ -27,10 +27,7 @@ impl CheckKind for Kind {
         let Some(map) = body.expect_map("`matches`", out) else {
             return vec![];
         };
-        map.entries
-            .iter()
-            .filter_map(|(column, pattern)| self.decode_for_column(&column.value, pattern, out))
-            .collect()
+        map.entries.iter().filter_map(|(column, pattern)| self.decode_for_column(&column.value, pattern, out)).collect()
     }
 
     fn stands_under_column(&self) -> bool {
@@ -40,12 +37,8 @@ impl CheckKind for Kind {
     fn decode_for_column(&self, column: &str, body: &Node, out: &mut Diagnostics) -> Option<Arc<dyn Check>> {
         let pattern = body.expect_text(&format!("`matches` for column `{column}`"), out)?;
         if let Some(fault) = fault(&pattern.value) {
-            out.error(
-                "E0407",
-                pattern.span,
-                format!("the pattern of `matches` for column `{column}` {fault}"),
-            )
-            .help("Patterns are RE2's. What they cannot say, an `expr` check can: `expr: \"c NOT LIKE '%x%'\"`.");
+            out.error("E0407", pattern.span, format!("the pattern of `matches` for column `{column}` {fault}"))
+                .help("Patterns are RE2's. What they cannot say, an `expr` check can: `expr: \"c NOT LIKE '%x%'\"`.");
             return None;
         }
         Some(Arc::new(Matches::new(column, pattern.value, body.span)))
@@ -114,12 +107,7 @@ pub struct Matches {
 
 impl Matches {
     pub fn new(column: impl Into<String>, pattern: impl Into<String>, span: Span) -> Matches {
-        Matches {
-            column: column.into(),
-            pattern: pattern.into(),
-            options: String::new(),
-            span,
-        }
+        Matches { column: column.into(), pattern: pattern.into(), options: String::new(), span }
     }
 
     /// Sets the engine's option letters.
@@ -162,19 +150,8 @@ mod tests {
 
     #[test]
     fn refuses_what_the_engine_would_refuse() {
-        for good in [
-            "^[a-z-]+$",
-            "a|b",
-            "[]x]",
-            "[^]]",
-            "(?i)abc",
-            "(?:ab)+",
-            "(?P<n>a)",
-            r"\(",
-            "[(]",
-            "[[:alpha:]]+",
-            r"[\]]",
-        ] {
+        for good in ["^[a-z-]+$", "a|b", "[]x]", "[^]]", "(?i)abc", "(?:ab)+", "(?P<n>a)", r"\(", "[(]", "[[:alpha:]]+", r"[\]]"]
+        {
             assert_eq!(fault(good), None, "{good}");
         }
         for bad in ["", "(", "a)", "[a", "a(?=b)", "(?<!a)b", r"(a)\1", "a\\"] {

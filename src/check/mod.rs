@@ -91,11 +91,7 @@ pub enum Measure {
     /// No two rows have equal values here.
     Unique(UniqueKey),
     /// Each row without a NULL here has a partner.
-    References {
-        columns: Vec<String>,
-        table: String,
-        references: Vec<String>,
-    },
+    References { columns: Vec<String>, table: String, references: Vec<String> },
     /// The table has this many rows.
     Count(RowCount),
 }

@@ -24,10 +24,7 @@ impl CheckKind for Kind {
 
     fn decode(&self, body: &Node, out: &mut Diagnostics) -> Vec<Arc<dyn Check>> {
         let names = super::unique::names(body, "`not_null`", out).unwrap_or_default();
-        names
-            .into_iter()
-            .map(|name| Arc::new(NotNull::new(name.value, name.span)) as Arc<dyn Check>)
-            .collect()
+        names.into_iter().map(|name| Arc::new(NotNull::new(name.value, name.span)) as Arc<dyn Check>).collect()
     }
 }
 
@@ -40,10 +37,7 @@ pub struct NotNull {
 
 impl NotNull {
     pub fn new(column: impl Into<String>, span: Span) -> NotNull {
-        NotNull {
-            column: column.into(),
-            span,
-        }
+        NotNull { column: column.into(), span }
     }
 }
 
@@ -65,9 +59,6 @@ impl Check for NotNull {
     }
 
     fn suggest(&self, _value: &str) -> Option<String> {
-        Some(format!(
-            "Give `{}` a value in `default:`, or drop such rows with `where: {0} IS NOT NULL`.",
-            self.column
-        ))
+        Some(format!("Give `{}` a value in `default:`, or drop such rows with `where: {0} IS NOT NULL`.", self.column))
     }
 }

@@ -29,10 +29,7 @@ impl CheckKind for Kind {
         let Some(map) = body.expect_map("`one_of`", out) else {
             return vec![];
         };
-        map.entries
-            .iter()
-            .filter_map(|(column, values)| self.decode_for_column(&column.value, values, out))
-            .collect()
+        map.entries.iter().filter_map(|(column, values)| self.decode_for_column(&column.value, values, out)).collect()
     }
 
     fn stands_under_column(&self) -> bool {
@@ -56,20 +53,12 @@ impl CheckKind for Kind {
                     usable = false;
                 }
                 Some(value) if values.contains(&value) => {
-                    out.warning(
-                        "W0401",
-                        item.span,
-                        format!("`one_of` lists the value `{}` twice", constant::shown(&value)),
-                    );
+                    out.warning("W0401", item.span, format!("`one_of` lists the value `{}` twice", constant::shown(&value)));
                 }
                 Some(value) => values.push(value),
                 None => {
-                    out.error(
-                        "E0403",
-                        item.span,
-                        format!("a value of `one_of` for column `{column}` is {}", item.kind()),
-                    )
-                    .help("List plain texts, numbers or booleans.");
+                    out.error("E0403", item.span, format!("a value of `one_of` for column `{column}` is {}", item.kind()))
+                        .help("List plain texts, numbers or booleans.");
                     usable = false;
                 }
             }
@@ -88,11 +77,7 @@ pub struct OneOf {
 
 impl OneOf {
     pub fn new(column: impl Into<String>, values: Vec<Literal>, span: Span) -> OneOf {
-        OneOf {
-            column: column.into(),
-            values,
-            span,
-        }
+        OneOf { column: column.into(), values, span }
     }
 }
 
@@ -108,14 +93,7 @@ impl Check for OneOf {
     fn measure(&self) -> Measure {
         let operand = Box::new(Expr::column(&self.column, self.span));
         let list = self.values.iter().map(|v| constant::expr(v, self.span)).collect();
-        Measure::Row(Expr::new(
-            ExprKind::InList {
-                operand,
-                list,
-                negated: true,
-            },
-            self.span,
-        ))
+        Measure::Row(Expr::new(ExprKind::InList { operand, list, negated: true }, self.span))
     }
 
     fn allowed(&self) -> String {
@@ -138,10 +116,7 @@ impl Check for OneOf {
 
 /// Returns only the letters and digits, in lower case.
 fn bare(text: &str) -> String {
-    text.chars()
-        .filter(|c| c.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect()
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]

@@ -27,10 +27,7 @@ impl CheckKind for Kind {
         let Some(map) = body.expect_map("`range`", out) else {
             return vec![];
         };
-        map.entries
-            .iter()
-            .filter_map(|(column, ends)| self.decode_for_column(&column.value, ends, out))
-            .collect()
+        map.entries.iter().filter_map(|(column, ends)| self.decode_for_column(&column.value, ends, out)).collect()
     }
 
     fn stands_under_column(&self) -> bool {
@@ -40,34 +37,22 @@ impl CheckKind for Kind {
     fn decode_for_column(&self, column: &str, body: &Node, out: &mut Diagnostics) -> Option<Arc<dyn Check>> {
         let items = body.expect_list(&format!("`range` for column `{column}`"), out)?;
         let [low, high] = items else {
-            out.error(
-                "E0404",
-                body.span,
-                format!("`range` for column `{column}` has {} ends instead of two", items.len()),
-            )
-            .help("Write `[low, high]`; `~` leaves an end open: `[0, ~]`.");
+            out.error("E0404", body.span, format!("`range` for column `{column}` has {} ends instead of two", items.len()))
+                .help("Write `[low, high]`; `~` leaves an end open: `[0, ~]`.");
             return None;
         };
         let low = bound(low, column, out)?;
         let high = bound(high, column, out)?;
         match (&low, &high) {
             (None, None) => {
-                out.error(
-                    "E0405",
-                    body.span,
-                    format!("`range` for column `{column}` is open at both ends"),
-                )
-                .help("Give at least one bound, or leave the check out.");
+                out.error("E0405", body.span, format!("`range` for column `{column}` is open at both ends"))
+                    .help("Give at least one bound, or leave the check out.");
                 return None;
             }
             (Some(l), Some(h)) if compare(&l.value, &h.value) == Some(Ordering::Greater) => {
                 let (l, h) = (constant::shown(&l.value), constant::shown(&h.value));
-                out.error(
-                    "E0405",
-                    body.span,
-                    format!("`range` for column `{column}` allows nothing: {l} is above {h}"),
-                )
-                .help(format!("Write the lower bound first: `[{h}, {l}]`."));
+                out.error("E0405", body.span, format!("`range` for column `{column}` allows nothing: {l} is above {h}"))
+                    .help(format!("Write the lower bound first: `[{h}, {l}]`."));
                 return None;
             }
             (Some(_), _) | (None, Some(_)) => {}
@@ -84,12 +69,8 @@ fn bound(node: &Node, column: &str, out: &mut Diagnostics) -> Option<Option<Boun
             Some(Some(Bound { value, inclusive: true }))
         }
         Some(Literal::Boolean(_)) | None => {
-            out.error(
-                "E0404",
-                node.span,
-                format!("a bound of `range` for column `{column}` is {}", node.kind()),
-            )
-            .help("A bound is a number, a date, a text, or `~` for an open end.");
+            out.error("E0404", node.span, format!("a bound of `range` for column `{column}` is {}", node.kind()))
+                .help("A bound is a number, a date, a text, or `~` for an open end.");
             None
         }
     }
@@ -122,12 +103,7 @@ pub struct Range {
 
 impl Range {
     pub fn new(column: impl Into<String>, low: Option<Bound>, high: Option<Bound>, span: Span) -> Range {
-        Range {
-            column: column.into(),
-            low,
-            high,
-            span,
-        }
+        Range { column: column.into(), low, high, span }
     }
 }
 
@@ -157,16 +133,7 @@ impl Check for Range {
 
     fn allowed(&self) -> String {
         match (&self.low, &self.high) {
-            (
-                Some(Bound {
-                    value: low,
-                    inclusive: true,
-                }),
-                Some(Bound {
-                    value: high,
-                    inclusive: true,
-                }),
-            ) => {
+            (Some(Bound { value: low, inclusive: true }), Some(Bound { value: high, inclusive: true })) => {
                 format!("from {} to {}", constant::shown(low), constant::shown(high))
             }
             (Some(low), Some(high)) => format!("{} and {}", low_words(low), high_words(high)),
@@ -184,23 +151,11 @@ impl Check for Range {
             && n > 1.0
             && n <= 100.0
         {
-            return Some(format!(
-                "{value} looks like a percentage: apply the `ratio` macro, or divide by 100."
-            ));
+            return Some(format!("{value} looks like a percentage: apply the `ratio` macro, or divide by 100."));
         }
-        let given = if number.is_some() {
-            Literal::Number(value.to_string())
-        } else {
-            Literal::Text(value.to_string())
-        };
-        let too_low = self
-            .low
-            .as_ref()
-            .filter(|l| compare(&given, &l.value).is_some_and(|o| outside(o, Ordering::Less, l)));
-        let too_high = self
-            .high
-            .as_ref()
-            .filter(|h| compare(&given, &h.value).is_some_and(|o| outside(o, Ordering::Greater, h)));
+        let given = if number.is_some() { Literal::Number(value.to_string()) } else { Literal::Text(value.to_string()) };
+        let too_low = self.low.as_ref().filter(|l| compare(&given, &l.value).is_some_and(|o| outside(o, Ordering::Less, l)));
+        let too_high = self.high.as_ref().filter(|h| compare(&given, &h.value).is_some_and(|o| outside(o, Ordering::Greater, h)));
         let near = too_low.or(too_high)?;
         let shown = constant::shown(&near.value);
         Some(match (near.inclusive, too_low.is_some()) {
@@ -216,19 +171,11 @@ fn outside(order: Ordering, side: Ordering, bound: &Bound) -> bool {
 }
 
 fn low_words(bound: &Bound) -> String {
-    format!(
-        "{} {}",
-        if bound.inclusive { "at least" } else { "more than" },
-        constant::shown(&bound.value)
-    )
+    format!("{} {}", if bound.inclusive { "at least" } else { "more than" }, constant::shown(&bound.value))
 }
 
 fn high_words(bound: &Bound) -> String {
-    format!(
-        "{} {}",
-        if bound.inclusive { "at most" } else { "less than" },
-        constant::shown(&bound.value)
-    )
+    format!("{} {}", if bound.inclusive { "at most" } else { "less than" }, constant::shown(&bound.value))
 }
 
 #[cfg(test)]
@@ -238,12 +185,7 @@ mod tests {
 
     fn range(low: Option<(&str, bool)>, high: Option<(&str, bool)>) -> Range {
         let file = SourceMap::default().add("a.yaml", "x");
-        let bound = |b: Option<(&str, bool)>| {
-            b.map(|(v, inclusive)| Bound {
-                value: Literal::Number(v.into()),
-                inclusive,
-            })
-        };
+        let bound = |b: Option<(&str, bool)>| b.map(|(v, inclusive)| Bound { value: Literal::Number(v.into()), inclusive });
         Range::new("rate", bound(low), bound(high), Span { file, start: 0, end: 1 })
     }
 
@@ -256,10 +198,7 @@ mod tests {
         );
         assert_eq!(ratio.suggest("140").as_deref(), Some("The nearest allowed value is 1."));
         assert_eq!(ratio.suggest("-0.5").as_deref(), Some("The nearest allowed value is 0."));
-        assert_eq!(
-            range(Some(("0", false)), None).suggest("0").as_deref(),
-            Some("Only values above 0 are allowed.")
-        );
+        assert_eq!(range(Some(("0", false)), None).suggest("0").as_deref(), Some("Only values above 0 are allowed."));
         assert_eq!(ratio.suggest("many"), None);
     }
 
@@ -267,24 +206,14 @@ mod tests {
     fn says_what_is_allowed() {
         assert_eq!(range(Some(("1", true)), Some(("10", true))).allowed(), "from 1 to 10");
         assert_eq!(range(Some(("0", false)), None).allowed(), "more than 0");
-        assert_eq!(
-            range(Some(("0", false)), Some(("9", true))).allowed(),
-            "more than 0 and at most 9"
-        );
+        assert_eq!(range(Some(("0", false)), Some(("9", true))).allowed(), "more than 0 and at most 9");
     }
 
     #[test]
     fn an_excluded_bound_fails_where_it_is_met() {
-        let Measure::Row(fails) = range(Some(("0", false)), None).measure() else {
-            panic!("a row check")
-        };
-        assert!(matches!(
-            fails.kind,
-            crate::expr::ExprKind::Binary(_, BinaryOp::LessOrEqual, _)
-        ));
-        let Measure::Row(fails) = range(None, Some(("9", true))).measure() else {
-            panic!("a row check")
-        };
+        let Measure::Row(fails) = range(Some(("0", false)), None).measure() else { panic!("a row check") };
+        assert!(matches!(fails.kind, crate::expr::ExprKind::Binary(_, BinaryOp::LessOrEqual, _)));
+        let Measure::Row(fails) = range(None, Some(("9", true))).measure() else { panic!("a row check") };
         assert!(matches!(fails.kind, crate::expr::ExprKind::Binary(_, BinaryOp::Greater, _)));
     }
 }

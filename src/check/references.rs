@@ -27,10 +27,7 @@ impl CheckKind for Kind {
             return vec![];
         };
         if map.get("to").is_some() && map.get("columns").is_some() {
-            return composite(body, map, out)
-                .map(|c| Arc::new(c) as Arc<dyn Check>)
-                .into_iter()
-                .collect();
+            return composite(body, map, out).map(|c| Arc::new(c) as Arc<dyn Check>).into_iter().collect();
         }
         let mut checks: Vec<Arc<dyn Check>> = vec![];
         for (column, to) in &map.entries {
@@ -39,22 +36,11 @@ impl CheckKind for Kind {
             };
             match text.value.rsplit_once('.') {
                 Some((table, other)) if !table.is_empty() && !other.is_empty() => {
-                    checks.push(Arc::new(References::new(
-                        vec![column.value.clone()],
-                        table,
-                        vec![other.to_string()],
-                    )));
+                    checks.push(Arc::new(References::new(vec![column.value.clone()], table, vec![other.to_string()])));
                 }
                 _ => {
-                    out.error(
-                        "E0409",
-                        text.span,
-                        format!("`references` for column `{}` names no column", column.value),
-                    )
-                    .help(format!(
-                        "Write the table and the column that is referred to: `{}.id`.",
-                        text.value
-                    ));
+                    out.error("E0409", text.span, format!("`references` for column `{}` names no column", column.value))
+                        .help(format!("Write the table and the column that is referred to: `{}.id`.", text.value));
                 }
             }
         }
@@ -75,8 +61,7 @@ fn composite(body: &Node, map: &Map, out: &mut Diagnostics) -> Option<References
     let others = names(on, "`on` of `references`", out)?;
     if others.len() != columns.len() {
         let message = format!("`references` pairs {} columns with {}", columns.len(), others.len());
-        out.error("E0409", on.span, message)
-            .help("Name as many columns in `on:` as in `columns:`.");
+        out.error("E0409", on.span, message).help("Name as many columns in `on:` as in `columns:`.");
         return None;
     }
     let plain = |names: Vec<crate::diagnostics::Spanned<String>>| names.into_iter().map(|n| n.value).collect();
@@ -94,11 +79,7 @@ pub struct References {
 impl References {
     /// Makes the check; an empty `references` means the other table's primary key.
     pub fn new(columns: Vec<String>, table: impl Into<String>, references: Vec<String>) -> References {
-        References {
-            columns,
-            table: table.into(),
-            references,
-        }
+        References { columns, table: table.into(), references }
     }
 }
 
@@ -112,11 +93,7 @@ impl Check for References {
     }
 
     fn measure(&self) -> Measure {
-        Measure::References {
-            columns: self.columns.clone(),
-            table: self.table.clone(),
-            references: self.references.clone(),
-        }
+        Measure::References { columns: self.columns.clone(), table: self.table.clone(), references: self.references.clone() }
     }
 
     fn allowed(&self) -> String {
@@ -128,9 +105,6 @@ impl Check for References {
     }
 
     fn suggest(&self, _value: &str) -> Option<String> {
-        Some(format!(
-            "Load the missing row of `{}`, or drop the rows that refer to it.",
-            self.table
-        ))
+        Some(format!("Load the missing row of `{}`, or drop the rows that refer to it.", self.table))
     }
 }

@@ -22,10 +22,7 @@ impl CheckKind for Kind {
     }
 
     fn decode(&self, body: &Node, out: &mut Diagnostics) -> Vec<Arc<dyn Check>> {
-        decode_count(body, out)
-            .map(|count| Arc::new(Rows::new(count)) as Arc<dyn Check>)
-            .into_iter()
-            .collect()
+        decode_count(body, out).map(|count| Arc::new(Rows::new(count)) as Arc<dyn Check>).into_iter().collect()
     }
 }
 

@@ -28,11 +28,9 @@ impl CheckKind for Kind {
             Arc::new(Unique::new(columns, body.span)) as Arc<dyn Check>
         };
         match &body.value {
-            Value::List(items) if items.iter().any(|i| matches!(i.value, Value::List(_))) => items
-                .iter()
-                .filter_map(|item| names(item, "a key of `unique`", out))
-                .map(check)
-                .collect(),
+            Value::List(items) if items.iter().any(|i| matches!(i.value, Value::List(_))) => {
+                items.iter().filter_map(|item| names(item, "a key of `unique`", out)).map(check).collect()
+            }
             Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Text { .. } | Value::List(_) | Value::Map(_) => {
                 names(body, "`unique`", out).map(check).into_iter().collect()
             }
@@ -53,14 +51,12 @@ impl CheckKind for Kind {
 pub(super) fn names(node: &Node, what: &str, out: &mut Diagnostics) -> Option<Vec<Spanned<String>>> {
     let names = node.expect_names(what, out)?;
     if names.is_empty() {
-        out.error("E0403", node.span, format!("{what} names no column"))
-            .help("Name at least one column.");
+        out.error("E0403", node.span, format!("{what} names no column")).help("Name at least one column.");
         return None;
     }
     for (i, name) in names.iter().enumerate() {
         if let Some(first) = names.iter().take(i).find(|n| n.value == name.value) {
-            out.error("E0413", name.span, format!("{what} names column `{}` twice", name.value))
-                .label(first.span, "first here");
+            out.error("E0413", name.span, format!("{what} names column `{}` twice", name.value)).label(first.span, "first here");
             return None;
         }
     }
@@ -77,13 +73,7 @@ impl Unique {
     /// Makes a key of plain columns with SQL's meaning of NULL.
     pub fn new(columns: Vec<String>, span: Span) -> Unique {
         let parts = columns.into_iter().map(|c| Expr::column(c, span)).collect();
-        Unique {
-            key: UniqueKey {
-                parts,
-                nulls_equal: false,
-                only_where: None,
-            },
-        }
+        Unique { key: UniqueKey { parts, nulls_equal: false, only_where: None } }
     }
 
     /// Makes a key of expressions, as unique indexes have.
@@ -119,17 +109,11 @@ impl Check for Unique {
             (true, [_]) => "each value once".to_string(),
             (_, columns) => format!("each combination of {} once", columns.join(", ")),
         };
-        if self.key.only_where.is_some() {
-            format!("{what}, among the rows of the partial index")
-        } else {
-            what
-        }
+        if self.key.only_where.is_some() { format!("{what}, among the rows of the partial index") } else { what }
     }
 
     fn suggest(&self, _value: &str) -> Option<String> {
         let on = self.columns().join(", ");
-        Some(format!(
-            "If the rows mean the same thing, keep one of them with `distinct: {{on: [{on}]}}`."
-        ))
+        Some(format!("If the rows mean the same thing, keep one of them with `distinct: {{on: [{on}]}}`."))
     }
 }

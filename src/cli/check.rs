@@ -19,7 +19,7 @@ pub(super) struct Arguments {
     common: CompileArguments,
 }
 
-pub(super) fn run(arguments: &Arguments, output: &mut Output, stopped: Arc<AtomicBool>) -> Outcome {
+pub(super) fn run(arguments: &Arguments, output: &mut Output, stopped: &Arc<AtomicBool>) -> Outcome {
     let pipelines = match command::all_pipelines(&arguments.pipelines) {
         Ok(pipelines) => pipelines,
         Err(error) => return output.error(&error),

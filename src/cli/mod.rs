@@ -91,7 +91,7 @@ pub fn main() -> ExitCode {
     let mut output = Output::new(cli.common.clone());
     let outcome = match cli.command {
         Command::Run(arguments) => run::run(&arguments, &mut output, stopped),
-        Command::Check(arguments) => check::run(&arguments, &mut output, stopped),
+        Command::Check(arguments) => check::run(&arguments, &mut output, &stopped),
         Command::Plan(arguments) => plan::run(&arguments, &mut output, stopped),
         Command::Explain(arguments) => explain::run(&arguments, &mut output),
     };

@@ -95,7 +95,10 @@ impl Output {
                     let list = self.taken_diagnostics();
                     self.json(&serde_json::json!({"status": "spec_error", "diagnostics": list}));
                 } else {
-                    self.note(&format!("{errors} error{}; `pipe explain CODE` tells more about a code\n", if errors == 1 { "" } else { "s" }));
+                    self.note(&format!(
+                        "{errors} error{}; `pipe explain CODE` tells more about a code\n",
+                        if errors == 1 { "" } else { "s" }
+                    ));
                 }
                 Outcome::SpecWrong
             }

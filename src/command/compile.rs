@@ -60,7 +60,9 @@ pub fn compile(name: &Path, options: &Options, scope: Scope, stopped: Arc<Atomic
     let node = spec::read_yaml(&mut sources, &path, &mut out)?;
     let spec = node.and_then(|node| PipelineSpec::decode(&path, &node, &mut out));
     let Some(spec) = spec else { return Err(failed(sources, out)) };
-    let Some((target, dialect)) = choose_target(&spec, &project, options, &mut out) else { return Err(failed(sources, out)) };
+    let Some((target, dialect)) = choose_target(&spec, &project, options, &mut out) else {
+        return Err(failed(sources, out));
+    };
     let templates = templates(&spec, &project, &target, options, &mut sources, &mut out)?;
     let contracts = contracts(&project, dialect, &mut sources, &mut out)?;
     let extracts = plan::extracts(&spec, &project, &templates, options.limit, &mut out);
@@ -102,7 +104,9 @@ pub fn compile(name: &Path, options: &Options, scope: Scope, stopped: Arc<Atomic
         selection,
         namespace,
     };
-    let Some(plan) = plan::build(&inputs, opened, &mut sources, &mut out) else { return Err(failed(sources, out)) };
+    let Some(plan) = plan::build(&inputs, opened, &mut sources, &mut out) else {
+        return Err(failed(sources, out));
+    };
     let spec_hash = sources.hash();
     Ok(Compiled { project, plan, session, warnings: out.into_sorted(), sources, spec_hash, watch })
 }
@@ -202,18 +206,17 @@ fn templates(
         },
         pipeline: Some(spec.name.value.clone()),
         target: Some(target.name.value.clone()),
-        ..Names::default()
     };
-    let mut values: BTreeMap<String, serde_json::Value> = nodes.iter().map(|(name, node)| (name.clone(), node.to_json())).collect();
+    let mut values: BTreeMap<String, serde_json::Value> =
+        nodes.iter().map(|(name, node)| (name.clone(), node.to_json())).collect();
     let plain = Templates::new(names(values.clone()));
     for (name, node) in &nodes {
         // What the command line gives is data, never a template.
-        if let (Value::Text { text, .. }, false) = (&node.value, given.contains(&name.as_str())) {
-            if text.contains("{{") || text.contains("{%") {
-                if let Some(rendered) = plain.bare(&Spanned::new(text.clone(), node.span), out) {
-                    values.insert(name.clone(), rendered.into());
-                }
-            }
+        if let (Value::Text { text, .. }, false) = (&node.value, given.contains(&name.as_str()))
+            && (text.contains("{{") || text.contains("{%"))
+            && let Some(rendered) = plain.bare(&Spanned::new(text.clone(), node.span), out)
+        {
+            values.insert(name.clone(), rendered.into());
         }
     }
     let mut templates = Templates::new(names(values));
@@ -233,9 +236,16 @@ fn templates(
 }
 
 /// Reads every contract below `schemas/`.
-fn contracts(project: &Project, dialect: &dyn Target, sources: &mut SourceMap, out: &mut Diagnostics) -> Result<Vec<Arc<Contract>>, Error> {
+fn contracts(
+    project: &Project,
+    dialect: &dyn Target,
+    sources: &mut SourceMap,
+    out: &mut Diagnostics,
+) -> Result<Vec<Arc<Contract>>, Error> {
     let folder = project.root.join("schemas");
-    let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(vec![]) };
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        return Ok(vec![]);
+    };
     let mut files: Vec<_> = entries.flatten().map(|e| e.path()).filter(|p| p.is_file()).collect();
     files.sort();
     let mut contracts: Vec<Contract> = vec![];

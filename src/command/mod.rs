@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+pub use crate::emit::rows::RowFormat;
 pub use compile::{Compiled, Options};
 pub use secrets::Secrets;
-pub use crate::emit::rows::RowFormat;
 
 use crate::diagnostics::{Diagnostic, SourceMap};
 use crate::engine::{self, Progress};
@@ -51,7 +51,13 @@ pub struct Done {
 }
 
 /// Stages, checks and emits a pipeline.
-pub fn run(pipeline: &Path, options: &Options, emission: &Emission, progress: &dyn Progress, stopped: Arc<AtomicBool>) -> Result<Done, Failure> {
+pub fn run(
+    pipeline: &Path,
+    options: &Options,
+    emission: &Emission,
+    progress: &dyn Progress,
+    stopped: Arc<AtomicBool>,
+) -> Result<Done, Failure> {
     let done = attempt(pipeline, options, emission, progress, stopped);
     let interrupted = matches!(&done, Err(Failure::World(error)) if error.is_interrupted());
     if let (Err(_), false) = (&done, interrupted) {

@@ -52,6 +52,9 @@ mod tests {
         secrets.keep("2024");
         assert_eq!(secrets.mask("a pa'ss\"word b"), "a *** b");
         assert_eq!(secrets.mask("x = 'pa''ss\"word'"), "x = '***'");
-        assert_eq!(secrets.mask(r#"{"x": "pa'ss\"word", "in": 2024, "env": "dev"}"#), r#"{"x": "***", "in": 2024, "env": "dev"}"#);
+        assert_eq!(
+            secrets.mask(r#"{"x": "pa'ss\"word", "in": 2024, "env": "dev"}"#),
+            r#"{"x": "***", "in": 2024, "env": "dev"}"#
+        );
     }
 }

@@ -13,8 +13,8 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use tempfile::{NamedTempFile, SpooledTempFile};
 
-use super::{Compiled, Emission};
 use super::files::Exported;
+use super::{Compiled, Emission};
 use crate::contract::Generated;
 use crate::emit::rows::{Evidence, RowFormat};
 use crate::emit::{self, Column, Dialect, Header, Parts, Script, Table};
@@ -123,7 +123,14 @@ impl Outputs {
     }
 
     /// Formats one table's rows and keys.
-    fn format(&self, source: &TablePlan, table: &Table, dialect: &dyn Dialect, format: RowFormat, session: &Session) -> Result<(Evidence, Part, Part), Error> {
+    fn format(
+        &self,
+        source: &TablePlan,
+        table: &Table,
+        dialect: &dyn Dialect,
+        format: RowFormat,
+        session: &Session,
+    ) -> Result<(Evidence, Part, Part), Error> {
         let (mut rows, mut keys) = (Part::new(&self.folder), Part::new(&self.folder));
         let (mut row_text, mut key_text) = (vec![], vec![]);
         let mut writer = None;
@@ -142,7 +149,11 @@ impl Outputs {
             Some(writer) => writer,
             // Without rows there was no batch to learn the schema from; every column as text is as good as any.
             None => {
-                let fields: Vec<_> = table.columns.iter().map(|c| arrow::datatypes::Field::new(&c.name, arrow::datatypes::DataType::Utf8, true)).collect();
+                let fields: Vec<_> = table
+                    .columns
+                    .iter()
+                    .map(|c| arrow::datatypes::Field::new(&c.name, arrow::datatypes::DataType::Utf8, true))
+                    .collect();
                 dialect.rows(table, &arrow::datatypes::Schema::new(fields), format)?
             }
         };
@@ -234,7 +245,8 @@ impl Parts for Spooled {
 
 /// The query that reads a staged table for emission; what Arrow has no plain form for arrives as text.
 fn select(table: &TablePlan) -> String {
-    let columns: Vec<String> = table.columns.iter().map(|c| format!("{} AS {}", exported(&quote(&c.name), &c.data_type), quote(&c.name))).collect();
+    let columns: Vec<String> =
+        table.columns.iter().map(|c| format!("{} AS {}", exported(&quote(&c.name), &c.data_type), quote(&c.name))).collect();
     format!("SELECT {} FROM {}", columns.join(", "), quote(&table.name.value))
 }
 
@@ -246,7 +258,12 @@ fn exported(name: &str, data_type: &DataType) -> String {
             DataType::Uuid | DataType::Interval | DataType::HugeInt => format!("{name}::VARCHAR[]"),
             _ => name.to_string(),
         },
-        DataType::Uuid | DataType::HugeInt | DataType::Interval | DataType::Json { .. } | DataType::Unknown | DataType::Named(_) => {
+        DataType::Uuid
+        | DataType::HugeInt
+        | DataType::Interval
+        | DataType::Json { .. }
+        | DataType::Unknown
+        | DataType::Named(_) => {
             format!("{name}::VARCHAR")
         }
         _ => name.to_string(),

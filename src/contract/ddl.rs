@@ -53,20 +53,11 @@ pub fn read_all(sources: &SourceMap, files: &[FileId], dialect: Flavor, out: &mu
             }
         }
     }
-    let mut reader = Reader {
-        flavor: dialect,
-        types: Types::new(),
-        names: Names::default(),
-        contracts: vec![],
-    };
+    let mut reader = Reader { flavor: dialect, types: Types::new(), names: Names::default(), contracts: vec![] };
     let cursors = || {
         statements.iter().flat_map(|(file, lexemes)| {
             let whole = Cursor::new(sources.text(*file), *file, dialect, lexemes);
-            if dialect == Flavor::Tsql {
-                without_semicolons(whole)
-            } else {
-                vec![whole]
-            }
+            if dialect == Flavor::Tsql { without_semicolons(whole) } else { vec![whole] }
         })
     };
     // Types first: a dump may use them before it makes them, and values are added to them later.
@@ -82,12 +73,8 @@ pub fn read_all(sources: &SourceMap, files: &[FileId], dialect: Flavor, out: &mu
 
 /// Reports what cannot be read.
 pub(super) fn unreadable(what: &str, trouble: &Trouble, out: &mut Diagnostics) {
-    out.warning(
-        "W0501",
-        trouble.span,
-        format!("{what} cannot be read: expected {}", trouble.expected),
-    )
-    .help("What it demands is not checked before the load; the rest of the file is.");
+    out.warning("W0501", trouble.span, format!("{what} cannot be read: expected {}", trouble.expected))
+        .help("What it demands is not checked before the load; the rest of the file is.");
 }
 
 /// The words that statements start with which say nothing about what rows a table may hold.
@@ -97,22 +84,14 @@ const PASSED_OVER: &str = "ANALYZE CALL CLUSTER COMMENT COMMIT COPY DBCC DECLARE
 
 /// Tells whether a statement has to be looked at: it may say something about rows, or it is nothing that we know.
 fn matters(text: &str) -> bool {
-    let first = text
-        .split(|c: char| !c.is_ascii_alphabetic())
-        .next()
-        .unwrap_or("")
-        .to_ascii_uppercase();
+    let first = text.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or("").to_ascii_uppercase();
     !PASSED_OVER.split_whitespace().any(|word| word == first)
 }
 
 /// Tells whether a T-SQL statement makes something with a body of statements.
 fn makes_module(text: &str) -> bool {
     let words: Vec<String> = text.split_whitespace().take(4).map(str::to_ascii_uppercase).collect();
-    let words: Vec<&str> = words
-        .iter()
-        .map(String::as_str)
-        .filter(|w| !["OR", "ALTER"].contains(w))
-        .collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).filter(|w| !["OR", "ALTER"].contains(w)).collect();
     let kind = match words.as_slice() {
         ["CREATE", kind, ..] => kind,
         [kind, ..] if text.to_ascii_uppercase().starts_with("ALTER") => kind,
@@ -170,21 +149,11 @@ impl Reader {
         if cursor.accept(&["CREATE", "TYPE"]) {
             let name = cursor.qualified()?.name.value;
             if cursor.accept(&["AS", "ENUM"]) {
-                let values = cursor
-                    .group()?
-                    .commas()
-                    .iter_mut()
-                    .map(Cursor::text_literal)
-                    .collect::<Read<_>>()?;
+                let values = cursor.group()?.commas().iter_mut().map(Cursor::text_literal).collect::<Read<_>>()?;
                 self.types.insert(name, NamedType::Enum(values));
             } else if self.flavor == Flavor::Tsql && cursor.accept(&["FROM"]) {
                 let base = ddl_type::read(&mut cursor, &self.types)?;
-                let domain = Domain {
-                    base,
-                    not_null: cursor.accept(&["NOT", "NULL"]),
-                    default: None,
-                    checks: vec![],
-                };
+                let domain = Domain { base, not_null: cursor.accept(&["NOT", "NULL"]), default: None, checks: vec![] };
                 self.types.insert(name, NamedType::Domain(domain));
             }
         } else if cursor.accept(&["CREATE", "DOMAIN"]) {
@@ -197,11 +166,7 @@ impl Reader {
                 cursor.accept(&["IF", "NOT", "EXISTS"]);
                 let value = cursor.text_literal()?;
                 let after = cursor.accept(&["AFTER"]);
-                let neighbour = if after || cursor.accept(&["BEFORE"]) {
-                    Some(cursor.text_literal()?)
-                } else {
-                    None
-                };
+                let neighbour = if after || cursor.accept(&["BEFORE"]) { Some(cursor.text_literal()?) } else { None };
                 if let Some(NamedType::Enum(values)) = self.types.get_mut(&name)
                     && !values.contains(&value)
                 {
@@ -223,12 +188,7 @@ impl Reader {
     fn domain(&mut self, name: &Qualified, mut cursor: Cursor<'_>) -> Read<Domain> {
         cursor.accept(&["AS"]);
         let base = ddl_type::read(&mut cursor, &self.types)?;
-        let mut domain = Domain {
-            base,
-            not_null: false,
-            default: None,
-            checks: vec![],
-        };
+        let mut domain = Domain { base, not_null: false, default: None, checks: vec![] };
         let mut constraint = None;
         while !cursor.is_empty() {
             if cursor.accept(&["CONSTRAINT"]) {
@@ -245,12 +205,7 @@ impl Reader {
                     None => self.names.choose_constraint(schema, (&name.name.value, "", "check")),
                 };
                 let (text, span) = (holds.source().to_string(), holds.span());
-                domain.checks.push(DomainCheck {
-                    name: chosen,
-                    text,
-                    holds: holds.expression(),
-                    span,
-                });
+                domain.checks.push(DomainCheck { name: chosen, text, holds: holds.expression(), span });
             } else if cursor.accept(&["COLLATE"]) {
                 cursor.qualified()?;
             } else if !(cursor.accept(&["NULL"]) || cursor.accept(&["NOT", "VALID"])) {
@@ -312,13 +267,9 @@ impl Reader {
         }
         if let Some(first) = self.contracts.iter().find(|c| is(c, &table, self.flavor)) {
             if !if_missing {
-                out.warning(
-                    "W0503",
-                    table.name.span,
-                    format!("table `{}` is created twice", table.name.value),
-                )
-                .label(first.span, "first here")
-                .help("The first one counts. Remove the other, or drop the table before it.");
+                out.warning("W0503", table.name.span, format!("table `{}` is created twice", table.name.value))
+                    .label(first.span, "first here")
+                    .help("The first one counts. Remove the other, or drop the table before it.");
             }
             return Ok(());
         }
@@ -326,10 +277,7 @@ impl Reader {
         let mut contract = Contract {
             schema: table.schema,
             table: table.name.value,
-            span: Span {
-                end: table.name.span.end,
-                ..span
-            },
+            span: Span { end: table.name.span.end, ..span },
             columns: vec![],
             primary_key: vec![],
             foreign_keys: vec![],
@@ -340,11 +288,7 @@ impl Reader {
             unjudged: vec![],
         };
         self.names.take_relation(schema_of(&contract), &contract.table);
-        let mut context = Context {
-            flavor: self.flavor,
-            types: &self.types,
-            names: &mut self.names,
-        };
+        let mut context = Context { flavor: self.flavor, types: &self.types, names: &mut self.names };
         settle(&mut contract, draft, &mut context, out);
         self.contracts.push(contract);
         Ok(())
@@ -355,20 +299,12 @@ impl Reader {
         let flavor = self.flavor;
         let Some(at) = self.contracts.iter().position(|c| is(c, table, flavor)) else {
             let name = &table.name.value;
-            out.warning(
-                "W0502",
-                span,
-                format!("the statement is about table `{name}`, which no statement before it creates"),
-            )
-            .suggest(name, self.contracts.iter().map(|c| c.table.as_str()))
-            .help("What it demands is not checked before the load.");
+            out.warning("W0502", span, format!("the statement is about table `{name}`, which no statement before it creates"))
+                .suggest(name, self.contracts.iter().map(|c| c.table.as_str()))
+                .help("What it demands is not checked before the load.");
             return None;
         };
-        let context = Context {
-            flavor,
-            types: &self.types,
-            names: &mut self.names,
-        };
+        let context = Context { flavor, types: &self.types, names: &mut self.names };
         self.contracts.get_mut(at).map(|contract| (contract, context))
     }
 }
@@ -377,16 +313,9 @@ impl Reader {
 fn is(contract: &Contract, table: &Qualified, flavor: Flavor) -> bool {
     let default = if flavor == Flavor::Postgres { "public" } else { "dbo" };
     let same = |a: &str, b: &str| {
-        if flavor == Flavor::Tsql {
-            a.eq_ignore_ascii_case(b)
-        } else {
-            a == b
-        }
+        if flavor == Flavor::Tsql { a.eq_ignore_ascii_case(b) } else { a == b }
     };
-    let schemas = (
-        contract.schema.as_deref().unwrap_or(default),
-        table.schema.as_deref().unwrap_or(default),
-    );
+    let schemas = (contract.schema.as_deref().unwrap_or(default), table.schema.as_deref().unwrap_or(default));
     same(schemas.0, schemas.1) && same(&contract.table, &table.name.value)
 }
 

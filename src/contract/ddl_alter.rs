@@ -22,11 +22,7 @@ pub(super) fn alter(contract: &mut Contract, actions: Cursor<'_>, context: &mut 
         } else if starts_action(&action) {
             adding = false;
         }
-        let done = if adding {
-            add(contract, action, context, out)
-        } else {
-            change(contract, action, context, out)
-        };
+        let done = if adding { add(contract, action, context, out) } else { change(contract, action, context, out) };
         if let Err(trouble) = done {
             super::ddl::unreadable("a part of this statement", &trouble, out);
         }
@@ -34,9 +30,8 @@ pub(super) fn alter(contract: &mut Contract, actions: Cursor<'_>, context: &mut 
 }
 
 fn starts_action(action: &Cursor<'_>) -> bool {
-    let words = [
-        "ALTER", "DROP", "RENAME", "SET", "OWNER", "ENABLE", "DISABLE", "CHECK", "NOCHECK", "VALIDATE", "ATTACH", "CLUSTER",
-    ];
+    let words =
+        ["ALTER", "DROP", "RENAME", "SET", "OWNER", "ENABLE", "DISABLE", "CHECK", "NOCHECK", "VALIDATE", "ATTACH", "CLUSTER"];
     words.iter().any(|word| action.at(&[word]))
 }
 
@@ -56,11 +51,7 @@ fn add<'a>(contract: &mut Contract, mut action: Cursor<'a>, context: &mut Contex
         let column = action.identifier()?;
         let name = canonical(contract, column.value, context.flavor);
         if known_column(contract, &name, column.span, out) {
-            contract
-                .columns
-                .iter_mut()
-                .filter(|c| c.name == name)
-                .for_each(|c| c.default = Some(value.clone()));
+            contract.columns.iter_mut().filter(|c| c.name == name).for_each(|c| c.default = Some(value.clone()));
         }
         return Ok(());
     }
@@ -86,9 +77,7 @@ fn change(contract: &mut Contract, mut action: Cursor<'_>, context: &mut Context
         let name = action.identifier()?.value;
         contract.checks.retain(|c| c.name.as_ref() != Some(&name));
         contract.foreign_keys.retain(|k| k.name.as_ref() != Some(&name));
-        contract
-            .unjudged
-            .retain(|(text, _)| !text.starts_with(&format!("CONSTRAINT {name} ")));
+        contract.unjudged.retain(|(text, _)| !text.starts_with(&format!("CONSTRAINT {name} ")));
         return Ok(());
     }
     if action.accept(&["DROP"]) {
@@ -146,11 +135,7 @@ fn alter_column(contract: &mut Contract, mut action: Cursor<'_>, context: &mut C
 pub(super) fn create_index<'a>(mut cursor: Cursor<'a>, unique: bool, whole: Cursor<'a>) -> Read<(Qualified, WrittenIndex<'a>)> {
     cursor.accept(&["CONCURRENTLY"]);
     cursor.accept(&["IF", "NOT", "EXISTS"]);
-    let name = if cursor.at(&["ON"]) {
-        None
-    } else {
-        Some(cursor.identifier()?.value)
-    };
+    let name = if cursor.at(&["ON"]) { None } else { Some(cursor.identifier()?.value) };
     if !cursor.accept(&["ON"]) {
         return Err(cursor.trouble("`ON` and a table"));
     }

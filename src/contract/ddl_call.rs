@@ -15,12 +15,7 @@ pub(super) fn lower_call(expr: &ast::Expr, scope: &Scope) -> Option<Expr> {
     let call = |name: &str, arguments: Vec<Expr>| Expr::call(name, arguments, scope.span);
     match expr {
         ast::Expr::Function(function) => lower_function(function, scope),
-        ast::Expr::Trim {
-            trim_where,
-            trim_what,
-            expr,
-            trim_characters: None,
-        } => {
+        ast::Expr::Trim { trim_where, trim_what, expr, trim_characters: None } => {
             let name = match trim_where {
                 None | Some(TrimWhereField::Both) => "trim",
                 Some(TrimWhereField::Leading) => "ltrim",
@@ -32,12 +27,7 @@ pub(super) fn lower_call(expr: &ast::Expr, scope: &Scope) -> Option<Expr> {
             };
             Some(call(name, vec![text(lower(expr, scope)?, scope)?, what]))
         }
-        ast::Expr::Substring {
-            expr,
-            substring_from: Some(from),
-            substring_for,
-            ..
-        } => {
+        ast::Expr::Substring { expr, substring_from: Some(from), substring_for, .. } => {
             let mut arguments = vec![text(lower(expr, scope)?, scope)?, count(lower(from, scope)?)?];
             if let Some(length) = substring_for {
                 arguments.push(count(lower(length, scope)?)?);
@@ -75,10 +65,9 @@ fn lower_function(function: &ast::Function, scope: &Scope) -> Option<Expr> {
         (_, "lower" | "upper", 1) => call(name, vec![text(all.next()?, scope)?]),
         (Flavor::Postgres, "length" | "char_length" | "character_length", 1) => call("length", vec![text(all.next()?, scope)?]),
         // LEN does not count spaces at the end.
-        (Flavor::Tsql, "len", 1) => call(
-            "length",
-            vec![Expr::call("rtrim", vec![text(all.next()?, scope)?, space()], scope.span)],
-        ),
+        (Flavor::Tsql, "len", 1) => {
+            call("length", vec![Expr::call("rtrim", vec![text(all.next()?, scope)?, space()], scope.span)])
+        }
         (Flavor::Postgres, "octet_length", 1) => call("strlen", vec![text(all.next()?, scope)?]),
         (_, "trim" | "btrim", 1) => call("trim", vec![text(all.next()?, scope)?, space()]),
         (_, "ltrim" | "rtrim", 1) => call(name, vec![text(all.next()?, scope)?, space()]),
@@ -87,24 +76,19 @@ fn lower_function(function: &ast::Function, scope: &Scope) -> Option<Expr> {
         (_, "coalesce", 1..) => call("coalesce", all.collect()),
         (Flavor::Tsql, "isnull", 2) => call("coalesce", all.collect()),
         (_, "nullif", 2) => call("nullif", all.collect()),
-        (_, "abs", 1) => all
-            .next()
-            .filter(|a| scope.kind(a) == Kind::Number)
-            .and_then(|a| call("abs", vec![a])),
+        (_, "abs", 1) => all.next().filter(|a| scope.kind(a) == Kind::Number).and_then(|a| call("abs", vec![a])),
         (_, "replace", 3) => call("replace", all.collect()),
         (_, "left" | "right", 2) => call(name, vec![text(all.next()?, scope)?, count(all.next()?)?]),
         (Flavor::Postgres, "strpos" | "starts_with", 2) => call(name, all.collect()),
         (Flavor::Postgres, "cardinality", 1) => call("len", vec![list_column(all.next()?, scope)?]),
         (Flavor::Postgres, "array_length", 2) => {
             let list = list_column(all.next()?, scope)?;
-            let first = all
-                .next()
-                .is_some_and(|d| matches!(d.kind, ExprKind::Literal(Literal::Number(n)) if n == "1"));
+            let first = all.next().is_some_and(|d| matches!(d.kind, ExprKind::Literal(Literal::Number(n)) if n == "1"));
             // An empty array has no length there.
             let length = Expr::call("len", vec![list], scope.span);
             first.then(|| Expr::call("nullif", vec![length, Expr::number(0, scope.span)], scope.span))
         }
-        (Flavor::Postgres, "jsonb_typeof" | "json_typeof", 1) => json_kind(all.next()?, scope),
+        (Flavor::Postgres, "jsonb_typeof" | "json_typeof", 1) => json_kind(&all.next()?, scope),
         _ => None,
     }
 }
@@ -130,18 +114,12 @@ fn count_nulls(arguments: Vec<Expr>, nulls: bool, scope: &Scope) -> Option<Expr>
     let number = |n: u8| Expr::number(n, scope.span);
     arguments
         .into_iter()
-        .map(|a| {
-            Expr::case(
-                vec![(a.is_null(), number(u8::from(nulls)))],
-                number(u8::from(!nulls)),
-                scope.span,
-            )
-        })
+        .map(|a| Expr::case(vec![(a.is_null(), number(u8::from(nulls)))], number(u8::from(!nulls)), scope.span))
         .reduce(|sum, one| sum.binary(BinaryOp::Add, one))
 }
 
 /// Translates the engine's names for the kinds of JSON values into Postgres's.
-fn json_kind(operand: Expr, scope: &Scope) -> Option<Expr> {
+fn json_kind(operand: &Expr, scope: &Scope) -> Option<Expr> {
     let ExprKind::Column(name) = &operand.kind else { return None };
     if !matches!(scope.column(name)?.data_type, DataType::Json { .. }) {
         return None;

@@ -23,12 +23,7 @@ use crate::expr::{BinaryOp, Expr, ExprKind, Literal};
 enum Fact {
     OneOf(String, Vec<Literal>),
     Range(String, Option<Bound>, Option<Bound>),
-    Length {
-        column: String,
-        trailing_spaces: bool,
-        least: Option<u64>,
-        most: Option<u64>,
-    },
+    Length { column: String, trailing_spaces: bool, least: Option<u64>, most: Option<u64> },
     Matches(String, String, String),
 }
 
@@ -61,11 +56,7 @@ pub(super) fn judge(holds: &ast::Expr, text: &str, scope: &Scope) -> (Vec<Arc<dy
 fn conjuncts<'a>(expr: &'a ast::Expr, parts: &mut Vec<&'a ast::Expr>) {
     match expr {
         ast::Expr::Nested(inner) => conjuncts(inner, parts),
-        ast::Expr::BinaryOp {
-            left,
-            op: ast::BinaryOperator::And,
-            right,
-        } => {
+        ast::Expr::BinaryOp { left, op: ast::BinaryOperator::And, right } => {
             conjuncts(left, parts);
             conjuncts(right, parts);
         }
@@ -86,35 +77,15 @@ fn add(facts: &mut Vec<Fact>, fact: Fact) {
                 return;
             }
             (
-                Fact::Length {
-                    column: a,
-                    trailing_spaces: x,
-                    least: low @ None,
-                    ..
-                },
-                Fact::Length {
-                    column: b,
-                    trailing_spaces: y,
-                    least: more @ Some(_),
-                    most: None,
-                },
+                Fact::Length { column: a, trailing_spaces: x, least: low @ None, .. },
+                Fact::Length { column: b, trailing_spaces: y, least: more @ Some(_), most: None },
             ) if a == b && x == y => {
                 *low = *more;
                 return;
             }
             (
-                Fact::Length {
-                    column: a,
-                    trailing_spaces: x,
-                    most: high @ None,
-                    ..
-                },
-                Fact::Length {
-                    column: b,
-                    trailing_spaces: y,
-                    least: None,
-                    most: more @ Some(_),
-                },
+                Fact::Length { column: a, trailing_spaces: x, most: high @ None, .. },
+                Fact::Length { column: b, trailing_spaces: y, least: None, most: more @ Some(_) },
             ) if a == b && x == y => {
                 *high = *more;
                 return;
@@ -130,18 +101,9 @@ impl Fact {
         match self {
             Fact::OneOf(column, values) => Arc::new(OneOf::new(column, values, span)),
             Fact::Range(column, low, high) => Arc::new(Range::new(column, low, high, span)),
-            Fact::Length {
-                column,
-                trailing_spaces,
-                least,
-                most,
-            } => {
+            Fact::Length { column, trailing_spaces, least, most } => {
                 let length = Length::new(column, least, most, span);
-                Arc::new(if trailing_spaces {
-                    length
-                } else {
-                    length.without_trailing_spaces()
-                })
+                Arc::new(if trailing_spaces { length } else { length.without_trailing_spaces() })
             }
             Fact::Matches(column, pattern, options) => Arc::new(Matches::new(column, pattern, span).with_options(options)),
         }
@@ -150,26 +112,16 @@ impl Fact {
 
 fn recognise(expr: &Expr) -> Option<Fact> {
     match &expr.kind {
-        ExprKind::InList {
-            operand,
-            list,
-            negated: false,
-        } => Some(Fact::OneOf(
-            column(operand)?,
-            list.iter().map(constant).collect::<Option<_>>()?,
-        )),
+        ExprKind::InList { operand, list, negated: false } => {
+            Some(Fact::OneOf(column(operand)?, list.iter().map(constant).collect::<Option<_>>()?))
+        }
         ExprKind::Binary(_, BinaryOp::Or, _) => disjunction(expr),
         ExprKind::Binary(left, op, right) => match (constant(left), constant(right)) {
             (None, Some(value)) => comparison(left, *op, value),
             (Some(value), None) => comparison(right, mirrored(*op)?, value),
             (Some(_), Some(_)) | (None, None) => None,
         },
-        ExprKind::Between {
-            operand,
-            low,
-            high,
-            negated: false,
-        } => {
+        ExprKind::Between { operand, low, high, negated: false } => {
             let low = comparison(operand, BinaryOp::GreaterOrEqual, constant(low)?)?;
             let high = comparison(operand, BinaryOp::LessOrEqual, constant(high)?)?;
             let mut facts = vec![low];
@@ -244,12 +196,7 @@ fn comparison(operand: &Expr, op: BinaryOp, value: Literal) -> Option<Fact> {
             BinaryOp::GreaterOrEqual => (Some(n), None),
             _ => return None,
         };
-        return Some(Fact::Length {
-            column,
-            trailing_spaces,
-            least,
-            most,
-        });
+        return Some(Fact::Length { column, trailing_spaces, least, most });
     }
     let column = column(operand)?;
     let bound = |value: Literal, inclusive: bool| Some(Bound { value, inclusive });
@@ -324,15 +271,9 @@ mod tests {
     fn judged(condition: &str) -> String {
         let columns = "a int, b int, c text, d varchar(9), e boolean, f text[], g jsonb, h timestamptz, i uuid";
         let mut sources = SourceMap::default();
-        let file = sources.add(
-            "a.sql",
-            format!("CREATE TABLE t ({columns}, CONSTRAINT x CHECK ({condition}));"),
-        );
+        let file = sources.add("a.sql", format!("CREATE TABLE t ({columns}, CONSTRAINT x CHECK ({condition}));"));
         let contracts = read(&sources, file, Flavor::Postgres, &mut Diagnostics::default());
-        let checks = contracts[0]
-            .checks
-            .iter()
-            .map(|c| format!("{} {}", c.check.rule(), c.check.allowed()));
+        let checks = contracts[0].checks.iter().map(|c| format!("{} {}", c.check.rule(), c.check.allowed()));
         checks.collect::<Vec<_>>().join("; ") + &"!".repeat(contracts[0].unjudged.len())
     }
 
@@ -342,10 +283,7 @@ mod tests {
             ("a = 1", "one_of one of 1"),
             ("a = 1 OR a = 2 OR a IS NULL", "one_of one of 1, 2"),
             ("0 < a", "range more than 0"),
-            (
-                "a >= -5 AND b > 0 AND a < 9",
-                "range at least -5 and less than 9; range more than 0",
-            ),
+            ("a >= -5 AND b > 0 AND a < 9", "range at least -5 and less than 9; range more than 0"),
             ("length(c) < 10", "length at most 9 characters"),
             ("length(c) BETWEEN 2 AND 3", "length 2 to 3 characters"),
             ("c ~ '^a'", "matches text that matches `^a`"),

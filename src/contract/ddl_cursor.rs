@@ -54,16 +54,10 @@ pub(super) struct Cursor<'a> {
 pub(super) fn tokenize(text: &str, file: FileId, flavor: Flavor, (start, end): (usize, usize)) -> Read<Vec<Lexeme>> {
     let source = text.get(start..end).unwrap_or("");
     let dialect = flavor.dialect();
-    let tokens = Tokenizer::new(&*dialect, source)
-        .tokenize_with_location()
-        .map_err(|error| Trouble {
-            span: Span {
-                file,
-                start: start as u32,
-                end: end as u32,
-            },
-            expected: error.message.to_lowercase(),
-        })?;
+    let tokens = Tokenizer::new(&*dialect, source).tokenize_with_location().map_err(|error| Trouble {
+        span: Span { file, start: start as u32, end: end as u32 },
+        expected: error.message.to_lowercase(),
+    })?;
     // The crate counts lines and characters; the file is walked once beside them to turn these into bytes.
     let (mut line, mut column, mut byte) = (1u64, 1u64, start);
     let mut rest = source.chars();
@@ -97,13 +91,7 @@ impl Flavor {
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(text: &'a str, file: FileId, flavor: Flavor, lexemes: &'a [Lexeme]) -> Cursor<'a> {
-        Cursor {
-            text,
-            file,
-            flavor,
-            lexemes,
-            end: lexemes.last().map_or(0, |l| l.end),
-        }
+        Cursor { text, file, flavor, lexemes, end: lexemes.last().map_or(0, |l| l.end) }
     }
 
     pub(super) fn flavor(&self) -> Flavor {
@@ -121,11 +109,7 @@ impl<'a> Cursor<'a> {
     /// Returns all that is left of this run.
     pub(super) fn span(&self) -> Span {
         let start = self.lexemes.first().map_or(self.end, |l| l.start);
-        Span {
-            file: self.file,
-            start,
-            end: self.lexemes.last().map_or(self.end, |l| l.end),
-        }
+        Span { file: self.file, start, end: self.lexemes.last().map_or(self.end, |l| l.end) }
     }
 
     /// Returns the text of all that is left of this run.
@@ -138,10 +122,7 @@ impl<'a> Cursor<'a> {
     pub(super) fn trouble(&self, expected: impl Into<String>) -> Trouble {
         let span = self.span();
         let end = self.lexemes.first().map_or(self.end, |l| l.end);
-        Trouble {
-            span: Span { end, ..span },
-            expected: expected.into(),
-        }
+        Trouble { span: Span { end, ..span }, expected: expected.into() }
     }
 
     /// Goes past one token.
@@ -159,11 +140,7 @@ impl<'a> Cursor<'a> {
     /// Returns the part of this run that lies before `rest`, which must be what is left of it.
     pub(super) fn until(&self, rest: &Cursor<'a>) -> Cursor<'a> {
         let taken = self.lexemes.len().saturating_sub(rest.lexemes.len());
-        Cursor {
-            lexemes: self.lexemes.get(..taken).unwrap_or(&[]),
-            end: rest.span().start,
-            ..*self
-        }
+        Cursor { lexemes: self.lexemes.get(..taken).unwrap_or(&[]), end: rest.span().start, ..*self }
     }
 
     fn skip_many(&mut self, n: usize) {
@@ -173,21 +150,14 @@ impl<'a> Cursor<'a> {
     /// Returns the unquoted word at `ahead` in upper case.
     pub(super) fn word(&self, ahead: usize) -> Option<String> {
         match self.token(ahead) {
-            Some(Token::Word(Word {
-                value,
-                quote_style: None,
-                ..
-            })) => Some(value.to_ascii_uppercase()),
+            Some(Token::Word(Word { value, quote_style: None, .. })) => Some(value.to_ascii_uppercase()),
             _ => None,
         }
     }
 
     /// Tells whether these words stand here.
     pub(super) fn at(&self, words: &[&str]) -> bool {
-        words
-            .iter()
-            .enumerate()
-            .all(|(i, word)| self.lexemes.get(i).is_some_and(|l| is_word(l, word)))
+        words.iter().enumerate().all(|(i, word)| self.lexemes.get(i).is_some_and(|l| is_word(l, word)))
     }
 
     /// Goes past these words if they stand here.
@@ -224,21 +194,11 @@ impl<'a> Cursor<'a> {
 
     /// Reads a name with as many schemas and databases before it as there are.
     pub(super) fn qualified(&mut self) -> Read<Qualified> {
-        let mut found = Qualified {
-            schema: None,
-            name: self.identifier()?,
-        };
+        let mut found = Qualified { schema: None, name: self.identifier()? };
         while self.accept_token(&Token::Period) {
             // T-SQL's `database..table` leaves the schema out.
-            let schema = if self.accept_token(&Token::Period) {
-                None
-            } else {
-                Some(found.name.value)
-            };
-            found = Qualified {
-                schema,
-                name: self.identifier()?,
-            };
+            let schema = if self.accept_token(&Token::Period) { None } else { Some(found.name.value) };
+            found = Qualified { schema, name: self.identifier()? };
         }
         Ok(found)
     }
@@ -266,22 +226,12 @@ impl<'a> Cursor<'a> {
                 _ => {}
             }
             if depth == 0 {
-                let inner = Cursor {
-                    lexemes: self.lexemes.get(1..i).unwrap_or(&[]),
-                    end: lexeme.start,
-                    ..*self
-                };
+                let inner = Cursor { lexemes: self.lexemes.get(1..i).unwrap_or(&[]), end: lexeme.start, ..*self };
                 self.skip_many(i + 1);
                 return Ok(inner);
             }
         }
-        Err(Trouble {
-            span: Span {
-                end: self.end,
-                ..self.span()
-            },
-            expected: "a `)` for this `(`".into(),
-        })
+        Err(Trouble { span: Span { end: self.end, ..self.span() }, expected: "a `)` for this `(`".into() })
     }
 
     /// Goes past a group if one stands here.
@@ -334,19 +284,9 @@ impl<'a> Cursor<'a> {
     pub(super) fn expression(&self) -> Option<ast::Expr> {
         let dialect = self.flavor.dialect();
         // Postgres writes `TRIM(BOTH FROM c)`, of which the parser knows only `TRIM(BOTH c)`.
-        let side = |i: usize| {
-            self.lexemes
-                .get(i)
-                .is_some_and(|l| ["BOTH", "LEADING", "TRAILING"].iter().any(|w| is_word(l, w)))
-        };
+        let side = |i: usize| self.lexemes.get(i).is_some_and(|l| ["BOTH", "LEADING", "TRAILING"].iter().any(|w| is_word(l, w)));
         let kept = |(i, l): &(usize, &Lexeme)| !(is_word(l, "FROM") && i.checked_sub(1).is_some_and(side));
-        let tokens = self
-            .lexemes
-            .iter()
-            .enumerate()
-            .filter(kept)
-            .map(|(_, l)| l.token.clone())
-            .collect();
+        let tokens = self.lexemes.iter().enumerate().filter(kept).map(|(_, l)| l.token.clone()).collect();
         let mut parser = Parser::new(&*dialect).with_tokens_with_locations(tokens);
         let parsed = parser.parse_expr().ok()?;
         (parser.peek_token_ref().token == Token::EOF).then_some(parsed)

@@ -48,9 +48,7 @@ impl Scope<'_> {
     }
 
     fn named(&self, ident: &ast::Ident) -> Option<Expr> {
-        let value = self
-            .value
-            .filter(|_| ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("value"));
+        let value = self.value.filter(|_| ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("value"));
         let word = sqlparser::tokenizer::Word {
             value: ident.value.clone(),
             quote_style: ident.quote_style,
@@ -131,93 +129,39 @@ pub(super) fn lower(expr: &ast::Expr, scope: &Scope) -> Option<Expr> {
         ast::Expr::IsDistinctFrom(a, b) => compare(lower(a, scope)?, BinaryOp::IsDistinctFrom, lower(b, scope)?, scope),
         ast::Expr::IsNotDistinctFrom(a, b) => compare(lower(a, scope)?, BinaryOp::IsNotDistinctFrom, lower(b, scope)?, scope),
         ast::Expr::InList { expr, list, negated } => lower_list(expr, list, *negated, scope),
-        ast::Expr::AnyOp {
-            left,
-            compare_op: BinaryOperator::Eq,
-            right,
-            ..
-        } => lower_list(left, elements(right)?, false, scope),
-        ast::Expr::AllOp {
-            left,
-            compare_op: BinaryOperator::NotEq,
-            right,
-        } => lower_list(left, elements(right)?, true, scope),
-        ast::Expr::Between {
-            expr,
-            negated,
-            low,
-            high,
-        } => {
+        ast::Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => lower_list(left, elements(right)?, false, scope),
+        ast::Expr::AllOp { left, compare_op: BinaryOperator::NotEq, right } => lower_list(left, elements(right)?, true, scope),
+        ast::Expr::Between { expr, negated, low, high } => {
             let operand = lower(expr, scope)?;
             let bound = |e: &ast::Expr| {
                 let bound = as_compared(lower(e, scope)?, scope.kind(&operand))?;
                 sortable(scope.kind(&operand), scope.kind(&bound)).then(|| Box::new(bound))
             };
             let (low, high) = (bound(low)?, bound(high)?);
-            Some(scope.make(ExprKind::Between {
-                operand: Box::new(operand),
-                low,
-                high,
-                negated: *negated,
-            }))
+            Some(scope.make(ExprKind::Between { operand: Box::new(operand), low, high, negated: *negated }))
         }
-        ast::Expr::Like {
-            negated,
-            any: false,
-            expr,
-            pattern,
-            escape_char,
-        } => like(
-            lower(expr, scope)?,
-            lower(pattern, scope)?,
-            escape_char.as_deref(),
-            (false, *negated),
-            scope,
-        ),
-        ast::Expr::ILike {
-            negated,
-            any: false,
-            expr,
-            pattern,
-            escape_char,
-        } => like(
-            lower(expr, scope)?,
-            lower(pattern, scope)?,
-            escape_char.as_deref(),
-            (true, *negated),
-            scope,
-        ),
-        ast::Expr::Case {
-            operand,
-            conditions,
-            else_result,
-            ..
-        } => {
+        ast::Expr::Like { negated, any: false, expr, pattern, escape_char } => {
+            like(lower(expr, scope)?, lower(pattern, scope)?, escape_char.as_deref(), (false, *negated), scope)
+        }
+        ast::Expr::ILike { negated, any: false, expr, pattern, escape_char } => {
+            like(lower(expr, scope)?, lower(pattern, scope)?, escape_char.as_deref(), (true, *negated), scope)
+        }
+        ast::Expr::Case { operand, conditions, else_result, .. } => {
             let part = |e: &ast::Expr| lower(e, scope);
             let operand = match operand {
                 Some(operand) => Some(Box::new(part(operand)?)),
                 None => None,
             };
-            let branches = conditions
-                .iter()
-                .map(|c| Some((part(&c.condition)?, part(&c.result)?)))
-                .collect::<Option<_>>()?;
+            let branches = conditions.iter().map(|c| Some((part(&c.condition)?, part(&c.result)?))).collect::<Option<_>>()?;
             let otherwise = match else_result {
                 Some(result) => Some(Box::new(part(result)?)),
                 None => None,
             };
-            Some(scope.make(ExprKind::Case {
-                operand,
-                branches,
-                otherwise,
-            }))
+            Some(scope.make(ExprKind::Case { operand, branches, otherwise }))
         }
-        ast::Expr::Cast {
-            kind: ast::CastKind::Cast | ast::CastKind::DoubleColon,
-            expr,
-            data_type,
-            ..
-        } => cast(lower(expr, scope)?, data_type, scope),
+        ast::Expr::Cast { kind: ast::CastKind::Cast | ast::CastKind::DoubleColon, expr, data_type, .. } => {
+            cast(lower(expr, scope)?, data_type, scope)
+        }
         ast::Expr::Collate { .. } => None,
         other => lower_call(other, scope),
     }
@@ -292,9 +236,7 @@ fn regex(left: Expr, pattern: Expr, (options, negated): (&str, bool), scope: &Sc
         return None;
     };
     // What Postgres writes in its own way, or RE2 reads otherwise.
-    let foreign = [
-        r"\m", r"\M", r"\y", r"\Y", r"\b", r"\B", r"\Z", r"\c", r"\e", "[[:<:]]", "[[:>:]]", "[=", "[.", "***",
-    ];
+    let foreign = [r"\m", r"\M", r"\y", r"\Y", r"\b", r"\B", r"\Z", r"\c", r"\e", "[[:<:]]", "[[:>:]]", "[=", "[.", "***"];
     let same = !foreign.iter().any(|f| text.contains(f)) && matches::fault(text).is_none() && !text.starts_with("(?");
     if !same || scope.kind(&left) != Kind::Text {
         return None;
@@ -324,10 +266,7 @@ fn compare(left: Expr, op: BinaryOp, right: Expr, scope: &Scope) -> Option<Expr>
 
 /// Whether the engine sorts two kinds as the target does. Text sorts by the target's collation, which the engine lacks.
 fn sortable(a: Kind, b: Kind) -> bool {
-    matches!(
-        (a, b),
-        (Kind::Number, Kind::Number) | (Kind::Time, Kind::Time | Kind::Quoted) | (Kind::Quoted, Kind::Time)
-    )
+    matches!((a, b), (Kind::Number, Kind::Number) | (Kind::Time, Kind::Time | Kind::Quoted) | (Kind::Quoted, Kind::Time))
 }
 
 /// Gives a literal the type of what it is compared with: `'5'` is a number beside a number, 1 is TRUE beside T-SQL's bit.
@@ -363,11 +302,7 @@ fn lower_list(operand: &ast::Expr, list: &[ast::Expr], negated: bool, scope: &Sc
         (fits && kind != Kind::Other).then_some(item)
     };
     let list = list.iter().map(item).collect::<Option<Vec<_>>>()?;
-    Some(scope.make(ExprKind::InList {
-        operand: Box::new(operand),
-        list,
-        negated,
-    }))
+    Some(scope.make(ExprKind::InList { operand: Box::new(operand), list, negated }))
 }
 
 /// Returns the elements of an array constructor, as dumps wrap it in casts: `(ARRAY['a'::character varying])::text[]`.
@@ -404,13 +339,7 @@ fn like(
         None => (scope.flavor == Flavor::Postgres && text.contains('\\')).then_some('\\'),
     };
     let (operand, pattern) = (Box::new(operand), Box::new(pattern));
-    Some(scope.make(ExprKind::Like {
-        operand,
-        pattern,
-        escape,
-        ignore_case,
-        negated,
-    }))
+    Some(scope.make(ExprKind::Like { operand, pattern, escape, ignore_case, negated }))
 }
 
 /// Lowers a cast that changes nothing to its operand, and keeps one that makes a date or time of a literal.

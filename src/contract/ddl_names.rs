@@ -84,11 +84,7 @@ fn object_name(table: &str, columns: &str, label: &str) -> String {
         }
     }
     let (table, columns) = (clip(table, first), clip(columns, second));
-    if columns.is_empty() {
-        format!("{table}_{label}")
-    } else {
-        format!("{table}_{columns}_{label}")
-    }
+    if columns.is_empty() { format!("{table}_{label}") } else { format!("{table}_{columns}_{label}") }
 }
 
 /// Joins column names as index and foreign key names do.
@@ -122,17 +118,11 @@ mod tests {
     #[test]
     fn names_are_those_of_the_server() {
         let mut names = Names::default();
-        assert_eq!(
-            names.choose_relation("public", ("personas", "", "pkey"), true),
-            "personas_pkey"
-        );
+        assert_eq!(names.choose_relation("public", ("personas", "", "pkey"), true), "personas_pkey");
         assert_eq!(names.choose_constraint("public", ("t", "c", "check")), "t_c_check");
         assert_eq!(names.choose_constraint("public", ("t", "c", "check")), "t_c_check1");
         assert_eq!(names.choose_constraint("other", ("t", "c", "check")), "t_c_check");
-        assert_eq!(
-            names.choose_relation("public", ("t", &join_columns(&["a".into(), "b".into()]), "key"), true),
-            "t_a_b_key"
-        );
+        assert_eq!(names.choose_relation("public", ("t", &join_columns(&["a".into(), "b".into()]), "key"), true), "t_a_b_key");
     }
 
     #[test]

@@ -34,18 +34,12 @@ pub(super) fn settle(contract: &mut Contract, draft: Draft<'_>, context: &mut Co
     let first_new = contract.columns.len();
     for column in draft.columns {
         if let Some(other) = contract.column(&column.name) {
-            out.error(
-                "E0506",
-                column.span,
-                format!("table `{}` has column `{}` twice", contract.table, column.name),
-            )
-            .label(other.span, "first here");
+            out.error("E0506", column.span, format!("table `{}` has column `{}` twice", contract.table, column.name))
+                .label(other.span, "first here");
             continue;
         }
         if column.generated == super::Generated::ByDefault && column.default.is_none() && context.flavor == Flavor::Postgres {
-            context
-                .names
-                .choose_relation(schema_of(contract), (&contract.table, &column.name, "seq"), false);
+            context.names.choose_relation(schema_of(contract), (&contract.table, &column.name, "seq"), false);
         }
         contract.columns.push(column);
     }
@@ -54,12 +48,7 @@ pub(super) fn settle(contract: &mut Contract, draft: Draft<'_>, context: &mut Co
         type_checks(contract, &column, context);
     }
     for column in draft.one_byte {
-        let bound = |n: &str| {
-            Some(Bound {
-                value: Literal::Number(n.into()),
-                inclusive: true,
-            })
-        };
+        let bound = |n: &str| Some(Bound { value: Literal::Number(n.into()), inclusive: true });
         let check = Range::new(column.value, bound("0"), bound("255"), column.span);
         contract.checks.push(declared(Arc::new(check), None, column.span));
     }
@@ -68,19 +57,14 @@ pub(super) fn settle(contract: &mut Contract, draft: Draft<'_>, context: &mut Co
     }
     keys(contract, draft.keys, context, out);
     for (mut key, span) in draft.foreign_keys {
-        key.columns = key
-            .columns
-            .into_iter()
-            .map(|c| canonical(contract, c, context.flavor))
-            .collect();
+        key.columns = key.columns.into_iter().map(|c| canonical(contract, c, context.flavor)).collect();
         key.columns.retain(|c| known_column(contract, c, span, out));
         if key.columns.is_empty() {
             continue;
         }
         let parts = join_columns(&key.columns);
-        key.name = named(key.name, context, |names| {
-            names.choose_constraint(schema_of(contract), (&contract.table, &parts, "fkey"))
-        });
+        key.name =
+            named(key.name, context, |names| names.choose_constraint(schema_of(contract), (&contract.table, &parts, "fkey")));
         if let Some(name) = &key.name {
             context.names.take_constraint(schema_of(contract), name, false);
         }
@@ -94,15 +78,7 @@ pub(super) fn settle(contract: &mut Contract, draft: Draft<'_>, context: &mut Co
 
 /// Makes a check that the target enforces.
 pub(super) fn declared(check: Arc<dyn Check>, name: Option<String>, span: Span) -> Declared {
-    Declared {
-        check,
-        name,
-        severity: Severity::Error,
-        tolerance: Tolerance::Rows(0),
-        why: None,
-        span,
-        enforced: true,
-    }
+    Declared { check, name, severity: Severity::Error, tolerance: Tolerance::Rows(0), why: None, span, enforced: true }
 }
 
 /// Returns the schema whose names a table shares; one that is not written is the default one.
@@ -133,19 +109,14 @@ fn named(written: Option<String>, context: &mut Context<'_>, choose: impl FnOnce
 fn type_checks(contract: &mut Contract, column: &Column, context: &Context<'_>) {
     let Some(name) = &column.type_name else { return };
     if let DataType::List(_) = column.data_type {
-        contract.unjudged.push((
-            format!("each element of {} is a {}", column.name, name.trim_end_matches("[]")),
-            column.span,
-        ));
+        contract.unjudged.push((format!("each element of {} is a {}", column.name, name.trim_end_matches("[]")), column.span));
         return;
     }
     match context.types.get(name) {
         Some(NamedType::Enum(values)) => {
             let values = values.iter().map(|v| Literal::Text(v.clone())).collect();
             let check = OneOf::new(&column.name, values, column.span);
-            contract
-                .checks
-                .push(declared(Arc::new(check), Some(name.clone()), column.span));
+            contract.checks.push(declared(Arc::new(check), Some(name.clone()), column.span));
         }
         Some(NamedType::Domain(domain)) => {
             if let Some(found) = contract.columns.iter_mut().find(|c| c.name == column.name) {
@@ -154,31 +125,19 @@ fn type_checks(contract: &mut Contract, column: &Column, context: &Context<'_>) 
             }
             for rule in &domain.checks {
                 let columns = std::slice::from_ref(column);
-                let scope = Scope {
-                    flavor: context.flavor,
-                    columns,
-                    value: Some(&column.name),
-                    span: rule.span,
-                };
+                let scope = Scope { flavor: context.flavor, columns, value: Some(&column.name), span: rule.span };
                 let (checks, complete) = match &rule.holds {
                     Some(holds) => judge(holds, &rule.text, &scope),
                     None => (vec![], false),
                 };
-                contract
-                    .checks
-                    .extend(checks.into_iter().map(|c| declared(c, Some(rule.name.clone()), rule.span)));
+                contract.checks.extend(checks.into_iter().map(|c| declared(c, Some(rule.name.clone()), rule.span)));
                 if !complete {
-                    contract
-                        .unjudged
-                        .push((format!("CHECK ({}) of {name}", rule.text), rule.span));
+                    contract.unjudged.push((format!("CHECK ({}) of {name}", rule.text), rule.span));
                 }
             }
             // A domain over another type demands what that demands.
             if let Some(below) = domain.base.type_name.clone().filter(|below| below != name) {
-                let column = Column {
-                    type_name: Some(below),
-                    ..column.clone()
-                };
+                let column = Column { type_name: Some(below), ..column.clone() };
                 type_checks(contract, &column, context);
             }
         }
@@ -192,28 +151,19 @@ fn check(contract: &mut Contract, pending: Pending<'_>, context: &mut Context<'_
     // Postgres puts a column into the name where the condition speaks of one only.
     let about = mentioned(&pending.holds, contract);
     let column = if let [one] = about.as_slice() { one.as_str() } else { "" };
-    let name = named(pending.name, context, |names| {
-        names.choose_constraint(schema_of(contract), (&contract.table, column, "check"))
-    });
+    let name =
+        named(pending.name, context, |names| names.choose_constraint(schema_of(contract), (&contract.table, column, "check")));
     if let Some(name) = &name {
         context.names.take_constraint(schema_of(contract), name, false);
     }
     let text = pending.holds.source();
-    let scope = Scope {
-        flavor: context.flavor,
-        columns: &contract.columns,
-        value: None,
-        span,
-    };
+    let scope = Scope { flavor: context.flavor, columns: &contract.columns, value: None, span };
     let (checks, complete) = match &holds {
         Some(holds) => judge(holds, text, &scope),
         None => (vec![], false),
     };
     let enforced = pending.enforced;
-    contract.checks.extend(checks.into_iter().map(|c| Declared {
-        enforced,
-        ..declared(c, name.clone(), span)
-    }));
+    contract.checks.extend(checks.into_iter().map(|c| Declared { enforced, ..declared(c, name.clone(), span) }));
     if !complete {
         let shown = name.map(|n| format!("CONSTRAINT {n} ")).unwrap_or_default();
         contract.unjudged.push((format!("{shown}CHECK ({text})"), span));
@@ -255,14 +205,9 @@ fn keys(contract: &mut Contract, mut keys: Vec<Key>, context: &mut Context<'_>, 
             continue;
         }
         seen.push(shape);
-        let (parts, label) = if key.primary {
-            (String::new(), "pkey")
-        } else {
-            (join_columns(&columns), "key")
-        };
-        let name = named(key.name, context, |names| {
-            names.choose_relation(schema_of(contract), (&contract.table, &parts, label), true)
-        });
+        let (parts, label) = if key.primary { (String::new(), "pkey") } else { (join_columns(&columns), "key") };
+        let name =
+            named(key.name, context, |names| names.choose_relation(schema_of(contract), (&contract.table, &parts, label), true));
         if let Some(name) = &name {
             context.names.take_constraint(schema_of(contract), name, true);
         }
@@ -278,11 +223,7 @@ fn keys(contract: &mut Contract, mut keys: Vec<Key>, context: &mut Context<'_>, 
             contract.primary_key = columns.clone();
         }
         let parts = columns.into_iter().map(|c| Expr::column(c, key.span)).collect();
-        let check = Unique::of(UniqueKey {
-            parts,
-            nulls_equal: key.nulls_equal && !key.primary,
-            only_where: None,
-        });
+        let check = Unique::of(UniqueKey { parts, nulls_equal: key.nulls_equal && !key.primary, only_where: None });
         contract.checks.push(declared(Arc::new(check), name, key.span));
     }
 }
@@ -311,33 +252,17 @@ pub(super) struct WrittenIndex<'a> {
 
 /// Adds an index to a contract: a unique one is a check, the others are kept by name.
 pub(super) fn index(contract: &mut Contract, index: WrittenIndex<'_>, context: &mut Context<'_>) {
-    let scope = Scope {
-        flavor: context.flavor,
-        columns: &contract.columns,
-        value: None,
-        span: index.span,
-    };
-    let lowered: Vec<Option<Expr>> = index
-        .parts
-        .iter()
-        .map(|p| p.expression().and_then(|e| lower(&e, &scope)))
-        .collect();
+    let scope = Scope { flavor: context.flavor, columns: &contract.columns, value: None, span: index.span };
+    let lowered: Vec<Option<Expr>> = index.parts.iter().map(|p| p.expression().and_then(|e| lower(&e, &scope))).collect();
     let titles: Vec<String> = index.parts.iter().map(part_title).collect();
     let name = named(index.name, context, |names| {
-        names.choose_relation(
-            schema_of(contract),
-            (&contract.table, &join_columns(&distinct(titles)), "idx"),
-            false,
-        )
+        names.choose_relation(schema_of(contract), (&contract.table, &join_columns(&distinct(titles)), "idx"), false)
     });
     if let Some(name) = &name {
         context.names.take_relation(schema_of(contract), name);
     }
     let mut columns = vec![];
-    lowered
-        .iter()
-        .flatten()
-        .for_each(|part| condition::collect_columns(part, &mut columns));
+    lowered.iter().flatten().for_each(|part| condition::collect_columns(part, &mut columns));
     if !index.unique {
         contract.indexes.push(super::Index { name, columns });
         return;
@@ -347,11 +272,7 @@ pub(super) fn index(contract: &mut Contract, index: WrittenIndex<'_>, context: &
     match lowered.into_iter().collect::<Option<Vec<Expr>>>() {
         Some(parts) if readable && !parts.is_empty() => {
             let only_where = only_where.flatten();
-            let check = Unique::of(UniqueKey {
-                parts,
-                nulls_equal: index.nulls_equal,
-                only_where,
-            });
+            let check = Unique::of(UniqueKey { parts, nulls_equal: index.nulls_equal, only_where });
             contract.checks.push(declared(Arc::new(check), name, index.span));
         }
         _ => contract.unjudged.push((index.text.to_string(), index.span)),

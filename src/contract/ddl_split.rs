@@ -18,15 +18,7 @@ pub(super) struct Piece {
 
 /// Splits `text` into statements.
 pub(super) fn split(text: &str, flavor: Flavor) -> Vec<Piece> {
-    let mut splitter = Splitter {
-        text,
-        bytes: text.as_bytes(),
-        flavor,
-        at: 0,
-        start: None,
-        batch: 0,
-        pieces: vec![],
-    };
+    let mut splitter = Splitter { text, bytes: text.as_bytes(), flavor, at: 0, start: None, batch: 0, pieces: vec![] };
     while splitter.at < text.len() {
         splitter.step();
     }
@@ -57,9 +49,7 @@ impl Splitter<'_> {
         }
         match byte {
             b';' => {
-                let copies = self
-                    .start
-                    .is_some_and(|s| copies_from_stdin(self.text.get(s..self.at).unwrap_or("")));
+                let copies = self.start.is_some_and(|s| copies_from_stdin(self.text.get(s..self.at).unwrap_or("")));
                 self.end_statement();
                 self.at += 1;
                 if copies && self.flavor == Flavor::Postgres {
@@ -94,10 +84,7 @@ impl Splitter<'_> {
     fn end_statement(&mut self) {
         if let Some(start) = self.start.take() {
             let end = start + self.text.get(start..self.at).unwrap_or("").trim_end().len();
-            self.pieces.push(Piece {
-                bytes: start..end,
-                batch: self.batch,
-            });
+            self.pieces.push(Piece { bytes: start..end, batch: self.batch });
         }
     }
 
@@ -129,13 +116,7 @@ impl Splitter<'_> {
 
     /// Tells whether the string that starts here is Postgres's `E'...'`.
     fn escapes(&self) -> bool {
-        let before = |n: usize| {
-            self.at
-                .checked_sub(n)
-                .and_then(|i| self.bytes.get(i))
-                .copied()
-                .unwrap_or(b' ')
-        };
+        let before = |n: usize| self.at.checked_sub(n).and_then(|i| self.bytes.get(i)).copied().unwrap_or(b' ');
         self.flavor == Flavor::Postgres
             && matches!(before(1), b'e' | b'E')
             && !before(2).is_ascii_alphanumeric()
@@ -162,11 +143,7 @@ impl Splitter<'_> {
     /// Skips `$tag$ ... $tag$`, or the lone dollar sign of a name or parameter.
     fn skip_dollar_quoted(&mut self) {
         let rest = self.text.get(self.at..).unwrap_or("");
-        let inside = self.at > 0
-            && self
-                .bytes
-                .get(self.at - 1)
-                .is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
+        let inside = self.at > 0 && self.bytes.get(self.at - 1).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
         let tag_end = rest.get(1..).and_then(|r| r.find('$')).map(|n| n + 2);
         let tag = tag_end.and_then(|end| rest.get(..end)).filter(|tag| {
             let name = tag.trim_matches('$');
@@ -197,10 +174,7 @@ impl Splitter<'_> {
 fn is_go(line: &str) -> bool {
     let mut words = line.split_whitespace();
     let go = words.next().is_some_and(|w| w.eq_ignore_ascii_case("go"));
-    go && words
-        .next()
-        .is_none_or(|w| w.starts_with("--") || w.bytes().all(|b| b.is_ascii_digit()))
-        && words.next().is_none()
+    go && words.next().is_none_or(|w| w.starts_with("--") || w.bytes().all(|b| b.is_ascii_digit())) && words.next().is_none()
 }
 
 fn copies_from_stdin(statement: &str) -> bool {
@@ -220,46 +194,27 @@ mod tests {
     fn semicolons_inside_texts_do_not_split() {
         let text = "-- a; b\nCREATE TABLE t (a text DEFAULT 'x;''y', \"b;\" int); /* ; /* ; */ ; */\nDO $x$ ;; $$ $x$;\n\
                     SELECT E'\\';', $1; SELECT 2";
-        let expected = vec![
-            "CREATE TABLE t (a text DEFAULT 'x;''y', \"b;\" int)",
-            "DO $x$ ;; $$ $x$",
-            "SELECT E'\\';', $1",
-            "SELECT 2",
-        ];
+        let expected =
+            vec!["CREATE TABLE t (a text DEFAULT 'x;''y', \"b;\" int)", "DO $x$ ;; $$ $x$", "SELECT E'\\';', $1", "SELECT 2"];
         assert_eq!(statements(text, Flavor::Postgres), expected);
     }
 
     #[test]
     fn what_dumps_hold_besides_sql_is_skipped() {
         let text = "\\restrict abc\nSELECT 1;\nCOPY t (a) FROM stdin;\nit's; one\n\\.\nSELECT 2;\n\\unrestrict abc\n";
-        assert_eq!(
-            statements(text, Flavor::Postgres),
-            vec!["SELECT 1", "COPY t (a) FROM stdin", "SELECT 2"]
-        );
+        assert_eq!(statements(text, Flavor::Postgres), vec!["SELECT 1", "COPY t (a) FROM stdin", "SELECT 2"]);
     }
 
     #[test]
     fn go_ends_a_batch() {
         let text = "CREATE TABLE [a;]]] (x int)\r\nGO\r\nSELECT 'GO\n';\n  go 5\nSELECT 3\nGOTO x";
-        assert_eq!(
-            statements(text, Flavor::Tsql),
-            vec!["CREATE TABLE [a;]]] (x int)", "SELECT 'GO\n'", "SELECT 3\nGOTO x"]
-        );
-        assert_eq!(
-            split(text, Flavor::Tsql).iter().map(|p| p.batch).collect::<Vec<_>>(),
-            vec![0, 1, 2]
-        );
+        assert_eq!(statements(text, Flavor::Tsql), vec!["CREATE TABLE [a;]]] (x int)", "SELECT 'GO\n'", "SELECT 3\nGOTO x"]);
+        assert_eq!(split(text, Flavor::Tsql).iter().map(|p| p.batch).collect::<Vec<_>>(), vec![0, 1, 2]);
     }
 
     #[test]
     fn a_text_that_is_cut_off_ends_at_its_end() {
-        for text in [
-            "CREATE TABLE t (a text DEFAULT 'x",
-            "SELECT $$ a",
-            "/* a",
-            "SELECT E'\\",
-            "SELECT \"ż",
-        ] {
+        for text in ["CREATE TABLE t (a text DEFAULT 'x", "SELECT $$ a", "/* a", "SELECT E'\\", "SELECT \"ż"] {
             assert!(split(text, Flavor::Postgres).len() <= 1);
         }
     }

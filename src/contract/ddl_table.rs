@@ -89,10 +89,7 @@ impl<'a> Draft<'a> {
             let name = Some(cursor.identifier()?.value);
             cursor.take_until(|c| c.at_group());
             let columns = names(cursor.group()?)?;
-            self.indexes.push(Index {
-                name,
-                columns: columns.into_iter().map(|c| c.value).collect(),
-            });
+            self.indexes.push(Index { name, columns: columns.into_iter().map(|c| c.value).collect() });
             return Ok(());
         }
         if !tsql && cursor.accept(&["LIKE"]) {
@@ -117,13 +114,7 @@ impl<'a> Draft<'a> {
             cursor.skip_group();
             column.generated = Generated::Computed;
         } else {
-            let ColumnType {
-                data_type,
-                type_name,
-                serial,
-                computed,
-                one_byte,
-            } = ddl_type::read(&mut cursor, types)?;
+            let ColumnType { data_type, type_name, serial, computed, one_byte } = ddl_type::read(&mut cursor, types)?;
             (column.data_type, column.type_name) = (data_type, type_name);
             column.not_null = serial;
             column.generated = match (serial, computed) {
@@ -164,13 +155,7 @@ impl<'a> Draft<'a> {
             cursor.accept(&["KEY"]);
             let columns = vec![own()];
             let nulls_equal = key_options(cursor);
-            self.keys.push(Key {
-                name,
-                primary,
-                columns,
-                nulls_equal,
-                span,
-            });
+            self.keys.push(Key { name, primary, columns, nulls_equal, span });
         } else if cursor.accept(&["CHECK"]) {
             self.check(cursor, name)?;
         } else if cursor.at(&["REFERENCES"]) || cursor.at(&["FOREIGN", "KEY", "REFERENCES"]) {
@@ -190,18 +175,9 @@ impl<'a> Draft<'a> {
         } else if cursor.accept(&["MASKED", "WITH"]) || cursor.accept(&["ENCRYPTED", "WITH"]) {
             cursor.skip_group();
         } else {
-            return Ok([
-                "PERSISTED",
-                "SPARSE",
-                "ROWGUIDCOL",
-                "HIDDEN",
-                "STORED",
-                "VIRTUAL",
-                "WITH",
-                "VALUES",
-            ]
-            .iter()
-            .any(|word| cursor.accept(&[word])));
+            return Ok(["PERSISTED", "SPARSE", "ROWGUIDCOL", "HIDDEN", "STORED", "VIRTUAL", "WITH", "VALUES"]
+                .iter()
+                .any(|word| cursor.accept(&[word])));
         }
         Ok(true)
     }
@@ -210,11 +186,7 @@ impl<'a> Draft<'a> {
     pub(super) fn constraint(&mut self, mut cursor: Cursor<'a>) -> Read<()> {
         let whole = cursor;
         let span = cursor.span();
-        let name = if cursor.accept(&["CONSTRAINT"]) {
-            Some(cursor.identifier()?.value)
-        } else {
-            None
-        };
+        let name = if cursor.accept(&["CONSTRAINT"]) { Some(cursor.identifier()?.value) } else { None };
         if cursor.at(&["PRIMARY", "KEY"]) || cursor.at(&["UNIQUE"]) {
             let primary = cursor.at(&["PRIMARY"]);
             cursor.skip();
@@ -222,13 +194,7 @@ impl<'a> Draft<'a> {
             let before = key_options(&mut cursor);
             let columns = names(cursor.group()?)?;
             let nulls_equal = before | key_options(&mut cursor);
-            self.keys.push(Key {
-                name,
-                primary,
-                columns,
-                nulls_equal,
-                span,
-            });
+            self.keys.push(Key { name, primary, columns, nulls_equal, span });
         } else if cursor.accept(&["CHECK"]) {
             self.check(&mut cursor, name)?;
         } else if cursor.accept(&["FOREIGN", "KEY"]) {
@@ -299,13 +265,7 @@ impl<'a> Draft<'a> {
 
 /// Reads what ON DELETE does, in lower case.
 fn action(cursor: &mut Cursor<'_>) -> Read<String> {
-    for words in [
-        &["CASCADE"][..],
-        &["RESTRICT"],
-        &["NO", "ACTION"],
-        &["SET", "NULL"],
-        &["SET", "DEFAULT"],
-    ] {
+    for words in [&["CASCADE"][..], &["RESTRICT"], &["NO", "ACTION"], &["SET", "NULL"], &["SET", "DEFAULT"]] {
         if cursor.accept(words) {
             cursor.skip_group();
             return Ok(words.join(" ").to_lowercase());
@@ -344,25 +304,15 @@ fn skip_deferrable(cursor: &mut Cursor<'_>) -> bool {
 }
 
 fn skip_key_words(cursor: &mut Cursor<'_>) -> bool {
-    [
-        &["NOT", "DEFERRABLE"][..],
-        &["INITIALLY", "IMMEDIATE"],
-        &["NOT", "VALID"],
-        &["NOT", "FOR", "REPLICATION"],
-        &["ENFORCED"],
-    ]
-    .iter()
-    .any(|words| cursor.accept(words))
+    [&["NOT", "DEFERRABLE"][..], &["INITIALLY", "IMMEDIATE"], &["NOT", "VALID"], &["NOT", "FOR", "REPLICATION"], &["ENFORCED"]]
+        .iter()
+        .any(|words| cursor.accept(words))
 }
 
 /// Goes past what may follow a constraint, and complains about anything else.
 fn trailing(cursor: &mut Cursor<'_>) -> Read<()> {
     while skip_key_words(cursor) || skip_deferrable(cursor) || cursor.accept(&["NO", "INHERIT"]) {}
-    if cursor.is_empty() {
-        Ok(())
-    } else {
-        Err(cursor.trouble("the end of the constraint"))
-    }
+    if cursor.is_empty() { Ok(()) } else { Err(cursor.trouble("the end of the constraint")) }
 }
 
 /// Reads a list of column names, each perhaps with a sort order.
@@ -375,11 +325,7 @@ pub(super) fn names(list: Cursor<'_>) -> Read<Vec<Spanned<String>>> {
             return Err(part.trouble("`,` or `)`"));
         }
     }
-    if found.is_empty() {
-        Err(list.trouble("a column"))
-    } else {
-        Ok(found)
-    }
+    if found.is_empty() { Err(list.trouble("a column")) } else { Ok(found) }
 }
 
 /// Reads a default as text.
@@ -389,11 +335,7 @@ pub(super) fn default<'a>(cursor: &mut Cursor<'a>) -> Read<String> {
     cursor.skip_one();
     cursor.take_until(|c| AFTER_DEFAULT.iter().any(|word| c.at(&[word])) || c.at(&["WITH", "VALUES"]));
     let taken = start.until(cursor);
-    if taken.is_empty() {
-        Err(start.trouble("a default"))
-    } else {
-        Ok(taken.source().to_string())
-    }
+    if taken.is_empty() { Err(start.trouble("a default")) } else { Ok(taken.source().to_string()) }
 }
 
 /// Reads what follows GENERATED.

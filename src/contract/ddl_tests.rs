@@ -92,17 +92,11 @@ CREATE TABLE persona_evidence_summary (persona_id uuid PRIMARY KEY REFERENCES pe
     assert_eq!(personas.primary_key, vec!["id"]);
     assert!(personas.column("id").unwrap().not_null);
     assert_eq!(personas.column("name").unwrap().data_type, DataType::Varchar(120));
-    assert_eq!(
-        personas.column("tags").unwrap().data_type,
-        DataType::List(Box::new(DataType::Text))
-    );
+    assert_eq!(personas.column("tags").unwrap().data_type, DataType::List(Box::new(DataType::Text)));
     assert_eq!(personas.column("tags").unwrap().default.as_deref(), Some("'{}'"));
     assert_eq!(personas.column("created_at").unwrap().default.as_deref(), Some("now()"));
     let severity = contracts[1].column("severity").unwrap();
-    assert_eq!(
-        (&severity.data_type, severity.type_name.as_deref()),
-        (&DataType::Text, Some("severity_level"))
-    );
+    assert_eq!((&severity.data_type, severity.type_name.as_deref()), (&DataType::Text, Some("severity_level")));
     assert_eq!(contracts[1].foreign_keys[0].on_delete.as_deref(), Some("cascade"));
 }
 
@@ -126,10 +120,7 @@ fn a_flat_export_in_tsql() {
             "-: unique(transaction_id) each value once",
         ]
     );
-    assert_eq!(
-        table.column("transaction_ts").unwrap().data_type,
-        DataType::Timestamp(Some(0))
-    );
+    assert_eq!(table.column("transaction_ts").unwrap().data_type, DataType::Timestamp(Some(0)));
     assert!(!table.column("age_bracket").unwrap().not_null);
 }
 
@@ -149,23 +140,11 @@ CREATE INDEX by_profile ON personas USING gin ((profile -> 'a'));",
     );
     let mapping = &contracts[2];
     assert_eq!(mapping.primary_key, vec!["persona_id", "industry_id"]);
-    let partial = mapping
-        .checks
-        .iter()
-        .find(|c| c.name.as_deref() == Some("persona_one_primary_industry"))
-        .unwrap();
-    let Measure::Unique(key) = partial.check.measure() else {
-        panic!("a key")
-    };
+    let partial = mapping.checks.iter().find(|c| c.name.as_deref() == Some("persona_one_primary_industry")).unwrap();
+    let Measure::Unique(key) = partial.check.measure() else { panic!("a key") };
     assert_eq!(key.only_where.map(|e| e.kind), Some(ExprKind::Column("is_primary".into())));
-    let lower = contracts[1]
-        .checks
-        .iter()
-        .find(|c| c.name.as_deref() == Some("personas_lower_idx"))
-        .unwrap();
-    let Measure::Unique(key) = lower.check.measure() else {
-        panic!("a key")
-    };
+    let lower = contracts[1].checks.iter().find(|c| c.name.as_deref() == Some("personas_lower_idx")).unwrap();
+    let Measure::Unique(key) = lower.check.measure() else { panic!("a key") };
     assert!(matches!(&key.parts[0].kind, ExprKind::Call(call) if call.function == "lower"));
     let names: Vec<_> = contracts[1].indexes.iter().map(|i| i.name.as_deref().unwrap()).collect();
     assert_eq!(names, vec!["personas_profile_idx", "by_profile"]);
@@ -183,14 +162,7 @@ fn serial_and_identity_and_computed_columns() {
     use Generated::{Always, ByDefault, Computed, No};
     assert_eq!(generated, vec![ByDefault, Always, ByDefault, Computed, No]);
     let defaults: Vec<Option<&str>> = contracts[0].columns.iter().skip(4).map(|c| c.default.as_deref()).collect();
-    let expected = [
-        Some("ARRAY[]::uuid[]"),
-        Some("NULL"),
-        Some("-1"),
-        Some("'x'::character varying"),
-        None,
-        None,
-    ];
+    let expected = [Some("ARRAY[]::uuid[]"), Some("NULL"), Some("-1"), Some("'x'::character varying"), None, None];
     assert_eq!(defaults, expected);
     assert_eq!(contracts[0].column("f").unwrap().data_type, DataType::TimestampTz(Some(3)));
     assert!(contracts[0].column("g").unwrap().not_null && contracts[0].column("h").unwrap().not_null);
@@ -285,11 +257,7 @@ GRANT SELECT ON TABLE public.goals TO reader;
     assert!(goals.foreign_keys[0].deferrable);
     assert_eq!(goals.column("id").unwrap().generated, Generated::ByDefault);
     assert_eq!(goals.column("quality").unwrap().type_name.as_deref(), Some("score"));
-    let key = goals
-        .checks
-        .iter()
-        .find(|c| c.name.as_deref() == Some("goals_kind_email_key"))
-        .unwrap();
+    let key = goals.checks.iter().find(|c| c.name.as_deref() == Some("goals_kind_email_key")).unwrap();
     assert!(matches!(key.check.measure(), Measure::Unique(key) if key.nulls_equal));
 }
 
@@ -299,10 +267,7 @@ fn names_fold_as_the_server_folds_them() {
         "CREATE TABLE Sales.Orders (ID int PRIMARY KEY, \"Order\" int CHECK (\"Order\" > 0), Kind text CHECK (KIND IN ('a')));",
         Flavor::Postgres,
     );
-    assert_eq!(
-        (contracts[0].schema.as_deref(), contracts[0].table.as_str()),
-        (Some("sales"), "orders")
-    );
+    assert_eq!((contracts[0].schema.as_deref(), contracts[0].table.as_str()), (Some("sales"), "orders"));
     let names: Vec<&str> = contracts[0].columns.iter().map(|c| c.name.as_str()).collect();
     assert_eq!(names, vec!["id", "Order", "kind"]);
     assert_eq!(lines(&contracts[0])[0], "orders_Order_check: range(Order) more than 0");
@@ -356,10 +321,7 @@ fn a_statement_that_cannot_be_read_loses_nothing_else() {
     assert_eq!(contracts[0].columns.len(), 2);
     let unjudged: Vec<&str> = contracts[0].unjudged.iter().map(|(text, _)| text.as_str()).collect();
     // Text sorts by the server's collation, which is not known here.
-    assert_eq!(
-        unjudged,
-        vec!["CONSTRAINT a_c_check CHECK (c > 'm')", "EXCLUDE USING gist (c WITH =)"]
-    );
+    assert_eq!(unjudged, vec!["CONSTRAINT a_c_check CHECK (c > 'm')", "EXCLUDE USING gist (c WITH =)"]);
 }
 
 #[test]

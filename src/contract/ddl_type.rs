@@ -56,13 +56,8 @@ pub(super) struct ColumnType {
 }
 
 /// The words that may follow a type's first word.
-const MORE: &[&[&str]] = &[
-    &["VARYING"],
-    &["PRECISION"],
-    &["WITH", "TIME", "ZONE"],
-    &["WITHOUT", "TIME", "ZONE"],
-    &["LARGE", "OBJECT"],
-];
+const MORE: &[&[&str]] =
+    &[&["VARYING"], &["PRECISION"], &["WITH", "TIME", "ZONE"], &["WITHOUT", "TIME", "ZONE"], &["LARGE", "OBJECT"]];
 
 /// Reads a type.
 pub(super) fn read(cursor: &mut Cursor, types: &Types) -> Read<ColumnType> {
@@ -89,14 +84,8 @@ pub(super) fn read(cursor: &mut Cursor, types: &Types) -> Read<ColumnType> {
         }
     }
     let mut found = match types.get(&name).filter(|_| arguments.is_none()) {
-        Some(NamedType::Enum(_)) => ColumnType {
-            type_name: Some(name),
-            ..plain(DataType::Text)
-        },
-        Some(NamedType::Domain(domain)) => ColumnType {
-            type_name: Some(name),
-            ..domain.base.clone()
-        },
+        Some(NamedType::Enum(_)) => ColumnType { type_name: Some(name), ..plain(DataType::Text) },
+        Some(NamedType::Domain(domain)) => ColumnType { type_name: Some(name), ..domain.base.clone() },
         None => builtin(&words, arguments.as_deref(), &full.schema, flavor),
     };
     for _ in 0..lists {
@@ -107,13 +96,7 @@ pub(super) fn read(cursor: &mut Cursor, types: &Types) -> Read<ColumnType> {
 }
 
 fn plain(data_type: DataType) -> ColumnType {
-    ColumnType {
-        data_type,
-        type_name: None,
-        serial: false,
-        computed: false,
-        one_byte: false,
-    }
+    ColumnType { data_type, type_name: None, serial: false, computed: false, one_byte: false }
 }
 
 /// Reads a type that the target has by itself.
@@ -126,43 +109,22 @@ fn builtin(words: &str, arguments: Option<&str>, schema: &Option<String>, flavor
         None => words.to_string(),
     };
     let named = || {
-        let system = schema
-            .as_deref()
-            .is_none_or(|s| ["pg_catalog", "sys", "public", "dbo"].contains(&s));
-        let name = if system {
-            written.clone()
-        } else {
-            format!("{}.{written}", schema.as_deref().unwrap_or(""))
-        };
+        let system = schema.as_deref().is_none_or(|s| ["pg_catalog", "sys", "public", "dbo"].contains(&s));
+        let name = if system { written.clone() } else { format!("{}.{written}", schema.as_deref().unwrap_or("")) };
         plain(DataType::Named(name))
     };
     match (flavor, words) {
-        (Flavor::Postgres, "serial" | "serial4") => ColumnType {
-            serial: true,
-            ..plain(DataType::Integer)
-        },
-        (Flavor::Postgres, "bigserial" | "serial8") => ColumnType {
-            serial: true,
-            ..plain(DataType::BigInt)
-        },
-        (Flavor::Postgres, "smallserial" | "serial2") => ColumnType {
-            serial: true,
-            ..plain(DataType::SmallInt)
-        },
+        (Flavor::Postgres, "serial" | "serial4") => ColumnType { serial: true, ..plain(DataType::Integer) },
+        (Flavor::Postgres, "bigserial" | "serial8") => ColumnType { serial: true, ..plain(DataType::BigInt) },
+        (Flavor::Postgres, "smallserial" | "serial2") => ColumnType { serial: true, ..plain(DataType::SmallInt) },
         // Postgres's bit is a string of bits, and its money is written as the server's locale says.
         (Flavor::Postgres, "bit" | "bit varying" | "money") => named(),
         (Flavor::Postgres, "float") if arguments.and_then(|n| n.parse().ok()).is_some_and(|n: u8| n <= 24) => {
             plain(DataType::Real)
         }
         (Flavor::Tsql, "float") if arguments.and_then(|n| n.parse().ok()).is_some_and(|n: u8| n <= 24) => plain(DataType::Real),
-        (Flavor::Tsql, "timestamp" | "rowversion") => ColumnType {
-            computed: true,
-            ..plain(DataType::Bytes)
-        },
-        (Flavor::Tsql, "tinyint") => ColumnType {
-            one_byte: true,
-            ..plain(DataType::SmallInt)
-        },
+        (Flavor::Tsql, "timestamp" | "rowversion") => ColumnType { computed: true, ..plain(DataType::Bytes) },
+        (Flavor::Tsql, "tinyint") => ColumnType { one_byte: true, ..plain(DataType::SmallInt) },
         (Flavor::Tsql, "sysname") => plain(DataType::Varchar(128)),
         (Flavor::Tsql, "money" | "smallmoney") => ColumnType {
             type_name: Some(words.to_string()),

@@ -102,27 +102,17 @@ impl Contract {
 
 /// Gives the foreign keys that name no columns those of the other table's primary key, where that table is among `contracts`.
 pub fn complete_references(contracts: &mut [Contract]) {
-    let keys: Vec<(String, Vec<String>)> = contracts
-        .iter()
-        .map(|c| (c.table.to_lowercase(), c.primary_key.clone()))
-        .collect();
+    let keys: Vec<(String, Vec<String>)> = contracts.iter().map(|c| (c.table.to_lowercase(), c.primary_key.clone())).collect();
     let key_of = |table: &str| {
         let name = table.rsplit('.').next().unwrap_or(table).to_lowercase();
-        keys.iter()
-            .find(|(table, _)| *table == name)
-            .map(|(_, key)| key.clone())
-            .unwrap_or_default()
+        keys.iter().find(|(table, _)| *table == name).map(|(_, key)| key.clone()).unwrap_or_default()
     };
     for contract in contracts {
         for key in contract.foreign_keys.iter_mut().filter(|k| k.references.is_empty()) {
             key.references = key_of(&key.table);
         }
         for declared in &mut contract.checks {
-            if let Measure::References {
-                columns,
-                table,
-                references,
-            } = declared.check.measure()
+            if let Measure::References { columns, table, references } = declared.check.measure()
                 && references.is_empty()
             {
                 let references = key_of(&table);

@@ -30,32 +30,20 @@ const KEYS: &[&str] = &[
 ];
 
 /// The keys of a column that are not checks.
-const COLUMN_KEYS: &[&str] = &[
-    "type",
-    "type_name",
-    "primary_key",
-    "not_null",
-    "default",
-    "generated",
-    "references",
-    "description",
-];
+const COLUMN_KEYS: &[&str] =
+    &["type", "type_name", "primary_key", "not_null", "default", "generated", "references", "description"];
 
 /// Reads a contract; everything that is wrong is reported, and `None` means that nothing could be used.
 pub fn decode(node: &Node, out: &mut Diagnostics) -> Option<Contract> {
     let map = node.expect_map("a contract", out)?;
     map.only("a contract", KEYS, out);
     let Some(named) = map.get("table") else {
-        out.error("E0501", node.span, "the contract names no table")
-            .help("Begin it with `table: name`.");
+        out.error("E0501", node.span, "the contract names no table").help("Begin it with `table: name`.");
         return None;
     };
     let table = named.expect_text("`table`", out)?;
     let (schema, name) = yaml_keys::split_name(&table.value);
-    let written = map
-        .get("schema")
-        .and_then(|n| n.expect_text("`schema`", out))
-        .map(|t| t.value);
+    let written = map.get("schema").and_then(|n| n.expect_text("`schema`", out)).map(|t| t.value);
     let mut contract = Contract {
         schema: written.or(schema),
         table: name,
@@ -90,12 +78,7 @@ pub fn decode(node: &Node, out: &mut Diagnostics) -> Option<Contract> {
     }
     if let Some(body) = map.get("checks") {
         for check in decode_list(body, out) {
-            if check
-                .check
-                .columns()
-                .iter()
-                .all(|c| known_column(&contract, c, check.span, out))
-            {
+            if check.check.columns().iter().all(|c| known_column(&contract, c, check.span, out)) {
                 contract.checks.push(Declared { enforced: true, ..check });
             }
         }
@@ -103,15 +86,10 @@ pub fn decode(node: &Node, out: &mut Diagnostics) -> Option<Contract> {
     if let Some(body) = map.get("grants").and_then(|n| n.expect_map("`grants`", out)) {
         for (privilege, roles) in &body.entries {
             let roles = names(roles, &format!("the roles that may {}", privilege.value), out).unwrap_or_default();
-            contract
-                .grants
-                .push((privilege.value.clone(), roles.into_iter().map(|r| r.value).collect()));
+            contract.grants.push((privilege.value.clone(), roles.into_iter().map(|r| r.value).collect()));
         }
     }
-    let allow = map
-        .get("allow")
-        .and_then(|n| n.expect_names("`allow`", out))
-        .unwrap_or_default();
+    let allow = map.get("allow").and_then(|n| n.expect_names("`allow`", out)).unwrap_or_default();
     contract.allow = allow.into_iter().map(|n| n.value).collect();
     Some(contract)
 }
@@ -124,12 +102,8 @@ fn decode_column(
     out: &mut Diagnostics,
 ) {
     if let Some(first) = contract.column(&name.value) {
-        out.error(
-            "E0506",
-            name.span,
-            format!("table `{}` has column `{}` twice", contract.table, name.value),
-        )
-        .label(first.span, "first here");
+        out.error("E0506", name.span, format!("table `{}` has column `{}` twice", contract.table, name.value))
+            .label(first.span, "first here");
         return;
     }
     let mut column = Column {
@@ -147,11 +121,7 @@ fn decode_column(
         contract.columns.push(column);
         return;
     };
-    let checks: Vec<&str> = CHECKS
-        .iter()
-        .filter(|k| k.stands_under_column())
-        .map(|k| k.keyword())
-        .collect();
+    let checks: Vec<&str> = CHECKS.iter().filter(|k| k.stands_under_column()).map(|k| k.keyword()).collect();
     let known: Vec<&str> = COLUMN_KEYS.iter().chain(&checks).copied().collect();
     map.only(&format!("column `{}`", name.value), &known, out);
     match map.get("type") {
@@ -161,20 +131,13 @@ fn decode_column(
                 .help("Add `type:`, such as `type: text`.");
         }
     }
-    let mut flag = |key: &str| {
-        map.get(key)
-            .and_then(|n| n.expect_boolean(&format!("`{key}`"), out))
-            .unwrap_or(false)
-    };
+    let mut flag = |key: &str| map.get(key).and_then(|n| n.expect_boolean(&format!("`{key}`"), out)).unwrap_or(false);
     let primary = flag("primary_key");
     column.not_null = flag("not_null") || primary;
     if primary {
         keys.push(name.clone());
     }
-    column.type_name = map
-        .get("type_name")
-        .and_then(|n| n.expect_text("`type_name`", out))
-        .map(|t| t.value);
+    column.type_name = map.get("type_name").and_then(|n| n.expect_text("`type_name`", out)).map(|t| t.value);
     column.default = map.get("default").and_then(|n| default(&column, n, out));
     if let Some(written) = map.get("generated") {
         column.generated = generated(written, out).unwrap_or(Generated::No);
@@ -182,13 +145,7 @@ fn decode_column(
     let text = column.data_type.is_text();
     contract.columns.push(column);
     for kind in CHECKS.iter().filter(|k| k.stands_under_column()) {
-        let body = map.get(kind.keyword()).map(|n| {
-            if text && kind.keyword() == "one_of" {
-                as_texts(n)
-            } else {
-                n.clone()
-            }
-        });
+        let body = map.get(kind.keyword()).map(|n| if text && kind.keyword() == "one_of" { as_texts(n) } else { n.clone() });
         let check = body.and_then(|n| Some((n.span, kind.decode_for_column(&name.value, &n, out)?)));
         contract.checks.extend(check.map(|(span, check)| declared(check, None, span)));
     }
@@ -196,9 +153,7 @@ fn decode_column(
         && let Some(key) = references(&name.value, written, out)
     {
         let check = References::new(key.columns.clone(), foreign_table(contract, &key), key.references.clone());
-        contract
-            .checks
-            .push(declared(Arc::new(check), key.name.clone(), written.span));
+        contract.checks.push(declared(Arc::new(check), key.name.clone(), written.span));
         contract.foreign_keys.push(key);
     }
 }
@@ -207,14 +162,8 @@ fn decode_column(
 fn as_texts(node: &Node) -> Node {
     let value = match &node.value {
         Value::List(items) => Value::List(items.iter().map(as_texts).collect()),
-        Value::Number(text) => Value::Text {
-            text: text.clone(),
-            plain: true,
-        },
-        Value::Boolean(truth) => Value::Text {
-            text: truth.to_string(),
-            plain: true,
-        },
+        Value::Number(text) => Value::Text { text: text.clone(), plain: true },
+        Value::Boolean(truth) => Value::Text { text: truth.to_string(), plain: true },
         other => other.clone(),
     };
     Node { value, span: node.span }
@@ -233,13 +182,9 @@ fn set_type(column: &mut Column, node: &Node, out: &mut Diagnostics) {
             }
         }
         None => {
-            out.error(
-                "E0504",
-                text.span,
-                format!("column `{}` has type `{}`, which does not exist", column.name, text.value),
-            )
-            .suggest(&text.value, data_type::TYPES.iter().copied())
-            .help("For a type that only the target knows, say how it is loaded: `{type: text, type_name: citext}`.");
+            out.error("E0504", text.span, format!("column `{}` has type `{}`, which does not exist", column.name, text.value))
+                .suggest(&text.value, data_type::TYPES.iter().copied())
+                .help("For a type that only the target knows, say how it is loaded: `{type: text, type_name: citext}`.");
         }
     }
 }
@@ -252,14 +197,8 @@ fn default(column: &Column, node: &Node, out: &mut Diagnostics) -> Option<String
             let starts = text.starts_with(|c: char| c.is_alphabetic());
             let sql = ["current_", "local", "null", "true", "false", "session_user", "user"];
             if text.is_empty() || word && starts && !sql.iter().any(|w| text.to_lowercase().starts_with(w)) {
-                out.error(
-                    "E0508",
-                    node.span,
-                    format!("the default of column `{}` is not SQL: `{text}`", column.name),
-                )
-                .help(format!(
-                    "A default is SQL of the target. Write a text in SQL quotes: `default: \"'{text}'\"`."
-                ));
+                out.error("E0508", node.span, format!("the default of column `{}` is not SQL: `{text}`", column.name))
+                    .help(format!("A default is SQL of the target. Write a text in SQL quotes: `default: \"'{text}'\"`."));
                 return None;
             }
             Some(text)
@@ -267,12 +206,8 @@ fn default(column: &Column, node: &Node, out: &mut Diagnostics) -> Option<String
         Some(Literal::Null) => None,
         Some(other) => Some(constant::shown(&other)),
         None => {
-            out.error(
-                "E0508",
-                node.span,
-                format!("the default of column `{}` is {}", column.name, node.kind()),
-            )
-            .help("Write a number, or SQL of the target such as `now()` or `\"'{}'\"`.");
+            out.error("E0508", node.span, format!("the default of column `{}` is {}", column.name, node.kind()))
+                .help("Write a number, or SQL of the target such as `now()` or `\"'{}'\"`.");
             None
         }
     }
@@ -303,25 +238,11 @@ fn references(column: &str, node: &Node, out: &mut Diagnostics) -> Option<Foreig
         };
         let (schema, table) = yaml_keys::split_name(&table);
         let columns = vec![column.to_string()];
-        return Some(ForeignKey {
-            name: None,
-            columns,
-            schema,
-            table,
-            references: other,
-            on_delete: None,
-            deferrable: false,
-        });
+        return Some(ForeignKey { name: None, columns, schema, table, references: other, on_delete: None, deferrable: false });
     };
     map.only("`references`", &["table", "column", "on_delete", "deferrable", "name"], out);
     let other = map.get("column").and_then(|n| n.expect_text("`column` of `references`", out));
-    yaml_keys::foreign_key(
-        vec![column.to_string()],
-        other.into_iter().map(|t| t.value).collect(),
-        map,
-        node.span,
-        out,
-    )
+    yaml_keys::foreign_key(vec![column.to_string()], other.into_iter().map(|t| t.value).collect(), map, node.span, out)
 }
 
 /// Puts the primary key together from the columns that say so, or from the table's own list.
@@ -329,13 +250,9 @@ fn primary_key(contract: &mut Contract, listed: Option<&Node>, inline: Vec<Spann
     let listed = listed.and_then(|n| Some((n.span, names(n, "`primary_key`", out)?)));
     let (span, key) = match (listed, inline.first()) {
         (Some((span, _)), Some(first)) => {
-            out.error(
-                "E0507",
-                span,
-                format!("table `{}` says twice what its primary key is", contract.table),
-            )
-            .label(first.span, "here as well")
-            .help("Say it under the column, or in `primary_key:` for the table.");
+            out.error("E0507", span, format!("table `{}` says twice what its primary key is", contract.table))
+                .label(first.span, "here as well")
+                .help("Say it under the column, or in `primary_key:` for the table.");
             return;
         }
         (Some((span, key)), None) => (span, key),
@@ -343,11 +260,7 @@ fn primary_key(contract: &mut Contract, listed: Option<&Node>, inline: Vec<Spann
         (None, None) => return,
     };
     yaml_keys::add_key(contract, &key, (span, None), out);
-    let key: Vec<String> = key
-        .into_iter()
-        .map(|n| n.value)
-        .filter(|n| contract.column(n).is_some())
-        .collect();
+    let key: Vec<String> = key.into_iter().map(|n| n.value).filter(|n| contract.column(n).is_some()).collect();
     for column in contract.columns.iter_mut().filter(|c| key.contains(&c.name)) {
         column.not_null = true;
     }
@@ -357,10 +270,7 @@ fn primary_key(contract: &mut Contract, listed: Option<&Node>, inline: Vec<Spann
 /// The place of something that stands in no file of its own key: the node that holds it.
 pub(super) fn place(map: &Map, fallback: Span) -> Span {
     match (map.entries.first(), map.entries.last()) {
-        (Some((first, _)), Some((_, last))) => Span {
-            end: last.span.end,
-            ..first.span
-        },
+        (Some((first, _)), Some((_, last))) => Span { end: last.span.end, ..first.span },
         _ => fallback,
     }
 }
@@ -402,16 +312,10 @@ mod tests {
         );
         assert_eq!(reported, vec![]);
         let contract = contract.unwrap();
-        assert_eq!(
-            (contract.schema.as_deref(), contract.table.as_str()),
-            (Some("vital"), "persona_goals")
-        );
+        assert_eq!((contract.schema.as_deref(), contract.table.as_str()), (Some("vital"), "persona_goals"));
         assert_eq!(contract.primary_key, vec!["id"]);
         assert!(contract.column("id").unwrap().not_null);
-        assert_eq!(
-            contract.column("achievement_rate").unwrap().data_type,
-            DataType::Decimal(Some((3, 2)))
-        );
+        assert_eq!(contract.column("achievement_rate").unwrap().data_type, DataType::Decimal(Some((3, 2))));
         assert_eq!(contract.column("priority").unwrap().default.as_deref(), Some("2"));
         assert_eq!(contract.column("slug").unwrap().default.as_deref(), Some("'x'"));
         assert_eq!(contract.foreign_keys[0].on_delete.as_deref(), Some("cascade"));
@@ -419,32 +323,15 @@ mod tests {
         assert_eq!(contract.grants, vec![("select".to_string(), vec!["rpt_reader".to_string()])]);
         let mut rules: Vec<&str> = contract.checks.iter().map(|c| c.check.rule()).collect();
         rules.sort();
-        assert_eq!(
-            rules.join(" "),
-            "expr length matches one_of range references unique unique unique"
-        );
+        assert_eq!(rules.join(" "), "expr length matches one_of range references unique unique unique");
         assert!(contract.checks.iter().all(|c| c.enforced));
         let one_of = contract.checks.iter().find(|c| c.check.rule() == "one_of").unwrap();
-        let Measure::Row(fails) = one_of.check.measure() else {
-            panic!("a row check")
-        };
+        let Measure::Row(fails) = one_of.check.measure() else { panic!("a row check") };
         // The column is text, so the number is text too.
-        assert!(
-            fails
-                .children()
-                .iter()
-                .all(|e| !matches!(e.kind, ExprKind::Literal(Literal::Number(_))))
-        );
-        let named = contract
-            .checks
-            .iter()
-            .find(|c| c.name.as_deref() == Some("positive"))
-            .unwrap();
+        assert!(fails.children().iter().all(|e| !matches!(e.kind, ExprKind::Literal(Literal::Number(_)))));
+        let named = contract.checks.iter().find(|c| c.name.as_deref() == Some("positive")).unwrap();
         assert_eq!(named.tolerance, Tolerance::Rows(2));
-        let keys = contract
-            .checks
-            .iter()
-            .filter(|c| matches!(c.check.measure(), Measure::Unique(_)));
+        let keys = contract.checks.iter().filter(|c| matches!(c.check.measure(), Measure::Unique(_)));
         assert_eq!(
             keys.map(|c| c.check.columns().join(",")).collect::<Vec<_>>(),
             vec!["slug", "id", "persona_id,sequence_order"]
@@ -468,10 +355,7 @@ mod tests {
              checks: [{not_null: nam}]\n",
         );
         let codes: Vec<&str> = reported.iter().map(|d| d.code).collect();
-        assert_eq!(
-            codes.join(" "),
-            "E0504 E0503 E0508 E0509 E0405 E0510 E0507 E0505 E0505 E0511 E0505 E0505"
-        );
+        assert_eq!(codes.join(" "), "E0504 E0503 E0508 E0509 E0405 E0510 E0507 E0505 E0505 E0511 E0505 E0505");
         let unknown = reported.iter().find(|d| d.message.contains("`nme`")).unwrap();
         assert_eq!(
             (unknown.message.as_str(), unknown.help[0].as_str()),

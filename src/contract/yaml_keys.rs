@@ -29,14 +29,12 @@ pub(super) fn names(node: &Node, what: &str, out: &mut Diagnostics) -> Option<Ve
     let names = node.expect_names(what, out)?;
     for (i, name) in names.iter().enumerate() {
         if let Some(first) = names.iter().take(i).find(|n| n.value == name.value) {
-            out.error("E0512", name.span, format!("{what} names `{}` twice", name.value))
-                .label(first.span, "first here");
+            out.error("E0512", name.span, format!("{what} names `{}` twice", name.value)).label(first.span, "first here");
             return None;
         }
     }
     if names.is_empty() {
-        out.error("E0512", node.span, format!("{what} is empty"))
-            .help("Name at least one, or leave the key out.");
+        out.error("E0512", node.span, format!("{what} is empty")).help("Name at least one, or leave the key out.");
         return None;
     }
     Some(names)
@@ -56,10 +54,7 @@ pub(super) fn add_key(
     (span, name): (Span, Option<String>),
     out: &mut Diagnostics,
 ) {
-    let known = columns
-        .iter()
-        .filter(|c| known_column(contract, &c.value, c.span, out))
-        .count();
+    let known = columns.iter().filter(|c| known_column(contract, &c.value, c.span, out)).count();
     if known == columns.len() {
         let check = Unique::new(columns.iter().map(|c| c.value.clone()).collect(), span);
         contract.checks.push(declared(Arc::new(check), name, span));
@@ -69,15 +64,9 @@ pub(super) fn add_key(
 /// Reads `indexes: [[a], {columns: [b], name: n}]`.
 pub(super) fn indexes(contract: &mut Contract, node: &Node, out: &mut Diagnostics) {
     for (_, columns, name) in lists(node, "`indexes`", out) {
-        let known = columns
-            .iter()
-            .filter(|c| known_column(contract, &c.value, c.span, out))
-            .count();
+        let known = columns.iter().filter(|c| known_column(contract, &c.value, c.span, out)).count();
         if known == columns.len() {
-            contract.indexes.push(Index {
-                name,
-                columns: columns.into_iter().map(|c| c.value).collect(),
-            });
+            contract.indexes.push(Index { name, columns: columns.into_iter().map(|c| c.value).collect() });
         }
     }
 }
@@ -89,10 +78,7 @@ fn lists(node: &Node, what: &str, out: &mut Diagnostics) -> Vec<Named> {
     let items = match &node.value {
         Value::List(items) if items.iter().any(|i| matches!(i.value, Value::List(_) | Value::Map(_))) => items.as_slice(),
         Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Text { .. } | Value::List(_) | Value::Map(_) => {
-            return names(node, what, out)
-                .map(|columns| (node.span, columns, None))
-                .into_iter()
-                .collect();
+            return names(node, what, out).map(|columns| (node.span, columns, None)).into_iter().collect();
         }
     };
     let mut found = vec![];
@@ -104,10 +90,7 @@ fn lists(node: &Node, what: &str, out: &mut Diagnostics) -> Vec<Named> {
                     out.error("E0512", item.span, format!("an item of {what} names no columns"));
                     continue;
                 };
-                (
-                    columns,
-                    map.get("name").and_then(|n| n.expect_text("`name`", out)).map(|t| t.value),
-                )
+                (columns, map.get("name").and_then(|n| n.expect_text("`name`", out)).map(|t| t.value))
             }
             Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Text { .. } | Value::List(_) => (item, None),
         };
@@ -125,31 +108,19 @@ pub(super) fn foreign_keys(contract: &mut Contract, node: &Node, out: &mut Diagn
         let Some(map) = item.expect_map("a foreign key", out) else {
             continue;
         };
-        map.only(
-            "a foreign key",
-            &["columns", "table", "references", "on_delete", "deferrable", "name"],
-            out,
-        );
+        map.only("a foreign key", &["columns", "table", "references", "on_delete", "deferrable", "name"], out);
         let Some(written) = map.get("columns") else {
-            out.error("E0510", item.span, "the foreign key names no columns")
-                .help("Add `columns: [...]`.");
+            out.error("E0510", item.span, "the foreign key names no columns").help("Add `columns: [...]`.");
             continue;
         };
         let Some(columns) = names(written, "`columns` of a foreign key", out) else {
             continue;
         };
-        let known = columns
-            .iter()
-            .filter(|c| known_column(contract, &c.value, c.span, out))
-            .count();
-        let others = map
-            .get("references")
-            .and_then(|n| names(n, "`references` of a foreign key", out))
-            .unwrap_or_default();
+        let known = columns.iter().filter(|c| known_column(contract, &c.value, c.span, out)).count();
+        let others = map.get("references").and_then(|n| names(n, "`references` of a foreign key", out)).unwrap_or_default();
         if !others.is_empty() && others.len() != columns.len() {
             let message = format!("the foreign key pairs {} columns with {}", columns.len(), others.len());
-            out.error("E0510", item.span, message)
-                .help("Name as many columns in `references:` as in `columns:`.");
+            out.error("E0510", item.span, message).help("Name as many columns in `references:` as in `columns:`.");
             continue;
         }
         let plain = |names: &[Spanned<String>]| names.iter().map(|n| n.value.clone()).collect::<Vec<_>>();
@@ -178,35 +149,17 @@ pub(super) fn foreign_key(
         return None;
     };
     let (schema, table) = split_name(&table.expect_text("`table` of a foreign key", out)?.value);
-    let on_delete = map
-        .get("on_delete")
-        .and_then(|n| n.expect_text("`on_delete`", out))
-        .and_then(|text| {
-            let action = text.value.to_lowercase().replace('_', " ");
-            if !ACTIONS.contains(&action.as_str()) {
-                out.error(
-                    "E0511",
-                    text.span,
-                    format!("there is no action `{}` for `on_delete`", text.value),
-                )
+    let on_delete = map.get("on_delete").and_then(|n| n.expect_text("`on_delete`", out)).and_then(|text| {
+        let action = text.value.to_lowercase().replace('_', " ");
+        if !ACTIONS.contains(&action.as_str()) {
+            out.error("E0511", text.span, format!("there is no action `{}` for `on_delete`", text.value))
                 .suggest(&action, ACTIONS.iter().copied())
                 .help(format!("The actions are {}.", ACTIONS.join(", ")));
-                return None;
-            }
-            Some(action)
-        });
-    let deferrable = map
-        .get("deferrable")
-        .and_then(|n| n.expect_boolean("`deferrable`", out))
-        .unwrap_or(false);
+            return None;
+        }
+        Some(action)
+    });
+    let deferrable = map.get("deferrable").and_then(|n| n.expect_boolean("`deferrable`", out)).unwrap_or(false);
     let name = map.get("name").and_then(|n| n.expect_text("`name`", out)).map(|t| t.value);
-    Some(ForeignKey {
-        name,
-        columns,
-        schema,
-        table,
-        references,
-        on_delete,
-        deferrable,
-    })
+    Some(ForeignKey { name, columns, schema, table, references, on_delete, deferrable })
 }

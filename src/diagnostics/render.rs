@@ -23,12 +23,7 @@ pub fn text(sources: &SourceMap, diagnostic: &Diagnostic, color: bool) -> String
         Severity::Warning => Level::WARNING,
     };
     let mut places = vec![Place::new(sources, diagnostic.span, None)];
-    places.extend(
-        diagnostic
-            .labels
-            .iter()
-            .map(|(span, label)| Place::new(sources, *span, Some(label))),
-    );
+    places.extend(diagnostic.labels.iter().map(|(span, label)| Place::new(sources, *span, Some(label))));
     let mut files: Vec<FileId> = vec![];
     for place in &places {
         if !files.contains(&place.file) {
@@ -48,11 +43,7 @@ pub fn text(sources: &SourceMap, diagnostic: &Diagnostic, color: bool) -> String
     for help in &diagnostic.help {
         group = group.element(Level::HELP.message(harmless(help)));
     }
-    let renderer = if color {
-        Renderer::styled().hyperlink(false)
-    } else {
-        Renderer::plain()
-    };
+    let renderer = if color { Renderer::styled().hyperlink(false) } else { Renderer::plain() };
     let mut rendered = renderer.term_width(WIDTH).render(&[group]);
     for (counted, real) in corrections {
         rendered = rendered.replacen(&counted, &real, 1);
@@ -69,10 +60,7 @@ pub fn json(sources: &SourceMap, diagnostic: &Diagnostic) -> serde_json::Value {
         (sources.path(span.file).to_string_lossy().into_owned(), line, column)
     };
     let (file, line, column) = place(diagnostic.span);
-    let end = Span {
-        start: diagnostic.span.end.max(diagnostic.span.start),
-        ..diagnostic.span
-    };
+    let end = Span { start: diagnostic.span.end.max(diagnostic.span.start), ..diagnostic.span };
     let (end_line, end_column) = sources.line_column(end);
     let labels: Vec<_> = diagnostic
         .labels
@@ -114,27 +102,12 @@ impl Place {
         let start = boundary(text, span.start as usize);
         let before = text.get(..start).unwrap_or("");
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line_end = text
-            .get(start..)
-            .and_then(|rest| rest.find('\n'))
-            .map_or(text.len(), |length| start + length);
+        let line_end = text.get(start..).and_then(|rest| rest.find('\n')).map_or(text.len(), |length| start + length);
         // A carriage return belongs to the line's end.
-        let line_end = if text.get(start..line_end).is_some_and(|rest| rest.ends_with('\r')) {
-            line_end - 1
-        } else {
-            line_end
-        };
+        let line_end = if text.get(start..line_end).is_some_and(|rest| rest.ends_with('\r')) { line_end - 1 } else { line_end };
         let end = boundary(text, (span.end as usize).min(line_end).min(start + MAX_MARKED)).max(start);
         let line = before.matches('\n').count() + 1;
-        Place {
-            file: span.file,
-            start,
-            end,
-            line,
-            line_start,
-            line_end,
-            label: label.map(|label| one_line(label)),
-        }
+        Place { file: span.file, start, end, line, line_start, line_end, label: label.map(|label| one_line(label)) }
     }
 }
 
@@ -167,12 +140,9 @@ fn windows(places: &[Place], file: FileId) -> Vec<Window> {
                 window.end = window.end.max(place.line_end);
                 window.first_line = window.first_line.min(place.line);
             }
-            None => found.push(Window {
-                places: vec![index],
-                start: place.line_start,
-                end: place.line_end,
-                first_line: place.line,
-            }),
+            None => {
+                found.push(Window { places: vec![index], start: place.line_start, end: place.line_end, first_line: place.line });
+            }
         }
     }
     found
@@ -200,16 +170,10 @@ fn snippet<'a>(
         let shown = |column: usize| format!("{path}:{}:{column}", place.line);
         moved = Some((shown(column(start)), shown(column(place.line_start))));
     }
-    let mut result = Snippet::source(text.get(start..end).unwrap_or(""))
-        .line_start(window.first_line)
-        .path(path);
+    let mut result = Snippet::source(text.get(start..end).unwrap_or("")).line_start(window.first_line).path(path);
     for index in &window.places {
         let Some(place) = places.get(*index) else { continue };
-        let kind = if *index == 0 {
-            AnnotationKind::Primary
-        } else {
-            AnnotationKind::Context
-        };
+        let kind = if *index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
         let range = place.start.saturating_sub(start)..place.end.saturating_sub(start);
         result = result.annotation(kind.span(range).label(place.label.clone()));
     }
@@ -223,22 +187,17 @@ fn one_line(text: &str) -> String {
 
 /// Replaces control characters, but for newlines.
 fn harmless(text: &str) -> String {
-    text.lines()
-        .map(annotate_snippets::normalize_untrusted_str)
-        .collect::<Vec<_>>()
-        .join("\n")
+    text.lines().map(annotate_snippets::normalize_untrusted_str).collect::<Vec<_>>().join("\n")
 }
 
 /// Replaces the control characters above ASCII, which some terminals obey and the renderer passes on.
 fn harmless_terminal(text: &str) -> String {
     text.chars()
-        .map(|c| {
-            if matches!(c, '\u{80}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}') {
-                '\u{fffd}'
-            } else {
-                c
-            }
-        })
+        .map(
+            |c| {
+                if matches!(c, '\u{80}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}') { '\u{fffd}' } else { c }
+            },
+        )
         .collect()
 }
 
@@ -260,10 +219,7 @@ mod tests {
     #[test]
     fn shows_place_snippet_labels_and_help() {
         let mut sources = SourceMap::default();
-        let file = sources.add(
-            "my pipelines/sales.yaml",
-            "tables:\n  a:\n    from: rww\n  b:\n    from: raw\n",
-        );
+        let file = sources.add("my pipelines/sales.yaml", "tables:\n  a:\n    from: rww\n  b:\n    from: raw\n");
         let other = sources.add("schemas/a.yaml", "table: a\n");
         let start = |part: &str| sources.text(file).find(part).unwrap() as u32;
         let (rww, raw) = (start("rww"), start("raw"));
@@ -299,9 +255,7 @@ error[E0203]: table `a` reads `rww`, which does not exist
         let mut sources = SourceMap::default();
         let file = sources.add("a.yaml", "é: 1\nb: 2\n");
         let d = one(|out| {
-            out.warning("W0201", at(file, 4, 9), "odd")
-                .label(at(file, 0, 2), "here")
-                .help("Do not.");
+            out.warning("W0201", at(file, 4, 9), "odd").label(at(file, 0, 2), "here").help("Do not.");
         });
         let wanted = json!({
             "code": "W0201", "severity": "warning", "message": "odd", "file": "a.yaml", "line": 1, "column": 4,
@@ -321,14 +275,10 @@ error[E0203]: table `a` reads `rww`, which does not exist
             out.error("E0101", at(file, 0, 1_000_000), "whole");
         });
         let needle = one(|out| {
-            out.error("E0101", at(file, start, start + 6), "part")
-                .label(at(file, 0, 1), "far off");
+            out.error("E0101", at(file, start, start + 6), "part").label(at(file, 0, 1), "far off");
         });
         let shown = text(&sources, &needle, false);
-        assert!(
-            shown.contains("needle") && shown.contains("^^^^^^") && shown.contains(":1:900005"),
-            "{shown}"
-        );
+        assert!(shown.contains("needle") && shown.contains("^^^^^^") && shown.contains(":1:900005"), "{shown}");
         assert!(shown.contains("far off"), "{shown}");
         for shown in [shown, text(&sources, &whole, false)] {
             assert!(shown.lines().all(|line| line.chars().count() < 2 * WIDTH), "{shown}");
@@ -353,11 +303,7 @@ error[E0203]: table `a` reads `rww`, which does not exist
     #[test]
     fn odd_spans_do_not_panic() {
         let mut sources = SourceMap::default();
-        let files = [
-            sources.add("empty", ""),
-            sources.add("a", "é\n日本\r\n\n"),
-            sources.add("no newline", "x"),
-        ];
+        let files = [sources.add("empty", ""), sources.add("a", "é\n日本\r\n\n"), sources.add("no newline", "x")];
         for file in files {
             for start in 0..12 {
                 for end in [0, 1, 2, 3, 5, 8, 11, u32::MAX] {

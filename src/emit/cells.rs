@@ -128,19 +128,10 @@ impl<'a> Cells<'a> {
             DataType::Time64(TimeUnit::Microsecond) => Kind::Time(array.as_primitive_opt()?),
             DataType::Timestamp(unit, zone) => {
                 let (numbers, unit) = match unit {
-                    TimeUnit::Second => (
-                        array.as_primitive_opt::<TimestampSecondType>()?.values(),
-                        Unit::Times(1_000_000),
-                    ),
-                    TimeUnit::Millisecond => (
-                        array.as_primitive_opt::<TimestampMillisecondType>()?.values(),
-                        Unit::Times(1_000),
-                    ),
+                    TimeUnit::Second => (array.as_primitive_opt::<TimestampSecondType>()?.values(), Unit::Times(1_000_000)),
+                    TimeUnit::Millisecond => (array.as_primitive_opt::<TimestampMillisecondType>()?.values(), Unit::Times(1_000)),
                     TimeUnit::Microsecond => (array.as_primitive_opt::<TimestampMicrosecondType>()?.values(), Unit::Times(1)),
-                    TimeUnit::Nanosecond => (
-                        array.as_primitive_opt::<TimestampNanosecondType>()?.values(),
-                        Unit::Nanoseconds,
-                    ),
+                    TimeUnit::Nanosecond => (array.as_primitive_opt::<TimestampNanosecondType>()?.values(), Unit::Nanoseconds),
                 };
                 Kind::Timestamp(numbers, unit, zone.is_some())
             }
@@ -154,10 +145,7 @@ impl<'a> Cells<'a> {
             }
             _ => return None,
         };
-        Some(Cells {
-            nulls: array.nulls(),
-            kind,
-        })
+        Some(Cells { nulls: array.nulls(), kind })
     }
 
     /// Returns the value of a row that the array has.
@@ -191,24 +179,17 @@ impl<'a> Cells<'a> {
             Kind::Timestamp(numbers, unit, zoned) => {
                 Value::Timestamp(unit.micros(numbers.get(row).copied().unwrap_or_default()), *zoned)
             }
-            Kind::List(offsets, cells) => list(
-                cells,
-                offsets.get(row..row + 2).unwrap_or_default().iter().map(|o| *o as usize),
-            ),
-            Kind::LargeList(offsets, cells) => list(
-                cells,
-                offsets.get(row..row + 2).unwrap_or_default().iter().map(|o| *o as usize),
-            ),
+            Kind::List(offsets, cells) => list(cells, offsets.get(row..row + 2).unwrap_or_default().iter().map(|o| *o as usize)),
+            Kind::LargeList(offsets, cells) => {
+                list(cells, offsets.get(row..row + 2).unwrap_or_default().iter().map(|o| *o as usize))
+            }
         }
     }
 }
 
 fn list<'a>(cells: &'a Cells<'a>, mut bounds: impl Iterator<Item = usize>) -> Value<'a> {
     let (start, end) = (bounds.next().unwrap_or_default(), bounds.next().unwrap_or_default());
-    Value::List(Elements {
-        cells,
-        range: start..end,
-    })
+    Value::List(Elements { cells, range: start..end })
 }
 
 impl Unit {

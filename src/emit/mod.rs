@@ -141,11 +141,7 @@ pub enum Literal {
 impl Table {
     /// Returns the key, empty unless all of it is loaded.
     pub fn loaded_key(&self) -> &[String] {
-        if self.key.iter().all(|k| self.position(k).is_some()) {
-            &self.key
-        } else {
-            &[]
-        }
+        if self.key.iter().all(|k| self.position(k).is_some()) { &self.key } else { &[] }
     }
 
     /// Finds a column by its name.

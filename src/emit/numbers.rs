@@ -162,35 +162,14 @@ mod tests {
             assert_eq!(shown(|o| decimal(value, scale, o)), text);
         }
         let nines = 99_999_999_999_999_999_999_999_999_999_999_999_999_i128;
-        for value in [
-            nines,
-            -nines,
-            i128::MAX,
-            i128::MIN,
-            10_i128.pow(19),
-            10_i128.pow(20) + 7,
-            10_i128.pow(38),
-        ] {
+        for value in [nines, -nines, i128::MAX, i128::MIN, 10_i128.pow(19), 10_i128.pow(20) + 7, 10_i128.pow(38)] {
             assert_eq!(shown(|o| decimal(value, 0, o)), value.to_string());
         }
     }
 
     #[test]
     fn floating_point_numbers_read_back_as_themselves() {
-        let tries = [
-            0.0,
-            -0.0,
-            0.1,
-            1e15,
-            1e14,
-            1e-5,
-            9.9e-6,
-            f64::MAX,
-            f64::MIN_POSITIVE,
-            5e-324,
-            1.0 / 3.0,
-            -123_456.789,
-        ];
+        let tries = [0.0, -0.0, 0.1, 1e15, 1e14, 1e-5, 9.9e-6, f64::MAX, f64::MIN_POSITIVE, 5e-324, 1.0 / 3.0, -123_456.789];
         for value in tries {
             let text = shown(|o| double(value, o));
             assert_eq!(text.parse::<f64>().unwrap().to_bits(), value.to_bits(), "{text}");

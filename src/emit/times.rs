@@ -120,10 +120,7 @@ mod tests {
         assert_eq!(shown(|o| time(3_723_000_120, o)), "01:02:03.00012");
         assert_eq!(shown(|o| timestamp(-1, false, o)), "1969-12-31 23:59:59.999999");
         assert_eq!(shown(|o| timestamp(500_000, true, o)), "1970-01-01 00:00:00.5+00");
-        assert_eq!(
-            shown(|o| timestamp(-62_135_596_800_000_001, true, o)),
-            "0001-12-31 23:59:59.999999+00 BC"
-        );
+        assert_eq!(shown(|o| timestamp(-62_135_596_800_000_001, true, o)), "0001-12-31 23:59:59.999999+00 BC");
         assert_eq!(shown(|o| timestamp(i64::MAX, true, o)), "infinity");
     }
 }

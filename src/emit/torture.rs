@@ -134,20 +134,8 @@ pub const REALS: &[f32] = &[
 ];
 
 /// Days since 1970: today's, year 1, before Christ, beyond 9999, Postgres's first and last, the infinities.
-pub const DATES: &[i32] = &[
-    0,
-    -1,
-    19_782,
-    11_016,
-    -719_162,
-    -719_163,
-    2_932_896,
-    2_932_897,
-    -2_440_588,
-    2_145_042_905,
-    i32::MAX,
-    -i32::MAX,
-];
+pub const DATES: &[i32] =
+    &[0, -1, 19_782, 11_016, -719_162, -719_163, 2_932_896, 2_932_897, -2_440_588, 2_145_042_905, i32::MAX, -i32::MAX];
 
 /// Microseconds since midnight.
 pub const TIMES: &[i64] = &[0, 1, 86_399_999_999, 43_200_000_000, 3_723_100_000, 86_400_000_000];

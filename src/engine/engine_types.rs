@@ -37,7 +37,8 @@ pub fn type_name(data_type: &DataType) -> String {
         DataType::Bytes => "BLOB".into(),
         DataType::List(element) => format!("{}[]", type_name(element)),
         DataType::Struct(fields) => {
-            let list: Vec<String> = fields.iter().map(|(n, t)| format!("{} {}", super::session::quote(n), type_name(t))).collect();
+            let list: Vec<String> =
+                fields.iter().map(|(n, t)| format!("{} {}", super::session::quote(n), type_name(t))).collect();
             format!("STRUCT({})", list.join(", "))
         }
         other => other.to_string().to_uppercase(),

@@ -41,7 +41,9 @@ impl Folded {
     /// A condition that leaves the rows that are causes of their own.
     pub fn only_causes(&self, at: At, origin: &[String]) -> String {
         match self.records.get(&at) {
-            Some(records) if !records.is_empty() && !origin.is_empty() => format!("{} NOT IN ({})", quote(ROW), records.join(", ")),
+            Some(records) if !records.is_empty() && !origin.is_empty() => {
+                format!("{} NOT IN ({})", quote(ROW), records.join(", "))
+            }
             _ => "TRUE".to_string(),
         }
     }
@@ -51,7 +53,9 @@ impl Folded {
 pub fn fold(plan: &Plan, session: &Session, facts: &Facts) -> Result<Folded, Error> {
     let mut failing: Vec<At> = vec![];
     for (t, table) in plan.tables.iter().enumerate() {
-        let Some(known) = facts.tables.get(&table.name.value) else { continue };
+        let Some(known) = facts.tables.get(&table.name.value) else {
+            continue;
+        };
         let unique = |c: &usize| matches!(table.checks.get(*c).map(|k| &k.measure), Some(Measure::Unique(_)));
         failing.extend(known.failures.keys().filter(|c| unique(c)).map(|c| (t, *c)));
     }
@@ -68,7 +72,9 @@ pub fn fold(plan: &Plan, session: &Session, facts: &Facts) -> Result<Folded, Err
     let mut groups = 0;
     for at in failing {
         let table = &plan.tables[at.0];
-        let (Some(source), Measure::Unique(key)) = (table.origin.source.clone(), &table.checks[at.1].measure) else { continue };
+        let (Some(source), Measure::Unique(key)) = (table.origin.source.clone(), &table.checks[at.1].measure) else {
+            continue;
+        };
         let parts = key.parts.iter().map(judge::print).collect::<Result<Vec<_>, _>>()?.join(", ");
         let sql = format!(
             "SELECT list_aggregate(list_sort(list(DISTINCT {row})), 'string_agg', ','), count(*) FROM {} WHERE {} \
@@ -79,11 +85,15 @@ pub fn fold(plan: &Plan, session: &Session, facts: &Facts) -> Result<Folded, Err
         );
         for group in session.rows(&sql)? {
             let rows = super::staging::number(group.get(1));
-            let Some(records) = group.into_iter().next().flatten() else { continue };
+            let Some(records) = group.into_iter().next().flatten() else {
+                continue;
+            };
             let records: Vec<String> = records.split(',').map(String::from).collect();
             let known: Vec<_> = records.iter().map(|r| causes.get(&(source.clone(), r.clone())).copied()).collect();
             match known.first().copied().flatten() {
-                Some((cause, group)) if records.len() > 1 && cause != at && known.iter().all(|k| k.map(|(_, g)| g) == Some(group)) => {
+                Some((cause, group))
+                    if records.len() > 1 && cause != at && known.iter().all(|k| k.map(|(_, g)| g) == Some(group)) =>
+                {
                     *folded.rows.entry((at, cause)).or_insert(0) += rows;
                     folded.records.entry(at).or_default().extend(records);
                 }

@@ -56,7 +56,8 @@ pub fn judge(table: &str, join: &Join, session: &Session) -> Result<(JoinFacts, 
     );
     let row = session.rows(&sql)?.into_iter().next().unwrap_or_default();
     let at = |i: usize| number(row.get(i));
-    (facts.rows_in, facts.null_keys, facts.right, facts.unmatched_left, facts.unmatched_right) = (at(0), at(1), at(2), at(3), at(4));
+    (facts.rows_in, facts.null_keys, facts.right, facts.unmatched_left, facts.unmatched_right) =
+        (at(0), at(1), at(2), at(3), at(4));
     if facts.unmatched_left > 0 && keyed {
         facts.nearly = nearly(&sides, session)?;
     }
@@ -77,7 +78,8 @@ struct Sides {
 
 impl Sides {
     fn new(join: &Join) -> Result<Sides, Error> {
-        let source = |relation: &Relation| sql::relation::source(&sql::duckdb::DuckDb, relation).map_err(|u| Error::new("X0301", u.what));
+        let source =
+            |relation: &Relation| sql::relation::source(&sql::duckdb::DuckDb, relation).map_err(|u| Error::new("X0301", u.what));
         let column = |name: &String| print(&Expr::column(name, join.span));
         Ok(Sides {
             left: source(&join.left)?,
@@ -90,11 +92,19 @@ impl Sides {
 }
 
 /// Judges that a left row has at most one partner.
-fn too_many(table: &str, join: &Join, sides: &Sides, session: &Session, facts: &mut JoinFacts) -> Result<Option<Violation>, Error> {
+fn too_many(
+    table: &str,
+    join: &Join,
+    sides: &Sides,
+    session: &Session,
+    facts: &mut JoinFacts,
+) -> Result<Option<Violation>, Error> {
     let (left, right, on) = (&sides.left, &sides.right, &sides.on);
     if join.keys.is_empty() {
         // A free condition has no key that could be counted by itself: the pairs are.
-        let counts = format!("SELECT (SELECT count(*) FROM {left}), (SELECT count(*) FROM {left} SEMI JOIN {right} ON {on}), (SELECT count(*) FROM {left} JOIN {right} ON {on})");
+        let counts = format!(
+            "SELECT (SELECT count(*) FROM {left}), (SELECT count(*) FROM {left} SEMI JOIN {right} ON {on}), (SELECT count(*) FROM {left} JOIN {right} ON {on})"
+        );
         let row = session.rows(&counts)?.into_iter().next().unwrap_or_default();
         let (rows, matched, pairs) = (number(row.first()), number(row.get(1)), number(row.get(2)));
         if pairs <= matched {
@@ -105,7 +115,10 @@ fn too_many(table: &str, join: &Join, sides: &Sides, session: &Session, facts: &
     }
     let keys = sides.right_keys.join(", ");
     let present: Vec<String> = sides.right_keys.iter().map(|k| format!("{k} IS NOT NULL")).collect();
-    let groups = format!("SELECT {keys}, count(*) AS \"#n\" FROM {right} WHERE {} GROUP BY {keys} HAVING count(*) > 1", present.join(" AND "));
+    let groups = format!(
+        "SELECT {keys}, count(*) AS \"#n\" FROM {right} WHERE {} GROUP BY {keys} HAVING count(*) > 1",
+        present.join(" AND ")
+    );
     let repeated = number(session.rows(&format!("SELECT count(*) FROM ({groups})"))?.first().and_then(|r| r.first()));
     facts.repeated = repeated;
     if repeated == 0 {
@@ -122,7 +135,8 @@ fn too_many(table: &str, join: &Join, sides: &Sides, session: &Session, facts: &
         return Ok(None);
     }
     let out = rows + more - if join.kind == JoinKind::Inner { lost } else { 0 };
-    let worst = session.rows(&format!("SELECT {keys}, \"#n\", \"#left\" FROM ({hits}) ORDER BY \"#n\" DESC, {keys} LIMIT {WORST}"))?;
+    let worst =
+        session.rows(&format!("SELECT {keys}, \"#n\", \"#left\" FROM ({hits}) ORDER BY \"#n\" DESC, {keys} LIMIT {WORST}"))?;
     facts.repeated = keys_hit;
     Ok(Some(multiplied(table, join, (rows, out), keys_hit, worst)))
 }
@@ -153,7 +167,8 @@ fn multiplied(table: &str, join: &Join, (rows, out): (u64, u64), repeated: u64, 
     let mut found = violation(table, join, repeated, worst);
     found.rows = rows;
     found.allowed = format!("{}: each row here has at most one partner in `{}`", join.expect.name(), join.to);
-    found.why = Some(format!("{rows} rows would become {out} ({factor:.2}x): {repeated} keys occur more than once in `{}`", join.to));
+    found.why =
+        Some(format!("{rows} rows would become {out} ({factor:.2}x): {repeated} keys occur more than once in `{}`", join.to));
     if let Some(sample) = found.samples.first_mut() {
         sample.suggestion = Some(fix(join));
     } else {
@@ -184,7 +199,13 @@ fn violation(table: &str, join: &Join, count: u64, worst: Vec<Vec<Option<String>
         let times = row.get(width).cloned().flatten().unwrap_or_default();
         let key: Vec<(String, Option<String>)> = columns.iter().cloned().zip(row.iter().take(width).cloned()).collect();
         let value = key.iter().map(|(_, v)| v.clone().unwrap_or("NULL".into())).collect::<Vec<_>>().join(", ");
-        Sample { value: Some(value), row: key.clone(), key, origin: Some(format!("{times} times in {}", join.to)), ..Sample::default() }
+        Sample {
+            value: Some(value),
+            row: key.clone(),
+            key,
+            origin: Some(format!("{times} times in {}", join.to)),
+            ..Sample::default()
+        }
     };
     Violation {
         table: table.to_string(),
@@ -209,7 +230,9 @@ fn unmatched(table: &str, join: &Join, sides: &Sides, facts: &JoinFacts, session
         true => vec![],
         false => {
             let keys = sides.left_keys.join(", ");
-            session.rows(&format!("SELECT {keys}, count(*), 1 FROM ({lost}) GROUP BY {keys} ORDER BY count(*) DESC, {keys} LIMIT {WORST}"))?
+            session.rows(&format!(
+                "SELECT {keys}, count(*), 1 FROM ({lost}) GROUP BY {keys} ORDER BY count(*) DESC, {keys} LIMIT {WORST}"
+            ))?
         }
     };
     let mut found = violation(table, join, facts.unmatched_left, worst);
@@ -233,7 +256,8 @@ fn hint(join: &Join, facts: &JoinFacts) -> String {
         parts.push(format!("{} rows have NULL in the key, which never matches", facts.null_keys));
     }
     if facts.nearly > 0 {
-        parts.push(format!("{} would match but for upper case or spaces: compare `lower(trim(key))` on both sides", facts.nearly));
+        parts
+            .push(format!("{} would match but for upper case or spaces: compare `lower(trim(key))` on both sides", facts.nearly));
     }
     if parts.is_empty() { "their keys do not occur on the other side".to_string() } else { parts.join("; ") }
 }

@@ -48,7 +48,9 @@ pub fn measure(table: &TablePlan, session: &Session) -> Result<TableFacts, Error
         if let Measure::Unique(key) = &check.measure {
             let parts = printed(&key.parts)?;
             let takes_part = takes_part(key)?;
-            select.push(format!("count(*) FILTER (WHERE {takes_part}) - count(DISTINCT hash({parts})) FILTER (WHERE {takes_part})"));
+            select.push(format!(
+                "count(*) FILTER (WHERE {takes_part}) - count(DISTINCT hash({parts})) FILTER (WHERE {takes_part})"
+            ));
             uniques.push((i, select.len() - 1));
         }
     }
@@ -60,7 +62,9 @@ pub fn measure(table: &TablePlan, session: &Session) -> Result<TableFacts, Error
         let (after, first) = match &table.steps[*step].change {
             Change::Expand { after, position, .. } => (after, format!("count(*) FILTER (WHERE {} = 1)", quote(position))),
             Change::Join(join) => (&join.after, "min(0)".to_string()),
-            Change::Drop { after, .. } | Change::Merge { after, .. } | Change::Query { after, .. } => (after, "min(0)".to_string()),
+            Change::Drop { after, .. } | Change::Merge { after, .. } | Change::Query { after, .. } => {
+                (after, "min(0)".to_string())
+            }
             _ => continue,
         };
         if last {
@@ -80,11 +84,11 @@ pub fn measure(table: &TablePlan, session: &Session) -> Result<TableFacts, Error
         facts.steps.insert(step, (after, number(row.get(at))));
     }
     for (check, at) in uniques {
-        if number(row.get(at)) > 0 {
-            if let Measure::Unique(key) = &table.checks[check].measure {
-                let repeated = repeated(&name, key, session)?;
-                facts.failures.extend((repeated > 0).then_some((check, repeated)));
-            }
+        if number(row.get(at)) > 0
+            && let Measure::Unique(key) = &table.checks[check].measure
+        {
+            let repeated = repeated(&name, key, session)?;
+            facts.failures.extend((repeated > 0).then_some((check, repeated)));
         }
     }
     bits(table, &name, session, &mut facts)?;
@@ -211,11 +215,11 @@ pub fn unjudged(plan: &Plan) -> Vec<Unjudged> {
     let mut found = vec![];
     for table in &plan.tables {
         for check in &table.checks {
-            if let Measure::References { columns, table: to, .. } = &check.measure {
-                if parent(plan, to).is_none() {
-                    let what = format!("{} references {to}", columns.join(", "));
-                    found.push(Unjudged { table: table.name.value.clone(), what, why: "its rows live in the target".to_string() });
-                }
+            if let Measure::References { columns, table: to, .. } = &check.measure
+                && parent(plan, to).is_none()
+            {
+                let what = format!("{} references {to}", columns.join(", "));
+                found.push(Unjudged { table: table.name.value.clone(), what, why: "its rows live in the target".to_string() });
             }
         }
         for contract in table.loads.iter().filter_map(|l| l.contract.as_ref()) {

@@ -95,7 +95,9 @@ pub fn execute(plan: &Plan, session: &Session, out: Option<&Path>, progress: &dy
 /// Whether a table reads one that was not made.
 fn blocked(plan: &Plan, table: &TablePlan, facts: &Facts) -> bool {
     let node = plan.graph.node_indices().find(|n| plan.graph[*n] == table.name.value);
-    node.is_some_and(|n| plan.graph.neighbors_directed(n, petgraph::Incoming).any(|read| facts.blocked.contains(&plan.graph[read])))
+    node.is_some_and(|n| {
+        plan.graph.neighbors_directed(n, petgraph::Incoming).any(|read| facts.blocked.contains(&plan.graph[read]))
+    })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

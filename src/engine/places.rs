@@ -26,7 +26,9 @@ impl<'a> Places<'a> {
     /// Fills in file, position and key from the origin columns (`#row`, `#1`, ...), in their order.
     pub fn locate(&self, origin: &[Option<String>], sample: &mut Sample, session: &Session) -> Result<(), Error> {
         let Some(extract) = self.extract else { return Ok(()) };
-        let Some(number) = origin.first().and_then(Option::as_ref).and_then(|n| n.parse::<i64>().ok()) else { return Ok(()) };
+        let Some(number) = origin.first().and_then(Option::as_ref).and_then(|n| n.parse::<i64>().ok()) else {
+            return Ok(());
+        };
         let (file, record) = split_number(number);
         let place = extract.extract.kind.place(&extract.extract.request, file, record);
         sample.file = place.file.map(|f| f.display().to_string());
@@ -55,7 +57,8 @@ fn natural_key(table: &TablePlan, source: &str) -> Vec<String> {
         let mut paths = vec![];
         for column in table.columns.iter().filter(|c| columns.contains(&c.name)) {
             for lineage in column.lineage.iter().filter(|l| l.source == source) {
-                let inside = table.origin.lists.iter().any(|list| lineage.path == *list || lineage.path.starts_with(&format!("{list}.")));
+                let inside =
+                    table.origin.lists.iter().any(|list| lineage.path == *list || lineage.path.starts_with(&format!("{list}.")));
                 if !inside && !paths.contains(&lineage.path) {
                     paths.push(lineage.path.clone());
                 }

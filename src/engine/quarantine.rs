@@ -29,12 +29,12 @@ const REASONS: &str = "_reasons";
 pub fn parents<'a>(plan: &'a Plan, table: &TablePlan) -> Vec<&'a TablePlan> {
     let mut found = vec![];
     for check in &table.checks {
-        if let Measure::References { table: to, .. } = &check.measure {
-            if let Some(parent) = judge::parent(plan, to) {
-                let leaves = parent.name.value != table.name.value && (parent.quarantine || !parents(plan, parent).is_empty());
-                if leaves && !found.iter().any(|p: &&TablePlan| p.name.value == parent.name.value) {
-                    found.push(parent);
-                }
+        if let Measure::References { table: to, .. } = &check.measure
+            && let Some(parent) = judge::parent(plan, to)
+        {
+            let leaves = parent.name.value != table.name.value && (parent.quarantine || !parents(plan, parent).is_empty());
+            if leaves && !found.iter().any(|p: &&TablePlan| p.name.value == parent.name.value) {
+                found.push(parent);
             }
         }
     }
@@ -42,7 +42,13 @@ pub fn parents<'a>(plan: &'a Plan, table: &TablePlan) -> Vec<&'a TablePlan> {
 }
 
 /// Moves the rows that break a rule, or refer to a row that left, out of a staged table.
-pub fn separate(plan: &Plan, table: &TablePlan, known: &TableFacts, session: &Session, facts: &Mutex<Facts>) -> Result<Separated, Error> {
+pub fn separate(
+    plan: &Plan,
+    table: &TablePlan,
+    known: &TableFacts,
+    session: &Session,
+    facts: &Mutex<Facts>,
+) -> Result<Separated, Error> {
     let mut reasons = vec![];
     for (i, check) in table.checks.iter().enumerate() {
         let parents_left = match &check.measure {
@@ -80,7 +86,8 @@ pub fn separate(plan: &Plan, table: &TablePlan, known: &TableFacts, session: &Se
     let why = format!("concat_ws('; ', {})", reasons.join(", "));
     let order = table.order().iter().map(|c| quote(c)).collect::<Vec<_>>().join(", ");
     let reasons = quote(REASONS);
-    session.execute(&format!("CREATE TABLE {judged} AS SELECT child.*, {why} AS {reasons} FROM {name} AS child ORDER BY {order}"))?;
+    session
+        .execute(&format!("CREATE TABLE {judged} AS SELECT child.*, {why} AS {reasons} FROM {name} AS child ORDER BY {order}"))?;
     session.execute(&format!("CREATE TABLE {left} AS SELECT * FROM {judged} WHERE {reasons} <> ''"))?;
     session.execute(&format!("DROP TABLE {name}"))?;
     session.execute(&format!("CREATE TABLE {name} AS SELECT * EXCLUDE ({reasons}) FROM {judged} WHERE {reasons} = ''"))?;
@@ -92,7 +99,9 @@ pub fn separate(plan: &Plan, table: &TablePlan, known: &TableFacts, session: &Se
 pub fn write(plan: &Plan, session: &Session, facts: &Facts, out: Option<&Path>) -> Result<Vec<Quarantined>, Error> {
     let mut found = vec![];
     for table in &plan.tables {
-        let Some(known) = facts.tables.get(&table.name.value).filter(|k| k.quarantined.rows > 0) else { continue };
+        let Some(known) = facts.tables.get(&table.name.value).filter(|k| k.quarantined.rows > 0) else {
+            continue;
+        };
         let left = quote(&left_table(table));
         let file = match out {
             Some(out) => write_rows(table, &left, &out.join("quarantine"), session)?,

@@ -25,14 +25,18 @@ pub fn violations(plan: &Plan, session: &Session, facts: &Facts) -> Result<Vec<V
     let mut found: Vec<((usize, usize), Violation)> = vec![];
     let folded = folding::fold(plan, session, facts)?;
     for (t, table) in plan.tables.iter().enumerate() {
-        let Some(known) = facts.tables.get(&table.name.value) else { continue };
+        let Some(known) = facts.tables.get(&table.name.value) else {
+            continue;
+        };
         found.extend(known.broken.iter().map(|v| ((t, usize::MAX), v.clone())));
         if facts.blocked.contains(&table.name.value) {
             continue;
         }
         for (c, check) in table.checks.iter().enumerate() {
             let count = failing(check, table, known, c, facts).saturating_sub(folded.follows(t, c));
-            if count == 0 || count <= tolerated(&check.declared.tolerance, known.rows) && check.declared.severity == Severity::Error {
+            if count == 0
+                || count <= tolerated(&check.declared.tolerance, known.rows) && check.declared.severity == Severity::Error
+            {
                 continue;
             }
             let mut violation = describe(table, check, count, known.rows);
@@ -154,7 +158,11 @@ fn samples(
         Measure::Row(_) => {
             let Some((word, bit)) = check.bit else { return Ok(vec![]) };
             let rows = sql::relation::source(&sql::duckdb::DuckDb, &table.relation).map_err(|u| Error::new("X0301", u.what))?;
-            format!("SELECT {select} FROM {rows} WHERE {} & {} <> 0 ORDER BY {order}", quote(&format!("#bad{word}")), 1_u64 << bit)
+            format!(
+                "SELECT {select} FROM {rows} WHERE {} & {} <> 0 ORDER BY {order}",
+                quote(&format!("#bad{word}")),
+                1_u64 << bit
+            )
         }
         Measure::Unique(key) => {
             let parts = key.parts.iter().map(judge::print).collect::<Result<Vec<_>, _>>()?.join(", ");
@@ -167,7 +175,9 @@ fn samples(
             )
         }
         Measure::References { columns, table: to, references } => {
-            let Some(parent) = judge::parent(plan, to) else { return Ok(vec![]) };
+            let Some(parent) = judge::parent(plan, to) else {
+                return Ok(vec![]);
+            };
             let references = judge::referenced(parent, references);
             let select = select.replace("#raw.", "");
             format!("SELECT {select} FROM {name} AS child WHERE {} ORDER BY {order}", judge::orphan(columns, parent, &references))

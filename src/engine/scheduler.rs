@@ -88,7 +88,9 @@ mod tests {
         let mut graph = DiGraph::new();
         let (a, b) = (graph.add_node("a"), graph.add_node("b"));
         graph.add_edge(a, b, ());
-        let error = run(&graph, &|node| if node == a { Err(Error::new("X0104", "no")) } else { panic!("b must not run") });
+        let error = run(&graph, &|node| {
+            if node == a { Err(Error::new("X0104", "no")) } else { panic!("b must not run") }
+        });
         assert_eq!(error.err().map(|e| e.code), Some("X0104"));
     }
 }

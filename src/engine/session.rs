@@ -14,7 +14,7 @@ use super::engine_types::{parse_type, type_name};
 use crate::error::Error;
 use crate::expr::Expr;
 use crate::relation::Relation;
-use crate::source::Staging;
+use crate::source::{Deliver, Staging};
 use crate::sql;
 use crate::stage::Binder;
 use crate::types::DataType;
@@ -71,8 +71,10 @@ impl Session {
         let mut config = Config::default();
         for (name, value) in &self.settings {
             config = config.with(name, value).map_err(|e| match *name {
-                "max_memory" => Error::new("X0302", format!("`--memory {value}` is not an amount of memory: {}", first_line(&e.to_string())))
-                    .help("Write an amount with its unit, such as `2GB`."),
+                "max_memory" => {
+                    Error::new("X0302", format!("`--memory {value}` is not an amount of memory: {}", first_line(&e.to_string())))
+                        .help("Write an amount with its unit, such as `2GB`.")
+                }
                 _ => failure(e),
             })?;
         }
@@ -191,11 +193,7 @@ impl Staging for Session {
         Ok(())
     }
 
-    fn append(
-        &self,
-        table: &str,
-        produce: &mut dyn FnMut(&mut dyn FnMut(RecordBatch) -> Result<(), Error>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    fn append(&self, table: &str, produce: &mut dyn FnMut(Deliver) -> Result<(), Error>) -> Result<(), Error> {
         self.with(|connection| {
             let mut appender = connection.appender(table).map_err(failure)?;
             produce(&mut |batch| {
@@ -259,6 +257,7 @@ fn first_line(message: &str) -> String {
 }
 
 /// Turns the engine's error into ours.
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` hands it over")]
 fn failure(error: duckdb::Error) -> Error {
     let message = match &error {
         duckdb::Error::DuckDBFailure(_, Some(message)) => message.clone(),

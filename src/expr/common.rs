@@ -77,16 +77,9 @@ fn fields(a: &Fields, b: &Fields, common: &dyn Fn(&DataType, &DataType) -> Optio
     let mut joined = vec![];
     for (name, kind) in a {
         let other = b.iter().find(|(other, _)| other == name);
-        joined.push((
-            name.clone(),
-            other.map_or(Some(kind.clone()), |(_, other)| common(kind, other))?,
-        ));
+        joined.push((name.clone(), other.map_or(Some(kind.clone()), |(_, other)| common(kind, other))?));
     }
-    joined.extend(
-        b.iter()
-            .filter(|(name, _)| !a.iter().any(|(other, _)| other == name))
-            .cloned(),
-    );
+    joined.extend(b.iter().filter(|(name, _)| !a.iter().any(|(other, _)| other == name)).cloned());
     Some(joined)
 }
 
@@ -126,10 +119,7 @@ mod tests {
         let field = |name: &str, kind: DataType| (name.to_string(), kind);
         let a = DataType::Struct(vec![field("x", DataType::Integer), field("y", DataType::Date)]);
         let b = DataType::Struct(vec![field("z", DataType::Text), field("x", DataType::BigInt)]);
-        assert_eq!(
-            unify(&a, &b).map(|t| t.to_string()).as_deref(),
-            Some("struct(x bigint, y date, z text)")
-        );
+        assert_eq!(unify(&a, &b).map(|t| t.to_string()).as_deref(), Some("struct(x bigint, y date, z text)"));
         let c = DataType::Struct(vec![field("x", DataType::Boolean)]);
         assert_eq!(unify(&a, &c), None);
     }

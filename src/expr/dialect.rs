@@ -38,10 +38,7 @@ impl Dialect for EngineWords {
     }
 
     fn is_reserved_for_identifier(&self, word: Keyword) -> bool {
-        matches!(
-            word,
-            Keyword::CASE | Keyword::CAST | Keyword::TRY_CAST | Keyword::NOT | Keyword::EXISTS | Keyword::EXTRACT
-        )
+        matches!(word, Keyword::CASE | Keyword::CAST | Keyword::TRY_CAST | Keyword::NOT | Keyword::EXISTS | Keyword::EXTRACT)
     }
 
     fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<ast::Expr, ParserError>> {

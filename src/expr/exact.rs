@@ -52,11 +52,7 @@ mod tests {
     use crate::types::DataType;
 
     fn read(text: &str) -> Expr {
-        let span = Span {
-            file: SourceMap::default().add("test", text),
-            start: 0,
-            end: 0,
-        };
+        let span = Span { file: SourceMap::default().add("test", text), start: 0, end: 0 };
         parse::expression(text, span, false, &mut Diagnostics::default()).expect(text)
     }
 
@@ -71,10 +67,7 @@ mod tests {
         for (written, meant) in [
             ("85 / 100.0", "85 * 0.01"),
             ("i / 10 / 1000", "i * 0.1 * 0.001"),
-            (
-                "case when i > 1 then i / 100.0 else i end",
-                "case when i > 1 then i * 0.01 else i end",
-            ),
+            ("case when i > 1 then i / 100.0 else i end", "case when i > 1 then i * 0.01 else i end"),
             ("sum(i) / 100", "sum(i) * 0.01"),
             ("d / 10", "d * 0.1"),
             ("d / 100", "d / 100"),

@@ -95,41 +95,26 @@ impl Lowerer<'_, '_> {
                 let argument = self.expr(expr)?;
                 Some(Expr::call("date_part", vec![field, argument], span))
             }
-            Sql::Ceil {
-                expr,
-                field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime),
-            } => self.plain("ceil", &[expr], span),
-            Sql::Floor {
-                expr,
-                field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime),
-            } => self.plain("floor", &[expr], span),
+            Sql::Ceil { expr, field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) } => {
+                self.plain("ceil", &[expr], span)
+            }
+            Sql::Floor { expr, field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) } => {
+                self.plain("floor", &[expr], span)
+            }
             Sql::Position { expr, r#in } => self.plain("strpos", &[r#in, expr], span),
             Sql::AtTimeZone { timestamp, time_zone } => {
                 let call = self.plain("timezone", &[time_zone, timestamp], span)?;
                 let ends = join(self.span_of(timestamp), self.span_of(time_zone));
                 Some(Expr { span: ends, ..call })
             }
-            Sql::Substring {
-                expr,
-                substring_from,
-                substring_for,
-                ..
-            } => {
-                let (text, from, length) = (
-                    self.expr(expr),
-                    self.optional(substring_from.as_deref()),
-                    self.optional(substring_for.as_deref()),
-                );
+            Sql::Substring { expr, substring_from, substring_for, .. } => {
+                let (text, from, length) =
+                    (self.expr(expr), self.optional(substring_from.as_deref()), self.optional(substring_for.as_deref()));
                 let from = from?.map_or(Expr::number(1, span), |from| *from);
                 let arguments = [text?, from].into_iter().chain(length?.map(|l| *l)).collect();
                 Some(Expr::call("substring", arguments, span))
             }
-            Sql::Trim {
-                trim_where,
-                trim_what,
-                expr,
-                trim_characters,
-            } => {
+            Sql::Trim { trim_where, trim_what, expr, trim_characters } => {
                 let function = match trim_where {
                     Some(TrimWhereField::Leading) => "ltrim",
                     Some(TrimWhereField::Trailing) => "rtrim",
@@ -139,23 +124,15 @@ impl Lowerer<'_, '_> {
                 let arguments: Vec<&Sql> = std::iter::once(&**expr).chain(further).collect();
                 self.plain(function, &arguments, span)
             }
-            Sql::Overlay {
-                expr,
-                overlay_what,
-                overlay_from,
-                overlay_for,
-            } => {
+            Sql::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
                 let (text, what, from) = (self.expr(expr), self.expr(overlay_what), self.expr(overlay_from));
                 let (text, what, from) = (text?, what?, from?);
                 let length = match self.optional(overlay_for.as_deref())? {
                     Some(length) => *length,
                     None => Expr::call("length", vec![what.clone()], span),
                 };
-                let head = Expr::call(
-                    "left",
-                    vec![text.clone(), from.clone().binary(BinaryOp::Subtract, Expr::number(1, span))],
-                    span,
-                );
+                let head =
+                    Expr::call("left", vec![text.clone(), from.clone().binary(BinaryOp::Subtract, Expr::number(1, span))], span);
                 let tail = Expr::call("substring", vec![text, from.binary(BinaryOp::Add, length)], span);
                 Some(head.binary(BinaryOp::Concat, what).binary(BinaryOp::Concat, tail))
             }
@@ -196,10 +173,7 @@ impl Lowerer<'_, '_> {
 
     pub fn function(&mut self, function: &ast::Function) -> Option<Expr> {
         let [ast::ObjectNamePart::Identifier(name)] = function.name.0.as_slice() else {
-            let what = format!(
-                "expression form not supported: the function `{}` with a dot in its name",
-                function.name
-            );
+            let what = format!("expression form not supported: the function `{}` with a dot in its name", function.name);
             self.out
                 .error("E0311", self.at(function.name.span()), what)
                 .help("Write the value as the first argument: length(name) instead of name.length().");
@@ -233,7 +207,7 @@ impl Lowerer<'_, '_> {
             match argument {
                 FunctionArg::Unnamed(FunctionArgExpr::Expr(e)) => call.arguments.push(self.expr(e)?),
                 FunctionArg::Unnamed(FunctionArgExpr::Wildcard) if call.function == "count" && list.args.len() == 1 => {
-                    call.star = true
+                    call.star = true;
                 }
                 FunctionArg::Unnamed(_) => return self.unsupported("`*` outside count(*)", span),
                 FunctionArg::Named { .. } | FunctionArg::ExprNamed { .. } => {
@@ -275,9 +249,7 @@ impl Lowerer<'_, '_> {
             _ => return self.unsupported("WITHIN GROUP", span),
         };
         match self.order_by(keys)?.pop() {
-            Some(OrderBy {
-                expr, descending: false, ..
-            }) if keys.len() == 1 => {
+            Some(OrderBy { expr, descending: false, .. }) if keys.len() == 1 => {
                 call.function = function.to_string();
                 call.arguments.insert(0, expr);
                 Some(call)
@@ -292,16 +264,10 @@ impl Lowerer<'_, '_> {
             .args
             .iter()
             .map(|argument| match argument {
-                FunctionArg::Named {
-                    name,
-                    arg: FunctionArgExpr::Expr(e),
-                    ..
-                } => Some((name.value.clone(), self.expr(e)?)),
-                FunctionArg::ExprNamed {
-                    name: Sql::Identifier(name),
-                    arg: FunctionArgExpr::Expr(e),
-                    ..
-                } => Some((name.value.clone(), self.expr(e)?)),
+                FunctionArg::Named { name, arg: FunctionArgExpr::Expr(e), .. } => Some((name.value.clone(), self.expr(e)?)),
+                FunctionArg::ExprNamed { name: Sql::Identifier(name), arg: FunctionArgExpr::Expr(e), .. } => {
+                    Some((name.value.clone(), self.expr(e)?))
+                }
                 _ => self.unsupported("struct_pack without field names", span),
             })
             .collect();
@@ -323,11 +289,7 @@ impl Lowerer<'_, '_> {
                 })
             }
         };
-        Some(Window {
-            partition_by: partition_by?,
-            order_by: order_by?,
-            frame,
-        })
+        Some(Window { partition_by: partition_by?, order_by: order_by?, frame })
     }
 
     fn bound(&mut self, bound: &WindowFrameBound, span: Span) -> Option<String> {
@@ -338,10 +300,11 @@ impl Lowerer<'_, '_> {
         };
         match rows.as_deref() {
             None => Some(format!("UNBOUNDED {side}")),
-            Some(Sql::Value(ast::ValueWithSpan {
-                value: ast::Value::Number(n, false),
-                ..
-            })) if n.bytes().all(|b| b.is_ascii_digit()) => Some(format!("{n} {side}")),
+            Some(Sql::Value(ast::ValueWithSpan { value: ast::Value::Number(n, false), .. }))
+                if n.bytes().all(|b| b.is_ascii_digit()) =>
+            {
+                Some(format!("{n} {side}"))
+            }
             Some(_) => self.unsupported("a window frame with other than a number of rows", span),
         }
     }

@@ -44,56 +44,24 @@ impl Lowerer<'_, '_> {
             Sql::IsDistinctFrom(a, b) => self.binary(a, BinaryOp::IsDistinctFrom, b),
             Sql::IsNotDistinctFrom(a, b) => self.binary(a, BinaryOp::IsNotDistinctFrom, b),
             Sql::InList { expr, list, negated } => self.in_list(expr, list, *negated),
-            Sql::Between {
-                expr,
-                negated,
-                low,
-                high,
-            } => self.between(expr, (low, high), *negated),
-            Sql::Like {
-                negated,
-                any: false,
-                expr,
-                pattern,
-                escape_char,
-            } => self.like(expr, pattern, escape_char.as_deref(), (false, *negated)),
-            Sql::ILike {
-                negated,
-                any: false,
-                expr,
-                pattern,
-                escape_char,
-            } => self.like(expr, pattern, escape_char.as_deref(), (true, *negated)),
+            Sql::Between { expr, negated, low, high } => self.between(expr, (low, high), *negated),
+            Sql::Like { negated, any: false, expr, pattern, escape_char } => {
+                self.like(expr, pattern, escape_char.as_deref(), (false, *negated))
+            }
+            Sql::ILike { negated, any: false, expr, pattern, escape_char } => {
+                self.like(expr, pattern, escape_char.as_deref(), (true, *negated))
+            }
             Sql::Case { .. } => self.case(sql),
-            Sql::Cast {
-                kind,
-                expr,
-                data_type,
-                format: None,
-            } => self.cast(kind, expr, data_type),
-            Sql::Convert {
-                is_try,
-                expr,
-                data_type: Some(to),
-                charset: None,
-                styles,
-                ..
-            } if styles.is_empty() => self.cast(if *is_try { &CastKind::TryCast } else { &CastKind::Cast }, expr, to),
+            Sql::Cast { kind, expr, data_type, format: None } => self.cast(kind, expr, data_type),
+            Sql::Convert { is_try, expr, data_type: Some(to), charset: None, styles, .. } if styles.is_empty() => {
+                self.cast(if *is_try { &CastKind::TryCast } else { &CastKind::Cast }, expr, to)
+            }
             Sql::TypedString(typed) => self.typed(typed),
             Sql::Array(array) => self.list(array),
             Sql::Dictionary(fields) => self.structure(fields),
             Sql::Lambda(lambda) => self.lambda(lambda),
-            Sql::AnyOp {
-                left,
-                compare_op: BinaryOperator::Eq,
-                right,
-                ..
-            } => self.any(left, right, false),
-            Sql::AllOp {
-                left,
-                compare_op: BinaryOperator::NotEq,
-                right,
-            } => self.any(left, right, true),
+            Sql::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => self.any(left, right, false),
+            Sql::AllOp { left, compare_op: BinaryOperator::NotEq, right } => self.any(left, right, true),
             Sql::Collate { expr, .. } if !self.place.authored => self.expr(expr),
             Sql::Prefixed { value, .. } if !self.place.authored => self.expr(value),
             Sql::Function(function) => self.function(function),
@@ -111,11 +79,7 @@ impl Lowerer<'_, '_> {
                     return self.unsupported("a sort key with USING or WITH FILL", expr.span);
                 }
                 let descending = matches!(key.options.sort, Some(ast::OrderBySort::Desc));
-                Some(OrderBy {
-                    expr,
-                    descending,
-                    nulls_first: key.options.nulls_first,
-                })
+                Some(OrderBy { expr, descending, nulls_first: key.options.nulls_first })
             })
             .collect();
         lowered.into_iter().collect()
@@ -133,8 +97,7 @@ impl Lowerer<'_, '_> {
 
     /// Reports a form that the closed tree has not.
     pub fn unsupported<T>(&mut self, what: &str, span: Span) -> Option<T> {
-        self.out
-            .error("E0311", span, format!("expression form not supported: {what}"));
+        self.out.error("E0311", span, format!("expression form not supported: {what}"));
         None
     }
 
@@ -147,19 +110,12 @@ impl Lowerer<'_, '_> {
 
     pub fn span_of(&self, sql: &Sql) -> Span {
         // Asking costs a walk over the whole part, which only a reader of spans needs.
-        if self.place.tokens().is_some() {
-            self.at(sql.span())
-        } else {
-            self.place.span
-        }
+        if self.place.tokens().is_some() { self.at(sql.span()) } else { self.place.span }
     }
 
     /// Widens a span to the brackets around it, and to the word before them if `keyword`.
     pub fn brackets(&self, inside: Span, keyword: bool) -> Span {
-        let around = self
-            .place
-            .tokens()
-            .and_then(|tokens| tokens.around(self.offset(inside.start), keyword));
+        let around = self.place.tokens().and_then(|tokens| tokens.around(self.offset(inside.start), keyword));
         around.map_or(inside, |bytes| self.place.slice(bytes))
     }
 
@@ -192,47 +148,19 @@ impl Lowerer<'_, '_> {
         let (operand, low, high) = (self.boxed(operand), self.boxed(low), self.boxed(high));
         let (operand, low, high) = (operand?, low?, high?);
         let span = join(operand.span, high.span);
-        Some(Expr::new(
-            ExprKind::Between {
-                operand,
-                low,
-                high,
-                negated,
-            },
-            span,
-        ))
+        Some(Expr::new(ExprKind::Between { operand, low, high, negated }, span))
     }
 
     fn case(&mut self, sql: &Sql) -> Option<Expr> {
-        let Sql::Case {
-            operand,
-            conditions,
-            else_result,
-            case_token,
-            end_token,
-        } = sql
-        else {
+        let Sql::Case { operand, conditions, else_result, case_token, end_token } = sql else {
             return None;
         };
         let span = join(self.at(case_token.0.span), self.at(end_token.0.span));
         let operand = self.optional(operand.as_deref());
-        let branches: Vec<_> = conditions
-            .iter()
-            .map(|c| (self.expr(&c.condition), self.expr(&c.result)))
-            .collect();
+        let branches: Vec<_> = conditions.iter().map(|c| (self.expr(&c.condition), self.expr(&c.result))).collect();
         let otherwise = self.optional(else_result.as_deref());
-        let branches = branches
-            .into_iter()
-            .map(|(when, then)| Some((when?, then?)))
-            .collect::<Option<_>>()?;
-        Some(Expr::new(
-            ExprKind::Case {
-                operand: operand?,
-                branches,
-                otherwise: otherwise?,
-            },
-            span,
-        ))
+        let branches = branches.into_iter().map(|(when, then)| Some((when?, then?))).collect::<Option<_>>()?;
+        Some(Expr::new(ExprKind::Case { operand: operand?, branches, otherwise: otherwise? }, span))
     }
 
     fn typed(&mut self, typed: &ast::TypedString) -> Option<Expr> {
@@ -257,10 +185,7 @@ impl Lowerer<'_, '_> {
         let values: Vec<_> = fields.iter().map(|f| (f.key.value.clone(), self.expr(&f.value))).collect();
         let first = values.first().and_then(|(_, value)| value.as_ref());
         let span = first.map_or(self.place.span, |value| self.brackets(value.span, false));
-        let fields = values
-            .into_iter()
-            .map(|(name, value)| Some((name, value?)))
-            .collect::<Option<_>>()?;
+        let fields = values.into_iter().map(|(name, value)| Some((name, value?))).collect::<Option<_>>()?;
         Some(Expr::new(ExprKind::Struct(fields), span))
     }
 
@@ -268,10 +193,7 @@ impl Lowerer<'_, '_> {
         let operand = self.expr(operand)?;
         let span = match kind {
             CastKind::DoubleColon => {
-                let end = self
-                    .place
-                    .tokens()
-                    .and_then(|tokens| tokens.cast_end(self.offset(operand.span.end)));
+                let end = self.place.tokens().and_then(|tokens| tokens.cast_end(self.offset(operand.span.end)));
                 self.up_to(operand.span, end)
             }
             CastKind::Cast | CastKind::TryCast | CastKind::SafeCast => self.brackets(operand.span, true),
@@ -282,14 +204,7 @@ impl Lowerer<'_, '_> {
             return Some(operand);
         }
         let attempt = matches!(kind, CastKind::TryCast | CastKind::SafeCast);
-        Some(Expr::new(
-            ExprKind::Cast {
-                operand: Box::new(operand),
-                to,
-                attempt,
-            },
-            span,
-        ))
+        Some(Expr::new(ExprKind::Cast { operand: Box::new(operand), to, attempt }, span))
     }
 
     /// Reads a type; an author's must be one that the language knows.
@@ -299,21 +214,9 @@ impl Lowerer<'_, '_> {
             Some(known) => Some(known),
             None if !self.place.authored => Some(DataType::Named(text)),
             None => {
-                let names = [
-                    "text",
-                    "integer",
-                    "bigint",
-                    "smallint",
-                    "decimal",
-                    "double",
-                    "boolean",
-                    "date",
-                    "time",
-                    "timestamp",
-                ];
-                let names = names
-                    .into_iter()
-                    .chain(["timestamptz", "interval", "uuid", "json", "bytes", "hugeint", "real"]);
+                let names =
+                    ["text", "integer", "bigint", "smallint", "decimal", "double", "boolean", "date", "time", "timestamp"];
+                let names = names.into_iter().chain(["timestamptz", "interval", "uuid", "json", "bytes", "hugeint", "real"]);
                 let list = names.clone().collect::<Vec<_>>().join(", ");
                 let word = text.split('(').next().unwrap_or(&text).to_lowercase();
                 self.out
@@ -337,11 +240,7 @@ impl Lowerer<'_, '_> {
             Value::Null => Literal::Null,
             Value::Placeholder(name) => {
                 self.out
-                    .error(
-                        "E0311",
-                        span,
-                        format!("expression form not supported: the parameter `{name}`"),
-                    )
+                    .error("E0311", span, format!("expression form not supported: the parameter `{name}`"))
                     .help("Values from outside come by templates: {{ vars.name }}.");
                 return None;
             }
@@ -366,11 +265,7 @@ impl Lowerer<'_, '_> {
                 }
                 AccessExpr::Dot(other) => {
                     self.out
-                        .error(
-                            "E0311",
-                            self.span_of(other),
-                            "expression form not supported: a call after a dot",
-                        )
+                        .error("E0311", self.span_of(other), "expression form not supported: a call after a dot")
                         .help("Write the value as the first argument: length(name) instead of name.length().");
                     return None;
                 }
@@ -379,11 +274,7 @@ impl Lowerer<'_, '_> {
                     let span = join(lowered.span, self.brackets(index.span, false));
                     Expr::new(ExprKind::Subscript(Box::new(lowered), index), span)
                 }
-                AccessExpr::Subscript(Subscript::Slice {
-                    lower_bound,
-                    upper_bound,
-                    stride: None,
-                }) => {
+                AccessExpr::Subscript(Subscript::Slice { lower_bound, upper_bound, stride: None }) => {
                     let span = lowered.span;
                     let mut bound = |bound: &Option<Sql>, open: &str| match bound {
                         Some(bound) => self.expr(bound),
@@ -421,9 +312,5 @@ impl Lowerer<'_, '_> {
 
 /// Returns the span from the start of one to the end of another.
 pub(super) fn join(from: Span, to: Span) -> Span {
-    Span {
-        file: from.file,
-        start: from.start.min(to.start),
-        end: from.end.max(to.end),
-    }
+    Span { file: from.file, start: from.start.min(to.start), end: from.end.max(to.end) }
 }

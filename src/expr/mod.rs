@@ -13,8 +13,8 @@ mod operators;
 pub mod parse;
 pub mod query;
 mod signatures;
-mod tokens;
 pub mod sure;
+mod tokens;
 pub mod typing;
 
 use crate::diagnostics::Span;
@@ -39,19 +39,48 @@ pub enum ExprKind {
     Literal(Literal),
     Unary(UnaryOp, Box<Expr>),
     Binary(Box<Expr>, BinaryOp, Box<Expr>),
-    IsNull { operand: Box<Expr>, negated: bool },
-    InList { operand: Box<Expr>, list: Vec<Expr>, negated: bool },
-    Between { operand: Box<Expr>, low: Box<Expr>, high: Box<Expr>, negated: bool },
-    Like { operand: Box<Expr>, pattern: Box<Expr>, escape: Option<char>, ignore_case: bool, negated: bool },
-    Case { operand: Option<Box<Expr>>, branches: Vec<(Expr, Expr)>, otherwise: Option<Box<Expr>> },
+    IsNull {
+        operand: Box<Expr>,
+        negated: bool,
+    },
+    InList {
+        operand: Box<Expr>,
+        list: Vec<Expr>,
+        negated: bool,
+    },
+    Between {
+        operand: Box<Expr>,
+        low: Box<Expr>,
+        high: Box<Expr>,
+        negated: bool,
+    },
+    Like {
+        operand: Box<Expr>,
+        pattern: Box<Expr>,
+        escape: Option<char>,
+        ignore_case: bool,
+        negated: bool,
+    },
+    Case {
+        operand: Option<Box<Expr>>,
+        branches: Vec<(Expr, Expr)>,
+        otherwise: Option<Box<Expr>>,
+    },
     /// `attempt` is TRY_CAST: NULL where the value will not cast.
-    Cast { operand: Box<Expr>, to: DataType, attempt: bool },
+    Cast {
+        operand: Box<Expr>,
+        to: DataType,
+        attempt: bool,
+    },
     Call(Call),
     /// `list[1]`, counted from one.
     Subscript(Box<Expr>, Box<Expr>),
     List(Vec<Expr>),
     Struct(Vec<(String, Expr)>),
-    Lambda { parameters: Vec<String>, body: Box<Expr> },
+    Lambda {
+        parameters: Vec<String>,
+        body: Box<Expr>,
+    },
 }
 
 /// A call of a scalar, aggregate or window function.
@@ -150,6 +179,7 @@ impl Expr {
         Expr::new(ExprKind::Literal(Literal::Text(value.into())), span)
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "numbers are copied")]
     pub fn number(value: impl ToString, span: Span) -> Expr {
         Expr::new(ExprKind::Literal(Literal::Number(value.to_string())), span)
     }
@@ -266,7 +296,11 @@ impl Expr {
                 .iter_mut()
                 .chain(call.order_by.iter_mut().map(|o| &mut o.expr))
                 .chain(call.filter.iter_mut().map(|e| &mut **e))
-                .chain(call.over.iter_mut().flat_map(|w| w.partition_by.iter_mut().chain(w.order_by.iter_mut().map(|o| &mut o.expr))))
+                .chain(
+                    call.over
+                        .iter_mut()
+                        .flat_map(|w| w.partition_by.iter_mut().chain(w.order_by.iter_mut().map(|o| &mut o.expr))),
+                )
                 .collect(),
             ExprKind::List(items) => items.iter_mut().collect(),
             ExprKind::Struct(fields) => fields.iter_mut().map(|(_, e)| e).collect(),

@@ -68,19 +68,11 @@ impl Lowerer<'_, '_> {
             }
             other => return self.unsupported(&format!("the operator `{other}`"), span),
         };
-        let null = [&left, &right]
-            .into_iter()
-            .find(|e| e.kind == ExprKind::Literal(Literal::Null));
+        let null = [&left, &right].into_iter().find(|e| e.kind == ExprKind::Literal(Literal::Null));
         if let (Some(null), BinaryOp::Equal | BinaryOp::NotEqual, true) = (null, simple, self.place.authored) {
-            let (written, instead) = if simple == BinaryOp::Equal {
-                ("=", "IS NULL")
-            } else {
-                ("<>", "IS NOT NULL")
-            };
+            let (written, instead) = if simple == BinaryOp::Equal { ("=", "IS NULL") } else { ("<>", "IS NOT NULL") };
             let message = format!("`{written} NULL` is never true");
-            self.out
-                .warning("W0310", null.span, message)
-                .help(format!("Write `{instead}`."));
+            self.out.warning("W0310", null.span, message).help(format!("Write `{instead}`."));
         }
         Some(Expr::new(ExprKind::Binary(Box::new(left), simple, Box::new(right)), span))
     }
@@ -111,11 +103,7 @@ impl Lowerer<'_, '_> {
     pub fn is_null(&mut self, operand: &Sql, negated: bool) -> Option<Expr> {
         let operand = self.boxed(operand)?;
         let span = self.with_words(operand.span, &[Keyword::IS, Keyword::NOT, Keyword::NULL, Keyword::UNKNOWN], 3);
-        let span = if span == operand.span {
-            self.with_words(span, &[Keyword::NOTNULL], 1)
-        } else {
-            span
-        };
+        let span = if span == operand.span { self.with_words(span, &[Keyword::NOTNULL], 1) } else { span };
         Some(Expr::new(ExprKind::IsNull { operand, negated }, span))
     }
 
@@ -127,10 +115,7 @@ impl Lowerer<'_, '_> {
     }
 
     fn with_words(&self, span: Span, words: &[Keyword], most: usize) -> Span {
-        let end = self
-            .place
-            .tokens()
-            .and_then(|tokens| tokens.words_end(self.offset(span.end), words, most));
+        let end = self.place.tokens().and_then(|tokens| tokens.words_end(self.offset(span.end), words, most));
         self.up_to(span, end)
     }
 
@@ -168,13 +153,7 @@ impl Lowerer<'_, '_> {
                 }
             }
         };
-        let kind = ExprKind::Like {
-            operand: Box::new(operand),
-            pattern: Box::new(pattern),
-            escape,
-            ignore_case,
-            negated,
-        };
+        let kind = ExprKind::Like { operand: Box::new(operand), pattern: Box::new(pattern), escape, ignore_case, negated };
         Some(Expr::new(kind, span))
     }
 }
@@ -186,13 +165,7 @@ fn holds_backslash(pattern: &Expr) -> bool {
 /// `~~`, which is how Postgres stores LIKE.
 fn like(left: Expr, right: Expr, (ignore_case, negated): (bool, bool), span: Span) -> Expr {
     let escape = holds_backslash(&right).then_some('\\');
-    let kind = ExprKind::Like {
-        operand: Box::new(left),
-        pattern: Box::new(right),
-        escape,
-        ignore_case,
-        negated,
-    };
+    let kind = ExprKind::Like { operand: Box::new(left), pattern: Box::new(right), escape, ignore_case, negated };
     Expr::new(kind, span)
 }
 

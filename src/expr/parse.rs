@@ -30,11 +30,7 @@ pub struct Place<'a> {
 impl Place<'static> {
     /// Makes the place of a target's expression, of which every part is at `span`.
     pub fn target(span: Span) -> Place<'static> {
-        Place {
-            span,
-            tokens: None,
-            authored: false,
-        }
+        Place { span, tokens: None, authored: false }
     }
 }
 
@@ -45,11 +41,7 @@ impl Place<'_> {
 
     /// Returns the span of a range of bytes of the text.
     pub(super) fn slice(&self, (start, end): (usize, usize)) -> Span {
-        if self.tokens.is_some() {
-            self.span.slice(start, end.saturating_sub(start))
-        } else {
-            self.span
-        }
+        if self.tokens.is_some() { self.span.slice(start, end.saturating_sub(start)) } else { self.span }
     }
 }
 
@@ -57,14 +49,7 @@ impl Place<'_> {
 ///
 /// With `exact`, byte offsets in `text` map one to one into `span`, and every node gets its own part of it; otherwise all have `span`.
 pub fn expression(text: &str, span: Span, exact: bool, out: &mut Diagnostics) -> Option<Expr> {
-    parsed(
-        text,
-        span,
-        exact,
-        out,
-        |parser| parser.parse_expr(),
-        |ast, place, out| lower(&ast, place, out),
-    )
+    parsed(text, span, exact, out, |parser| parser.parse_expr(), |ast, place, out| lower(&ast, place, out))
 }
 
 /// Parses sort keys: `ts desc, id asc nulls first`.
@@ -98,11 +83,7 @@ fn parsed<A, T>(
         return None;
     }
     let (found, table) = tokens::tokenize(text, span, exact, out)?;
-    let place = Place {
-        span,
-        tokens: exact.then_some(&table),
-        authored: true,
-    };
+    let place = Place { span, tokens: exact.then_some(&table), authored: true };
     let at = |token: &TokenWithSpan| place.slice(table.bytes(token.span).unwrap_or(table.last()));
     if let Some((token, message, help)) = found.iter().find_map(foreign) {
         out.error("E0310", at(token), message).help(help);
@@ -122,13 +103,10 @@ fn parsed<A, T>(
     });
     if let Some((token, _)) = statement.filter(|_| found.iter().filter(|t| !is_blank(t)).count() > 1) {
         let message = "a whole statement stands where one expression is expected".to_string();
-        out.error("E0310", at(token), message)
-            .help("A SELECT over tables belongs to the clause `sql:`.");
+        out.error("E0310", at(token), message).help("A SELECT over tables belongs to the clause `sql:`.");
         return None;
     }
-    let mut parser = Parser::new(&EngineWords)
-        .with_recursion_limit(2_000)
-        .with_tokens_with_locations(found);
+    let mut parser = Parser::new(&EngineWords).with_recursion_limit(2_000).with_tokens_with_locations(found);
     match parse(&mut parser) {
         Ok(ast) => {
             let next = parser.peek_token();
@@ -139,8 +117,7 @@ fn parsed<A, T>(
             lower(ast, &place, out)
         }
         Err(ParserError::RecursionLimitExceeded) => {
-            out.error("E0312", span, "this expression nests too deep")
-                .help("Compute a part of it in a `derive` of its own.");
+            out.error("E0312", span, "this expression nests too deep").help("Compute a part of it in a `derive` of its own.");
             None
         }
         Err(ParserError::TokenizerError(message) | ParserError::ParserError(message)) => {
@@ -168,11 +145,7 @@ fn foreign(token: &TokenWithSpan) -> Option<(&TokenWithSpan, String, String)> {
         }
         _ => return None,
     };
-    Some((
-        token,
-        format!("`{written}` is not an operator of SQL expressions"),
-        help.to_string(),
-    ))
+    Some((token, format!("`{written}` is not an operator of SQL expressions"), help.to_string()))
 }
 
 fn is_blank(token: &TokenWithSpan) -> bool {
@@ -203,26 +176,15 @@ fn trailing(token: &TokenWithSpan, span: Span, out: &mut Diagnostics) {
 
 fn syntax_error(message: &str, found: &str, span: Span, out: &mut Diagnostics) {
     let expected = message.strip_prefix("Expected: ").and_then(|m| m.split_once(", found: "));
-    let expected = expected.map(|(e, found)| {
-        (
-            if e.contains(" after IS") {
-                "NULL, TRUE, FALSE or DISTINCT FROM after IS"
-            } else {
-                e
-            },
-            found,
-        )
-    });
+    let expected = expected
+        .map(|(e, found)| (if e.contains(" after IS") { "NULL, TRUE, FALSE or DISTINCT FROM after IS" } else { e }, found));
     let at_end = expected.is_some_and(|(_, found)| found == "EOF");
     let message = match expected {
         Some((expected, _)) if at_end => format!("expected {expected}, found the end of the expression"),
         Some((expected, _)) => format!("expected {expected}, found `{found}`"),
         None => {
             let mut letters = message.chars();
-            letters
-                .next()
-                .map(|first| first.to_lowercase().chain(letters).collect())
-                .unwrap_or_default()
+            letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
         }
     };
     let diagnostic = out.error("E0310", span, message.trim_end_matches(['.', ' ']));
@@ -261,14 +223,7 @@ mod tests {
     fn place(text: &str) -> (SourceMap, Span) {
         let mut sources = SourceMap::default();
         let file = sources.add("test", format!("key: {text}"));
-        (
-            sources,
-            Span {
-                file,
-                start: 5,
-                end: 5 + text.len() as u32,
-            },
-        )
+        (sources, Span { file, start: 5, end: 5 + text.len() as u32 })
     }
 
     /// Returns what was parsed, and each diagnostic as its code, the text it points at and its message.
@@ -276,11 +231,7 @@ mod tests {
         let (sources, span) = place(text);
         let mut out = Diagnostics::default();
         let expr = expression(text, span, true, &mut out);
-        let told = out
-            .into_sorted()
-            .into_iter()
-            .map(|d| (d.code, sources.snippet(d.span).to_string(), d.message))
-            .collect();
+        let told = out.into_sorted().into_iter().map(|d| (d.code, sources.snippet(d.span).to_string(), d.message)).collect();
         (expr, told)
     }
 
@@ -288,18 +239,9 @@ mod tests {
     fn every_part_knows_its_place() {
         for (text, parts) in [
             ("a + b * c", vec!["a + b * c", "a", "b * c", "b", "c"]),
-            (
-                "(a + 1)::text || é.b",
-                vec!["(a + 1)::text || é.b", "(a + 1)::text", "(a + 1)", "a", "1", "é.b"],
-            ),
-            (
-                "'é' = upper( trim(b) )",
-                vec!["'é' = upper( trim(b) )", "'é'", "upper( trim(b) )", "trim(b)", "b"],
-            ),
-            (
-                "count(x) filter (where y) > 1",
-                vec!["count(x) filter (where y) > 1", "count(x) filter (where y)", "x", "y", "1"],
-            ),
+            ("(a + 1)::text || é.b", vec!["(a + 1)::text || é.b", "(a + 1)::text", "(a + 1)", "a", "1", "é.b"]),
+            ("'é' = upper( trim(b) )", vec!["'é' = upper( trim(b) )", "'é'", "upper( trim(b) )", "trim(b)", "b"]),
+            ("count(x) filter (where y) > 1", vec!["count(x) filter (where y) > 1", "count(x) filter (where y)", "x", "y", "1"]),
             ("not a is null", vec!["not a is null", "a is null", "a"]),
             ("x in (1, -2)", vec!["x in (1, -2)", "x", "1", "-2"]),
             ("list[1].f", vec!["list[1].f", "list[1]", "list", "1"]),
@@ -324,70 +266,42 @@ mod tests {
             ("f(a]", "E0310", "]", "`]` does not close the `(` before it"),
             ("a +", "E0310", "+", "expected an expression, found the end of the expression"),
             ("f(é,,b)", "E0310", ",", "expected an expression, found `,`"),
-            (
-                "case when a then b",
-                "E0310",
-                "b",
-                "expected END, found the end of the expression",
-            ),
+            ("case when a then b", "E0310", "b", "expected END, found the end of the expression"),
             ("'abc", "E0310", "'abc", "unterminated string literal"),
             ("", "E0310", "", "the expression is empty"),
-            (
-                "select a from t",
-                "E0310",
-                "select",
-                "a whole statement stands where one expression is expected",
-            ),
-            (
-                "1 + (select 2)",
-                "E0311",
-                "select 2",
-                "expression form not supported: a subquery",
-            ),
+            ("select a from t", "E0310", "select", "a whole statement stands where one expression is expected"),
+            ("1 + (select 2)", "E0311", "select 2", "expression form not supported: a subquery"),
             ("x = $1", "E0311", "$1", "expression form not supported: the parameter `$1`"),
             ("f(*)", "E0311", "f(*)", "expression form not supported: `*` outside count(*)"),
-            (
-                "cast(a as intger)",
-                "E0313",
-                "cast(a as intger)",
-                "type `intger` is not known",
-            ),
+            ("cast(a as intger)", "E0313", "cast(a as intger)", "type `intger` is not known"),
         ] {
             let (expr, told) = parse(text);
             assert_eq!(expr, None, "{text}");
             assert_eq!(told, [(code, at.to_string(), message.to_string())], "{text}");
         }
-        assert_eq!(
-            parse("a = NULL").1,
-            [("W0310", "NULL".to_string(), "`= NULL` is never true".to_string())]
-        );
+        assert_eq!(parse("a = NULL").1, [("W0310", "NULL".to_string(), "`= NULL` is never true".to_string())]);
     }
 
     #[test]
     fn hostile_sizes_are_refused_in_no_time() {
-        for (open, inner, close) in [
-            ("(", "1", ")"),
-            ("f(", "1", ")"),
-            ("[", "1", "]"),
-            ("NOT ", "a", ""),
-            ("- ", "1", ""),
-            ("", "1", " + 1"),
-        ]
-        .into_iter()
-        .chain([
-            ("CASE WHEN ", "a", " THEN 1 END"),
-            ("a -> ", "a", ""),
-            ("CASE ", "a", ""),
-            ("", "a", "[1]"),
-            ("", "a", " IS NULL"),
-        ])
-        .chain([
-            ("{'a': ", "1", "}"),
-            ("a OR ", "b", ""),
-            ("CAST(", "a", " AS text)"),
-            ("", "a", "::text"),
-            ("INTERVAL ", "1", ""),
-        ]) {
+        for (open, inner, close) in
+            [("(", "1", ")"), ("f(", "1", ")"), ("[", "1", "]"), ("NOT ", "a", ""), ("- ", "1", ""), ("", "1", " + 1")]
+                .into_iter()
+                .chain([
+                    ("CASE WHEN ", "a", " THEN 1 END"),
+                    ("a -> ", "a", ""),
+                    ("CASE ", "a", ""),
+                    ("", "a", "[1]"),
+                    ("", "a", " IS NULL"),
+                ])
+                .chain([
+                    ("{'a': ", "1", "}"),
+                    ("a OR ", "b", ""),
+                    ("CAST(", "a", " AS text)"),
+                    ("", "a", "::text"),
+                    ("INTERVAL ", "1", ""),
+                ])
+        {
             let text = format!("{}{inner}{}", open.repeat(100_000), close.repeat(100_000));
             let (expr, told) = parse(&text);
             assert!(expr.is_none(), "{open}{close}");
@@ -410,13 +324,7 @@ mod tests {
     #[test]
     fn sort_keys_are_read_with_their_directions() {
         let (_, span) = place("ts desc, id asc nulls first, lower(x)");
-        let keys = order_by(
-            "ts desc, id asc nulls first, lower(x)",
-            span,
-            true,
-            &mut Diagnostics::default(),
-        )
-        .unwrap_or_default();
+        let keys = order_by("ts desc, id asc nulls first, lower(x)", span, true, &mut Diagnostics::default()).unwrap_or_default();
         let read: Vec<_> = keys.iter().map(|k| (k.descending, k.nulls_first)).collect();
         assert_eq!(read, [(true, None), (false, Some(true)), (false, None)]);
     }
@@ -426,27 +334,17 @@ mod tests {
         let dialect = sqlparser::dialect::PostgreSqlDialect {};
         let (_, span) = place("");
         let read = |text: &str| {
-            let ast = sqlparser::parser::Parser::new(&dialect)
-                .try_with_sql(text)
-                .and_then(|mut p| p.parse_expr())
-                .expect(text);
-            lower(&ast, &Place::target(span), &mut Diagnostics::default())
-                .expect(text)
-                .kind
+            let ast = sqlparser::parser::Parser::new(&dialect).try_with_sql(text).and_then(|mut p| p.parse_expr()).expect(text);
+            lower(&ast, &Place::target(span), &mut Diagnostics::default()).expect(text).kind
         };
         match read("((kind)::text = ANY ((ARRAY['a'::character varying, 'b'::character varying])::text[]))") {
-            ExprKind::InList {
-                list, negated: false, ..
-            } => {
+            ExprKind::InList { list, negated: false, .. } => {
                 let texts: Vec<_> = list.into_iter().map(|e| e.kind).collect();
                 assert_eq!(texts, ["a", "b"].map(|t| ExprKind::Literal(Literal::Text(t.to_string()))));
             }
             other => panic!("{other:?}"),
         }
-        assert!(matches!(
-            read(r"name ~~ 'a\_%'::text"),
-            ExprKind::Like { escape: Some('\\'), .. }
-        ));
+        assert!(matches!(read(r"name ~~ 'a\_%'::text"), ExprKind::Like { escape: Some('\\'), .. }));
         assert!(
             matches!(read("name ~* 'a'"), ExprKind::Call(call) if call.function == "regexp_matches" && call.arguments.len() == 3)
         );

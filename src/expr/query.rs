@@ -29,7 +29,8 @@ pub struct Query {
 const ROW_FUNCTIONS: &[&str] = &["generate_series", "generate_subscripts", "json_each", "json_tree", "range", "repeat", "unnest"];
 
 /// Functions that tell or change what is outside of the rows, besides those with telling names.
-const FOREIGN: &[&str] = &["glob", "query", "query_table", "getenv", "current_setting", "nextval", "currval", "write_log", "force_checkpoint"];
+const FOREIGN: &[&str] =
+    &["glob", "query", "query_table", "getenv", "current_setting", "nextval", "currval", "write_log", "force_checkpoint"];
 
 /// Reads the text of a query; with `exact`, its bytes map one to one into `span`.
 pub fn read(text: &str, span: Span, exact: bool, out: &mut Diagnostics) -> Option<Query> {
@@ -118,7 +119,8 @@ impl Reader<'_> {
     fn function(&mut self, name: &ObjectName) {
         let word = name.to_string().to_lowercase();
         let word = word.trim_matches('"');
-        let foreign = ["read_", "duckdb_", "pragma_", "sniff_", "parquet_", "sqlite_", "postgres_", "mysql_", "iceberg_", "delta_"];
+        let foreign =
+            ["read_", "duckdb_", "pragma_", "sniff_", "parquet_", "sqlite_", "postgres_", "mysql_", "iceberg_", "delta_"];
         let reaches_out = foreign.iter().any(|prefix| word.starts_with(prefix))
             || word.ends_with("_scan")
             || word.contains('.')
@@ -178,7 +180,11 @@ impl Visitor for Reader<'_> {
             }
             (Some(ident), 1) => {
                 let message = format!("`sql` may not read the file `{}`", ident.value);
-                self.refuse(name, message, "Name the file in an `extract`, so that its rows are counted and checked, and read that.");
+                self.refuse(
+                    name,
+                    message,
+                    "Name the file in an `extract`, so that its rows are counted and checked, and read that.",
+                );
             }
             _ => {
                 let help = "The relations here are the extracts and tables of this pipeline, by their bare names.";
@@ -197,7 +203,9 @@ impl Visitor for Reader<'_> {
 
     fn pre_visit_statement(&mut self, statement: &Statement) -> ControlFlow<()> {
         if !matches!(statement, Statement::Query(_)) {
-            self.out.error("E0448", self.place.span, "a part of `sql` is not a SELECT").help("What changes data belongs to `load`.");
+            self.out
+                .error("E0448", self.place.span, "a part of `sql` is not a SELECT")
+                .help("What changes data belongs to `load`.");
             self.ok = false;
         }
         ControlFlow::Continue(())

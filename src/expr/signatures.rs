@@ -213,11 +213,7 @@ pub(super) fn returns(call: &Call, arguments: &[DataType]) -> DataType {
 }
 
 fn listed(element: DataType) -> DataType {
-    if element == DataType::Unknown {
-        element
-    } else {
-        DataType::List(Box::new(element))
-    }
+    if element == DataType::Unknown { element } else { DataType::List(Box::new(element)) }
 }
 
 /// The type of `round(decimal, digits)` for digits that are written out.

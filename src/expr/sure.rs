@@ -44,9 +44,12 @@ pub fn sure(expr: &Expr, columns: &dyn Fn(&str) -> Option<DataType>) -> bool {
             | BinaryOp::GreaterOrEqual
             | BinaryOp::IsDistinctFrom
             | BinaryOp::IsNotDistinctFrom => like(a, b),
-            BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide | BinaryOp::IntegerDivide | BinaryOp::Modulo => {
-                is(a, Family::Number) && is(b, Family::Number)
-            }
+            BinaryOp::Add
+            | BinaryOp::Subtract
+            | BinaryOp::Multiply
+            | BinaryOp::Divide
+            | BinaryOp::IntegerDivide
+            | BinaryOp::Modulo => is(a, Family::Number) && is(b, Family::Number),
             BinaryOp::Concat => is(a, Family::Text) && matches!(family(b), Family::Text | Family::Number | Family::Null),
         },
         ExprKind::InList { operand, list, .. } => list.iter().all(|item| like(operand, item)),
@@ -91,13 +94,17 @@ fn plain(call: &Call) -> bool {
 fn call_fits(call: &Call, columns: &dyn Fn(&str) -> Option<DataType>) -> bool {
     use Family::{Null, Number, Text, Time};
     let families: Vec<Family> = call.arguments.iter().map(|a| family(a, columns)).collect();
-    let each = |wanted: &[Family]| families.len() == wanted.len() && families.iter().zip(wanted).all(|(f, w)| f == w || *f == Null);
+    let each =
+        |wanted: &[Family]| families.len() == wanted.len() && families.iter().zip(wanted).all(|(f, w)| f == w || *f == Null);
     match call.function.as_str() {
         // The functions of the language take whatever has a text.
         "uuid5" => !families.is_empty() && families.iter().all(|f| *f != Family::Other),
-        "lower" | "upper" | "length" | "strlen" | "md5" | "sha1" | "unhex" | "encode" | "strip_accents" | "slugify" | "json_valid" => each(&[Text]),
+        "lower" | "upper" | "length" | "strlen" | "md5" | "sha1" | "unhex" | "encode" | "strip_accents" | "slugify"
+        | "json_valid" => each(&[Text]),
         "trim" | "ltrim" | "rtrim" => each(&[Text]) || each(&[Text, Text]),
-        "contains" | "starts_with" | "regexp_full_match" | "regexp_matches" | "try_strptime" | "instr" | "strpos" => each(&[Text, Text]),
+        "contains" | "starts_with" | "regexp_full_match" | "regexp_matches" | "try_strptime" | "instr" | "strpos" => {
+            each(&[Text, Text])
+        }
         "replace" => each(&[Text, Text, Text]),
         "regexp_replace" => each(&[Text, Text, Text]) || each(&[Text, Text, Text, Text]),
         "regexp_extract" => each(&[Text, Text]) || each(&[Text, Text, Number]),
@@ -105,7 +112,9 @@ fn call_fits(call: &Call, columns: &dyn Fn(&str) -> Option<DataType>) -> bool {
         "round" => each(&[Number]) || each(&[Number, Number]),
         "year" | "month" | "day" => each(&[Time]),
         "isfinite" => each(&[Time]) || each(&[Family::Instant]),
-        "hour" | "minute" | "second" => each(&[Time]) && call.arguments.iter().all(|a| matches!(type_of(a, columns), DataType::Timestamp(_))),
+        "hour" | "minute" | "second" => {
+            each(&[Time]) && call.arguments.iter().all(|a| matches!(type_of(a, columns), DataType::Timestamp(_)))
+        }
         "to_json" => families.len() == 1,
         "coalesce" | "nullif" | "greatest" | "least" => {
             let known: Vec<&Family> = families.iter().filter(|f| **f != Null).collect();
@@ -174,14 +183,37 @@ mod tests {
 
     #[test]
     fn plain_expressions_are_sure() {
-        for text in ["t", "n + 1 > 3", "lower(t) = 'x'", "CASE WHEN n > 1 THEN n / 100.0 ELSE n END", "coalesce(t, 'x')", "u", "t || n", "NOT b", "d < DATE '2025-01-01'"] {
+        for text in [
+            "t",
+            "n + 1 > 3",
+            "lower(t) = 'x'",
+            "CASE WHEN n > 1 THEN n / 100.0 ELSE n END",
+            "coalesce(t, 'x')",
+            "u",
+            "t || n",
+            "NOT b",
+            "d < DATE '2025-01-01'",
+        ] {
             assert!(judged(text), "{text}");
         }
     }
 
     #[test]
     fn what_the_engine_might_refuse_is_not() {
-        for text in ["t > 5", "n || t", "lower(n)", "lenght(t)", "b + 1", "l = t", "CASE WHEN t THEN 1 END", "CASE WHEN b THEN t ELSE n END", "coalesce(t, n)", "sum(n)", "l[1]", "NOT n"] {
+        for text in [
+            "t > 5",
+            "n || t",
+            "lower(n)",
+            "lenght(t)",
+            "b + 1",
+            "l = t",
+            "CASE WHEN t THEN 1 END",
+            "CASE WHEN b THEN t ELSE n END",
+            "coalesce(t, n)",
+            "sum(n)",
+            "l[1]",
+            "NOT n",
+        ] {
             assert!(!judged(text), "{text}");
         }
     }

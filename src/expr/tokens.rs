@@ -40,11 +40,7 @@ pub struct Tokens {
 
 /// Splits a text into tokens; reports what cannot be one, and brackets that do not match.
 pub fn tokenize(text: &str, span: Span, exact: bool, out: &mut Diagnostics) -> Option<(Vec<TokenWithSpan>, Tokens)> {
-    let mut table = Tokens {
-        places: vec![],
-        lines: lines(text),
-        length: text.len(),
-    };
+    let mut table = Tokens { places: vec![], lines: lines(text), length: text.len() };
     let at = |start: usize, length: usize| if exact { span.slice(start, length) } else { span };
     let tokens = match Tokenizer::new(&EngineWords, text).tokenize_with_location() {
         Ok(tokens) => tokens,
@@ -65,19 +61,9 @@ pub fn tokenize(text: &str, span: Span, exact: bool, out: &mut Diagnostics) -> O
         }
         let here = table.places.len();
         let (start, end) = (table.byte(token.span.start), table.byte(token.span.end));
-        let word = if let Token::Word(word) = &token.token {
-            Some(word.keyword)
-        } else {
-            None
-        };
-        let mut place = Place {
-            start,
-            end,
-            outer: open.last().map(|o| o.0),
-            partner: None,
-            word,
-            cast: token.token == Token::DoubleColon,
-        };
+        let word = if let Token::Word(word) = &token.token { Some(word.keyword) } else { None };
+        let mut place =
+            Place { start, end, outer: open.last().map(|o| o.0), partner: None, word, cast: token.token == Token::DoubleColon };
         match &token.token {
             Token::LParen | Token::LBracket | Token::LBrace => {
                 open.push((here, depth));
@@ -86,10 +72,8 @@ pub fn tokenize(text: &str, span: Span, exact: bool, out: &mut Diagnostics) -> O
             Token::RParen | Token::RBracket | Token::RBrace => {
                 let closes = open.last().and_then(|o| table.places.get(o.0).copied());
                 let written = closes.and_then(|p| text.get(p.start..p.end)).unwrap_or("");
-                let fits = matches!(
-                    (written, &token.token),
-                    ("(", Token::RParen) | ("[", Token::RBracket) | ("{", Token::RBrace)
-                );
+                let fits =
+                    matches!((written, &token.token), ("(", Token::RParen) | ("[", Token::RBracket) | ("{", Token::RBrace));
                 match (open.pop(), fits) {
                     (Some((opener, before)), true) => {
                         depth = before;
@@ -104,8 +88,7 @@ pub fn tokenize(text: &str, span: Span, exact: bool, out: &mut Diagnostics) -> O
                     }
                     (None, _) => {
                         let message = format!("`{}` closes nothing", token.token);
-                        out.error("E0310", at(start, 1), message)
-                            .help("Remove it, or write the bracket that it should close.");
+                        out.error("E0310", at(start, 1), message).help("Remove it, or write the bracket that it should close.");
                         return None;
                     }
                     (Some(_), false) => {
@@ -132,9 +115,8 @@ pub fn tokenize(text: &str, span: Span, exact: bool, out: &mut Diagnostics) -> O
         table.places.push(place);
         if depth.too_deep() {
             let diagnostic = out.error("E0312", at(start, end - start), "this expression nests too deep");
-            diagnostic.help(format!(
-                "At most {DEEPEST} brackets may lie within one another, and {LONGEST} operators make a chain."
-            ));
+            diagnostic
+                .help(format!("At most {DEEPEST} brackets may lie within one another, and {LONGEST} operators make a chain."));
             diagnostic.help("A list after IN makes it flat, and so does a part that is computed in a `derive` of its own.");
             return None;
         }
@@ -142,8 +124,7 @@ pub fn tokenize(text: &str, span: Span, exact: bool, out: &mut Diagnostics) -> O
     if let Some(p) = open.pop().and_then(|(opener, _)| table.places.get(opener).copied()) {
         let written = text.get(p.start..p.end).unwrap_or("(");
         let message = format!("`{written}` is never closed");
-        out.error("E0310", at(p.start, p.end - p.start), message)
-            .help("Write the closing bracket where this part ends.");
+        out.error("E0310", at(p.start, p.end - p.start), message).help("Write the closing bracket where this part ends.");
         return None;
     }
     Some((tokens, table))
@@ -175,20 +156,12 @@ impl Depth {
 
     /// What holds after a bracket or CASE opens.
     fn inside(self) -> Depth {
-        Depth {
-            below: self.below + self.nested + 1,
-            chains_below: self.chains(),
-            ..Depth::default()
-        }
+        Depth { below: self.below + self.nested + 1, chains_below: self.chains(), ..Depth::default() }
     }
 
     /// What holds after a comma or THEN.
     fn next(self) -> Depth {
-        Depth {
-            below: self.below,
-            chains_below: self.chains_below,
-            ..Depth::default()
-        }
+        Depth { below: self.below, chains_below: self.chains_below, ..Depth::default() }
     }
 
     fn see(&mut self, token: &Token) {
@@ -197,11 +170,7 @@ impl Depth {
             Token::Comma => *self = self.next(),
             Token::Word(word) => match word.keyword {
                 Keyword::AND | Keyword::OR => {
-                    *self = Depth {
-                        logical: self.logical + 1,
-                        ..*self
-                    }
-                    .without_chain()
+                    *self = Depth { logical: self.logical + 1, ..*self }.without_chain();
                 }
                 Keyword::WHEN | Keyword::THEN | Keyword::ELSE => *self = self.next(),
                 Keyword::NOT
@@ -219,7 +188,7 @@ impl Depth {
             Token::Period => self.operand = true,
             Token::Plus | Token::Minus if !operand => self.nested += 1,
             Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::DuckIntDiv | Token::Mod | Token::StringConcat => {
-                self.chain += 1
+                self.chain += 1;
             }
             Token::Eq | Token::Neq | Token::Lt | Token::Gt | Token::LtEq | Token::GtEq => self.chain += 1,
             Token::Number(..) | Token::SingleQuotedString(_) | Token::EscapedStringLiteral(_) => self.operand = true,
@@ -228,11 +197,7 @@ impl Depth {
     }
 
     fn without_chain(self) -> Depth {
-        Depth {
-            chain: 0,
-            nested: 0,
-            ..self
-        }
+        Depth { chain: 0, nested: 0, ..self }
     }
 }
 
@@ -306,12 +271,8 @@ impl Tokens {
         let mut end = self.places.get(at)?.end;
         loop {
             let next = self.places.get(at + 1);
-            let clause = next.is_some_and(|p| {
-                matches!(
-                    p.word,
-                    Some(Keyword::FILTER | Keyword::OVER | Keyword::WITHIN | Keyword::GROUP)
-                )
-            });
+            let clause =
+                next.is_some_and(|p| matches!(p.word, Some(Keyword::FILTER | Keyword::OVER | Keyword::WITHIN | Keyword::GROUP)));
             match next {
                 Some(p) if clause => (at, end) = (at + 1, p.end),
                 Some(p) => match p.partner.filter(|close| *close > at + 1) {
@@ -330,10 +291,7 @@ impl Tokens {
     pub fn words_end(&self, end: usize, words: &[Keyword], most: usize) -> Option<usize> {
         let first = self.places.partition_point(|p| p.start < end);
         let following = self.places.get(first..)?.iter().take(most);
-        following
-            .take_while(|p| p.word.is_some_and(|w| words.contains(&w)))
-            .last()
-            .map(|p| p.end)
+        following.take_while(|p| p.word.is_some_and(|w| words.contains(&w))).last().map(|p| p.end)
     }
 
     /// Returns the end of the type after `::` after a byte.
@@ -344,12 +302,7 @@ impl Tokens {
             return None;
         }
         let (mut at, mut end) = (first + 1, name.end);
-        while let Some(close) = self
-            .places
-            .get(at + 1)
-            .and_then(|p| p.partner)
-            .filter(|close| *close > at + 1)
-        {
+        while let Some(close) = self.places.get(at + 1).and_then(|p| p.partner).filter(|close| *close > at + 1) {
             at = close;
             end = self.places.get(close)?.end;
         }

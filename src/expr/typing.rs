@@ -145,27 +145,12 @@ impl Typer<'_> {
                 element => DataType::List(Box::new(element)),
             },
             ("if", [_, then, otherwise]) => self.common([then, otherwise].into_iter()),
-            (
-                "struct_extract",
-                [
-                    _,
-                    Expr {
-                        kind: ExprKind::Literal(Literal::Text(field)),
-                        ..
-                    },
-                ],
-            ) => arguments
-                .first()
-                .map_or(DataType::Unknown, |structure| field_of(structure, field)),
+            ("struct_extract", [_, Expr { kind: ExprKind::Literal(Literal::Text(field)), .. }]) => {
+                arguments.first().map_or(DataType::Unknown, |structure| field_of(structure, field))
+            }
             (
                 "list_transform" | "list_apply" | "array_transform" | "array_apply" | "apply",
-                [
-                    _,
-                    Expr {
-                        kind: ExprKind::Lambda { parameters, body },
-                        ..
-                    },
-                ],
+                [_, Expr { kind: ExprKind::Lambda { parameters, body }, .. }],
             ) => {
                 let Some(DataType::List(element)) = arguments.first() else {
                     return DataType::Unknown;
@@ -175,11 +160,7 @@ impl Typer<'_> {
                 self.locals.extend(parameters.iter().cloned().zip(kinds));
                 let body = self.expr(body);
                 self.locals.truncate(outer);
-                if body == DataType::Unknown {
-                    body
-                } else {
-                    DataType::List(Box::new(body))
-                }
+                if body == DataType::Unknown { body } else { DataType::List(Box::new(body)) }
             }
             _ => signatures::returns(call, &arguments),
         }
@@ -191,10 +172,8 @@ fn field_of(structure: &DataType, field: &str) -> DataType {
     let DataType::Struct(fields) = structure else {
         return DataType::Unknown;
     };
-    let found = fields
-        .iter()
-        .find(|(name, _)| name == field)
-        .or(fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(field)));
+    let found =
+        fields.iter().find(|(name, _)| name == field).or(fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(field)));
     found.map_or(DataType::Unknown, |(_, kind)| kind.clone())
 }
 
@@ -235,6 +214,7 @@ fn adapt((left, left_type): (&Expr, DataType), (right, right_type): (&Expr, Data
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "types are matched as pairs of values")]
 fn arithmetic(op: BinaryOp, left: DataType, right: DataType) -> DataType {
     use DataType::{BigInt, Bytes, Date, Decimal, Double, Interval, List, Real, Text, Time, Timestamp, TimestampTz, Unknown};
     match (op, &left, &right) {
@@ -302,11 +282,7 @@ mod tests {
     use crate::types::DataType;
 
     fn of(text: &str) -> String {
-        let span = Span {
-            file: SourceMap::default().add("test", text),
-            start: 0,
-            end: text.len() as u32,
-        };
+        let span = Span { file: SourceMap::default().add("test", text), start: 0, end: text.len() as u32 };
         let mut out = Diagnostics::default();
         let expr = parse::expression(text, span, true, &mut out).unwrap_or_else(|| panic!("{:?}", out.into_sorted()));
         let columns = |name: &str| {

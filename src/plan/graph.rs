@@ -16,7 +16,13 @@ const BEGINNINGS: &[&str] = &["from", "union", "sql"];
 /// Returns the graph and the tables in an order that has each after those it reads.
 pub fn order(spec: &PipelineSpec, out: &mut Diagnostics) -> Option<(DiGraph<String, ()>, Vec<usize>)> {
     let mut graph = DiGraph::new();
-    let nodes: Vec<NodeIndex> = spec.extracts.iter().map(|(n, _)| n).chain(spec.tables.iter().map(|t| &t.name)).map(|n| graph.add_node(n.value.clone())).collect();
+    let nodes: Vec<NodeIndex> = spec
+        .extracts
+        .iter()
+        .map(|(n, _)| n)
+        .chain(spec.tables.iter().map(|t| &t.name))
+        .map(|n| graph.add_node(n.value.clone()))
+        .collect();
     let first_table = spec.extracts.len();
     for (i, table) in spec.tables.iter().enumerate() {
         table.clauses.only(&format!("table `{}`", table.name.value), &keywords(), out);
@@ -61,7 +67,7 @@ pub fn reads(table: &TableSpec) -> Vec<Spanned<String>> {
 
 /// Puts tables that do not depend on each other in the order they were written in, so that plans read as their files do.
 fn stable(tables: &mut Vec<usize>, graph: &DiGraph<String, ()>, first: usize) {
-    let mut left: Vec<usize> = tables.drain(..).collect();
+    let mut left: Vec<usize> = std::mem::take(tables);
     left.sort_unstable();
     while !left.is_empty() {
         let ready = left.iter().position(|t| {
@@ -94,7 +100,9 @@ fn report_cycles(spec: &PipelineSpec, graph: &DiGraph<String, ()>, first: usize,
             at = read;
         }
         let names: Vec<String> = chain.iter().map(|n| format!("`{}`", graph[*n])).collect();
-        let Some(table) = start.index().checked_sub(first).and_then(|i| spec.tables.get(i)) else { continue };
+        let Some(table) = start.index().checked_sub(first).and_then(|i| spec.tables.get(i)) else {
+            continue;
+        };
         out.error("E0211", table.name.span, format!("tables read each other in a cycle: {}", names.join(" reads ")))
             .help("Take one of these steps away: a table can only read what is complete before it.");
     }

@@ -35,10 +35,10 @@ pub fn judge(inputs: &Inputs, extracts: &[ExtractPlan], tables: &[TablePlan], ou
 }
 
 fn count(bound: &RowCount, span: Span, names: &[&str], out: &mut Diagnostics) {
-    if let RowCount::SameAs(other) = bound {
-        if !names.contains(&other.as_str()) {
-            unknown(other, span, names, out);
-        }
+    if let RowCount::SameAs(other) = bound
+        && !names.contains(&other.as_str())
+    {
+        unknown(other, span, names, out);
     }
 }
 

@@ -18,7 +18,9 @@ pub fn loads(tables: &[TablePlan], out: &mut Diagnostics) -> (Vec<(usize, usize)
     }
     let load = |at: (usize, usize)| &tables[at.0].loads[at.1];
     for child in graph.node_indices() {
-        let Some(contract) = &load(graph[child]).contract else { continue };
+        let Some(contract) = &load(graph[child]).contract else {
+            continue;
+        };
         for key in &contract.foreign_keys {
             let parents: Vec<_> = graph.node_indices().filter(|p| *p != child && load(graph[*p]).table == key.table).collect();
             for parent in parents {
@@ -61,7 +63,8 @@ fn stable(order: &mut Vec<(usize, usize)>, graph: &DiGraph<(usize, usize), ()>) 
             node.is_some_and(|n| graph.neighbors_directed(n, petgraph::Incoming).all(|p| !left.contains(&graph[p])))
         });
         // Inside a cycle nothing is ready: take the order that the components gave.
-        let next = ready.unwrap_or_else(|| left.iter().position(|l| rank.iter().find(|r| left.contains(r)) == Some(l)).unwrap_or(0));
+        let next =
+            ready.unwrap_or_else(|| left.iter().position(|l| rank.iter().find(|r| left.contains(r)) == Some(l)).unwrap_or(0));
         order.push(left.remove(next));
     }
 }

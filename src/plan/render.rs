@@ -66,7 +66,9 @@ pub fn dot(plan: &Plan) -> String {
 
 /// Everything, for tools.
 pub fn json(plan: &Plan) -> Value {
-    let columns = |columns: Vec<(String, String)>| columns.into_iter().map(|(name, t)| json!({"name": name, "type": t})).collect::<Vec<_>>();
+    let columns = |columns: Vec<(String, String)>| {
+        columns.into_iter().map(|(name, t)| json!({"name": name, "type": t})).collect::<Vec<_>>()
+    };
     let extracts: Vec<Value> = plan
         .extracts
         .iter()

@@ -55,12 +55,14 @@ impl Judge<'_> {
             match &column.data_type {
                 DataType::Json { .. } => {
                     let message = format!("column `{}` of `{table}` holds JSON", column.name);
-                    let help = "Give its fields columns or a table of their own, or allow it in the contract: `allow: [json_columns]`.";
+                    let help =
+                        "Give its fields columns or a table of their own, or allow it in the contract: `allow: [json_columns]`.";
                     self.report("json_columns", ("E0530", "W0530"), column.span, message).map(|d| d.help(help));
                 }
                 DataType::List(element) if !element.is_text() => {
                     let message = format!("column `{}` of `{table}` is an array of {element}", column.name);
-                    let help = "A child table can be joined and constrained; else allow it in the contract: `allow: [array_columns]`.";
+                    let help =
+                        "A child table can be joined and constrained; else allow it in the contract: `allow: [array_columns]`.";
                     self.report("array_columns", ("E0531", "W0531"), column.span, message).map(|d| d.help(help));
                 }
                 _ => {}
@@ -79,14 +81,21 @@ impl Judge<'_> {
         }
         for (stem, columns) in groups.into_iter().filter(|(_, c)| c.len() > 1) {
             let names: Vec<String> = columns.iter().map(|c| format!("`{}`", c.name)).collect();
-            let message = format!("columns {} of `{}` are one list in {} columns", names.join(", "), self.contract.table, columns.len());
+            let message =
+                format!("columns {} of `{}` are one list in {} columns", names.join(", "), self.contract.table, columns.len());
             let help = format!("Make a child table with one row per `{}`.", stem.trim_end_matches('_'));
             let span = columns[0].span;
             self.report("numbered_columns", ("E0532", "W0532"), span, message).map(|d| d.help(help));
         }
     }
 
-    fn report(&mut self, rule: &str, codes: (&'static str, &'static str), span: Span, message: String) -> Option<&mut Diagnostic> {
+    fn report(
+        &mut self,
+        rule: &str,
+        codes: (&'static str, &'static str),
+        span: Span,
+        message: String,
+    ) -> Option<&mut Diagnostic> {
         if self.contract.allow.iter().any(|a| a == rule) {
             return None;
         }

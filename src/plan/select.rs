@@ -35,7 +35,9 @@ pub fn apply(selection: &Selection, tables: &mut Vec<TablePlan>, graph: &DiGraph
     let mut needed: BTreeSet<NodeIndex> = BTreeSet::new();
     for pattern in &selection.patterns {
         let name = pattern.trim_matches('+');
-        let Some(node) = graph.node_indices().find(|n| graph[*n] == name) else { continue };
+        let Some(node) = graph.node_indices().find(|n| graph[*n] == name) else {
+            continue;
+        };
         wanted.insert(node);
         if pattern.starts_with('+') {
             wanted.extend(reachable(graph, node, Direction::Incoming));

@@ -26,7 +26,13 @@ pub struct Extract {
 const KEYS: &[&str] = &["file", "rows", "format", "records", "columns", "csv", "expect"];
 
 /// Reads all `extract` blocks.
-pub fn extracts(spec: &PipelineSpec, project: &Project, templates: &Templates, limit: Option<u64>, out: &mut Diagnostics) -> Vec<Extract> {
+pub fn extracts(
+    spec: &PipelineSpec,
+    project: &Project,
+    templates: &Templates,
+    limit: Option<u64>,
+    out: &mut Diagnostics,
+) -> Vec<Extract> {
     let decode = |(name, body): &(Spanned<String>, Node), out: &mut Diagnostics| {
         let mut extract = decode(name, body, project, templates, out)?;
         extract.request.limit = limit;
@@ -35,7 +41,13 @@ pub fn extracts(spec: &PipelineSpec, project: &Project, templates: &Templates, l
     spec.extracts.iter().filter_map(|block| decode(block, out)).collect()
 }
 
-fn decode(name: &Spanned<String>, body: &Node, project: &Project, templates: &Templates, out: &mut Diagnostics) -> Option<Extract> {
+fn decode(
+    name: &Spanned<String>,
+    body: &Node,
+    project: &Project,
+    templates: &Templates,
+    out: &mut Diagnostics,
+) -> Option<Extract> {
     let what = format!("extract `{}`", name.value);
     let map = body.expect_map(&what, out)?;
     map.only(&what, KEYS, out);
@@ -73,7 +85,12 @@ fn decode(name: &Spanned<String>, body: &Node, project: &Project, templates: &Te
     Some(Extract { span: name.span, request, kind, expected_rows })
 }
 
-fn file_kind(files: &[PathBuf], format: Option<Spanned<String>>, span: Span, out: &mut Diagnostics) -> Option<&'static dyn SourceKind> {
+fn file_kind(
+    files: &[PathBuf],
+    format: Option<Spanned<String>>,
+    span: Span,
+    out: &mut Diagnostics,
+) -> Option<&'static dyn SourceKind> {
     let first = files.first().map(PathBuf::as_path).unwrap_or(Path::new(""));
     let found = kind(format.as_ref().map(|f| f.value.as_str()), first);
     if found.is_none() {
@@ -131,12 +148,16 @@ fn matches(pattern: &str, name: &str) -> bool {
 fn pins(columns: &Map, out: &mut Diagnostics) -> Vec<(String, DataType)> {
     let mut pins = vec![];
     for (name, node) in &columns.entries {
-        let Some(text) = node.expect_text("a type", out) else { continue };
+        let Some(text) = node.expect_text("a type", out) else {
+            continue;
+        };
         match DataType::parse(&text.value) {
             Some(data_type) => pins.push((name.value.clone(), data_type)),
             None => {
-                out.error("E0207", text.span, format!("there is no type `{}`", text.value))
-                    .suggest(&text.value, ["text", "integer", "bigint", "boolean", "date", "timestamp", "timestamptz", "uuid", "json"]);
+                out.error("E0207", text.span, format!("there is no type `{}`", text.value)).suggest(
+                    &text.value,
+                    ["text", "integer", "bigint", "boolean", "date", "timestamp", "timestamptz", "uuid", "json"],
+                );
             }
         }
     }

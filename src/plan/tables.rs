@@ -13,8 +13,10 @@ use crate::diagnostics::{Diagnostics, SourceMap};
 use crate::expr::Expr;
 use crate::relation::{JoinKind, Relation};
 use crate::spec::pipeline::TableSpec;
-use crate::stage::{Binder, Change, FilePlan, Flow, Lowering, STAGES, Step, TableContext, destination, innermost, is_loaded, on_failure};
 use crate::spec::yaml::Value;
+use crate::stage::{
+    Binder, Change, FilePlan, Flow, Lowering, STAGES, Step, TableContext, destination, innermost, is_loaded, on_failure,
+};
 use crate::types::DataType;
 
 /// Lowers the tables in `sequence`; what could not be lowered has its reasons in `out`.
@@ -51,7 +53,9 @@ pub fn lower(
         let errors = cx.out.errors();
         let Some(flow) = clauses(spec, &mut cx) else { continue };
         let readers = readers.get(name).copied().unwrap_or(0);
-        let Some(flow) = define(flow, readers, errors, &mut cx) else { continue };
+        let Some(flow) = define(flow, readers, errors, &mut cx) else {
+            continue;
+        };
         let plan = finish(spec, &flow, readers);
         relations.insert(name.clone(), flow);
         plans.push(plan);
@@ -98,7 +102,9 @@ fn clauses(spec: &TableSpec, cx: &mut Lowering) -> Option<Flow> {
 fn reserved_names(spec: &TableSpec, flow: &Flow, cx: &mut Lowering) -> bool {
     // Between `group_by` and `map` the columns are the books' own: they hold aggregates that have no name yet.
     let own = |name: &&String| name.starts_with('#') && !name.starts_with("#agg.") && !name.starts_with("#key.");
-    let Some(taken) = flow.columns.iter().map(|c| &c.name).find(own) else { return false };
+    let Some(taken) = flow.columns.iter().map(|c| &c.name).find(own) else {
+        return false;
+    };
     let written = |clause: &str| match &spec.clauses.get(clause)?.value {
         Value::Map(map) => map.entries.iter().find(|(name, _)| name.value == *taken).map(|(name, _)| name.span),
         _ => None,
@@ -130,7 +136,8 @@ fn context<'a>(spec: &'a TableSpec, inputs: &Inputs, shared: &Shared) -> TableCo
 /// Finds the contract of a table; without a schema on one side, the name alone decides.
 fn find_contract(inputs: &Inputs, schema: Option<&str>, table: &str) -> Option<Arc<Contract>> {
     let schema = schema.or(inputs.target.schema.as_deref());
-    let named = |c: &&Arc<Contract>| c.table == table && (schema.is_none() || c.schema.is_none() || c.schema.as_deref() == schema);
+    let named =
+        |c: &&Arc<Contract>| c.table == table && (schema.is_none() || c.schema.is_none() || c.schema.as_deref() == schema);
     inputs.contracts.iter().find(named).cloned()
 }
 
@@ -151,10 +158,11 @@ fn define(mut flow: Flow, readers: usize, before: usize, cx: &mut Lowering) -> O
     match binder.define(name, &flow.relation) {
         Ok(types) => {
             for column in &mut flow.columns {
-                if let Some((_, data_type)) = types.iter().find(|(n, _)| *n == column.name) {
-                    if *data_type != DataType::Unknown && !matches!(column.data_type, DataType::Json { .. }) {
-                        column.data_type = data_type.clone();
-                    }
+                if let Some((_, data_type)) = types.iter().find(|(n, _)| *n == column.name)
+                    && *data_type != DataType::Unknown
+                    && !matches!(column.data_type, DataType::Json { .. })
+                {
+                    column.data_type = data_type.clone();
                 }
             }
             Some(flow)
@@ -185,14 +193,21 @@ fn blame(relation: &Relation, binder: &dyn Binder) -> Option<(Expr, String)> {
         Relation::Join { left, right, on, .. } => {
             let found = blame(left, binder).or_else(|| blame(right, binder));
             return found.or_else(|| {
-                let both = Relation::Join { left: left.clone(), right: right.clone(), kind: JoinKind::Inner, on: Expr::boolean(true, on.span) };
+                let both = Relation::Join {
+                    left: left.clone(),
+                    right: right.clone(),
+                    kind: JoinKind::Inner,
+                    on: Expr::boolean(true, on.span),
+                };
                 binder.type_of(&both, on).err().map(|message| (innermost(on, &both, binder), message))
             });
         }
         Relation::Sort { input, order_by } => (input, order_by.iter().map(|o| &o.expr).collect()),
     };
     blame(input, binder).or_else(|| {
-        exprs.into_iter().find_map(|expr| binder.type_of(input, expr).err().map(|message| (innermost(expr, input, binder), message)))
+        exprs
+            .into_iter()
+            .find_map(|expr| binder.type_of(input, expr).err().map(|message| (innermost(expr, input, binder), message)))
     })
 }
 

@@ -15,14 +15,26 @@ pub struct Shared {
 }
 
 /// Reads the files; each problem is reported where the pipeline names the file, or inside it.
-pub fn read(spec: &PipelineSpec, project: &Project, templates: &Templates, sources: &mut SourceMap, out: &mut Diagnostics) -> Shared {
+pub fn read(
+    spec: &PipelineSpec,
+    project: &Project,
+    templates: &Templates,
+    sources: &mut SourceMap,
+    out: &mut Diagnostics,
+) -> Shared {
     Shared {
         values: read_all(&spec.transforms.values, project, templates, sources, out),
         defaults: read_all(&spec.transforms.defaults, project, templates, sources, out),
     }
 }
 
-fn read_all(names: &[Spanned<String>], project: &Project, templates: &Templates, sources: &mut SourceMap, out: &mut Diagnostics) -> PerColumn {
+fn read_all(
+    names: &[Spanned<String>],
+    project: &Project,
+    templates: &Templates,
+    sources: &mut SourceMap,
+    out: &mut Diagnostics,
+) -> PerColumn {
     let mut found = PerColumn::new();
     for name in names {
         let Some(path) = templates.bare(name, out) else { continue };
@@ -40,9 +52,13 @@ fn read_all(names: &[Spanned<String>], project: &Project, templates: &Templates,
         let json = path.extension().is_some_and(|e| e == "json");
         let node = if json { yaml::parse_json(sources, file, out) } else { yaml::parse(sources, file, out) };
         let Some(node) = node else { continue };
-        let Some(tables) = node.expect_map("a file of transforms", out) else { continue };
+        let Some(tables) = node.expect_map("a file of transforms", out) else {
+            continue;
+        };
         for (table, columns) in &tables.entries {
-            let Some(columns) = columns.expect_map(&format!("`{}`", table.value), out) else { continue };
+            let Some(columns) = columns.expect_map(&format!("`{}`", table.value), out) else {
+                continue;
+            };
             let into = found.entry(table.value.clone()).or_default();
             into.extend(columns.entries.iter().map(|(column, node)| (column.value.clone(), node.clone())));
         }

@@ -26,7 +26,13 @@ pub fn report(report: &RunReport, sources: &SourceMap, color: bool, quiet: bool)
         }
     }
     for left in &report.quarantined {
-        out.push_str(&format!("\nquarantined: {} row{} of {} in {}\n", grouped(left.rows), plural(left.rows), left.table, left.file));
+        out.push_str(&format!(
+            "\nquarantined: {} row{} of {} in {}\n",
+            grouped(left.rows),
+            plural(left.rows),
+            left.table,
+            left.file
+        ));
         for (reason, rows) in &left.reasons {
             out.push_str(&format!("  {} {reason}\n", grouped(*rows)));
         }
@@ -39,7 +45,12 @@ fn closing(report: &RunReport, quiet: bool) -> String {
     let errors = report.violations.iter().filter(|v| v.severity == Severity::Error).count();
     if errors > 0 {
         let rows: u64 = report.violations.iter().filter(|v| v.severity == Severity::Error).map(|v| v.count).sum();
-        return format!("\n{errors} broken rule{}, {} row{}: nothing was emitted\n", plural(errors as u64), grouped(rows), plural(rows));
+        return format!(
+            "\n{errors} broken rule{}, {} row{}: nothing was emitted\n",
+            plural(errors as u64),
+            grouped(rows),
+            plural(rows)
+        );
     }
     if quiet {
         return String::new();
@@ -58,7 +69,13 @@ fn ledger(lines: &[LedgerLine]) -> String {
         let mut causes: Vec<String> = line.removed.iter().map(|(n, why)| format!("-{} {why}", grouped(*n))).collect();
         causes.extend(line.added.iter().map(|(n, why)| format!("+{} {why}", grouped(*n))));
         causes.extend(line.notes.iter().cloned());
-        let text = format!("{:<stage$}  {:>rows$}  {:>rows$}  {}", line.stage, grouped(line.rows_in), grouped(line.rows_out), causes.join(", "));
+        let text = format!(
+            "{:<stage$}  {:>rows$}  {:>rows$}  {}",
+            line.stage,
+            grouped(line.rows_in),
+            grouped(line.rows_out),
+            causes.join(", ")
+        );
         out.push_str(text.trim_end());
         out.push('\n');
     }
@@ -77,7 +94,11 @@ fn violation_text(v: &Violation, sources: &SourceMap, color: bool) -> String {
         "join" => "key",
         _ => "row",
     };
-    let share = if v.rows > 0 && v.rule != "join" { format!(" of {} ({})", grouped(v.rows), percent(v.count, v.rows)) } else { String::new() };
+    let share = if v.rows > 0 && v.rule != "join" {
+        format!(" of {} ({})", grouped(v.rows), percent(v.count, v.rows))
+    } else {
+        String::new()
+    };
     let name = v.name.as_ref().map(|n| format!(" [{n}]")).unwrap_or_default();
     let subject = if columns.is_empty() { v.table.clone() } else { format!("{}.{columns}", v.table) };
     // A count is broken by the table as a whole, so that no share of its rows says anything.
@@ -93,7 +114,13 @@ fn violation_text(v: &Violation, sources: &SourceMap, color: bool) -> String {
             sources.path(v.span.file).display()
         );
     }
-    let mut out = format!("{mark}{}{end}: {subject} breaks {}{name}: {} {unit}{}{share}\n", v.severity, v.rule, grouped(v.count), plural(v.count));
+    let mut out = format!(
+        "{mark}{}{end}: {subject} breaks {}{name}: {} {unit}{}{share}\n",
+        v.severity,
+        v.rule,
+        grouped(v.count),
+        plural(v.count)
+    );
     let (line, column) = sources.line_column(v.span);
     out.push_str(&format!("  allowed: {}   --> {}:{line}:{column}\n", v.allowed, sources.path(v.span.file).display()));
     if let Some(why) = &v.why {
@@ -113,7 +140,13 @@ fn violation_text(v: &Violation, sources: &SourceMap, color: bool) -> String {
     }
     for follows in &v.consequences {
         let name = follows.name.as_ref().map(|n| format!(" [{n}]")).unwrap_or_default();
-        out.push_str(&format!("  follows: {}.{} {}{name}: {} rows\n", follows.table, follows.columns.join(", "), follows.rule, grouped(follows.count)));
+        out.push_str(&format!(
+            "  follows: {}.{} {}{name}: {} rows\n",
+            follows.table,
+            follows.columns.join(", "),
+            follows.rule,
+            grouped(follows.count)
+        ));
     }
     out
 }
@@ -127,11 +160,21 @@ fn sample_text(sample: &Sample, v: &Violation) -> String {
     let key: Vec<String> = sample.key.iter().map(|(name, value)| format!("{name} {}", shown(value))).collect();
     let values: Vec<String> = match v.columns.len() {
         1 => vec![shown(&sample.value)],
-        _ => sample.row.iter().filter(|(name, _)| v.columns.contains(name)).map(|(name, value)| format!("{name} {}", shown(value))).collect(),
+        _ => sample
+            .row
+            .iter()
+            .filter(|(name, _)| v.columns.contains(name))
+            .map(|(name, value)| format!("{name} {}", shown(value)))
+            .collect(),
     };
     let key = if key.is_empty() { String::new() } else { format!("  ({})", key.join(", ")) };
     let mut out = format!("  {}  {place}{key}\n", values.join(", "));
-    let others: Vec<String> = sample.row.iter().filter(|(name, _)| !v.columns.contains(name)).map(|(name, value)| format!("{name} {}", shown(value))).collect();
+    let others: Vec<String> = sample
+        .row
+        .iter()
+        .filter(|(name, _)| !v.columns.contains(name))
+        .map(|(name, value)| format!("{name} {}", shown(value)))
+        .collect();
     let line: String = others.join(", ").chars().take(160).collect();
     if !line.is_empty() {
         out.push_str(&format!("      {line}\n"));
@@ -142,7 +185,11 @@ fn sample_text(sample: &Sample, v: &Violation) -> String {
 /// A value as text: quoted, on one line, without what a terminal would obey.
 fn shown(value: &Option<String>) -> String {
     let Some(text) = value else { return "NULL".to_string() };
-    let mut out: String = text.chars().take(LONGEST).flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect();
+    let mut out: String = text
+        .chars()
+        .take(LONGEST)
+        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
+        .collect();
     if text.chars().count() > LONGEST {
         out.push('…');
     }
@@ -154,7 +201,7 @@ pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

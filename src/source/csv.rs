@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::origin::Place;
 use super::json::column_name;
-use super::{CsvOptions, csv_header, Request, Scope, Source, SourceKind, Staging, record_number};
+use super::origin::Place;
+use super::{CsvOptions, Request, Scope, Source, SourceKind, Staging, csv_header, record_number};
 use crate::error::Error;
 use crate::types::DataType;
 
@@ -65,7 +65,7 @@ fn open(request: &Request, _: Scope, delimiter: &str, staging: &dyn Staging) -> 
         let (names, blank) = csv_header::names(file, &request.csv, delimiter, staging)?;
         scans.push(Scan { call: scan(file, &request.csv, delimiter, (names.len(), blank)), names });
     }
-    Scanned::open(request, scans, false, staging)
+    Scanned::open(request, &scans, false, staging)
 }
 
 /// The engine's call that reads a file, every column as text; columns are named by their number, `0` and so on.
@@ -100,14 +100,17 @@ fn scan(file: &Path, options: &CsvOptions, delimiter: &str, (columns, blank): (u
 
 /// Quotes a path for the engine; characters that it would take for a pattern lose that meaning.
 pub fn path_text(file: &Path) -> String {
-    let escaped: String = file.to_string_lossy().chars().map(|c| if "*?[".contains(c) { format!("[{c}]") } else { c.to_string() }).collect();
+    let escaped: String =
+        file.to_string_lossy().chars().map(|c| if "*?[".contains(c) { format!("[{c}]") } else { c.to_string() }).collect();
     format!("'{}'", escaped.replace('\'', "''"))
 }
 
 fn readable(file: &Path) -> Result<(), Error> {
     let length = std::fs::File::open(file).and_then(|f| f.metadata()).map_err(|e| Error::file(file, "cannot read", &e))?;
     match length.is_file() && length.len() == 0 {
-        true => Err(Error::new("X0201", format!("`{}` is empty", file.display())).at(file).help("A delimited file has at least a header line.")),
+        true => Err(Error::new("X0201", format!("`{}` is empty", file.display()))
+            .at(file)
+            .help("A delimited file has at least a header line.")),
         false => Ok(()),
     }
 }
@@ -131,7 +134,7 @@ pub struct Scanned {
 
 impl Scanned {
     /// Reads the columns; text columns are typed by all their values.
-    pub fn open(request: &Request, scans: Vec<Scan>, typed: bool, staging: &dyn Staging) -> Result<Box<dyn Source>, Error> {
+    pub fn open(request: &Request, scans: &[Scan], typed: bool, staging: &dyn Staging) -> Result<Box<dyn Source>, Error> {
         let mut columns: Vec<(String, DataType)> = vec![];
         let mut queries = vec![];
         for (scan, file) in scans.iter().zip(&request.files) {
@@ -210,7 +213,9 @@ fn measures(column: &str) -> String {
 }
 
 fn narrowest(found: &[u64]) -> DataType {
-    let &[values, booleans, wholes, decimals, before, after, dates, timestamps] = found else { return DataType::Text };
+    let &[values, booleans, wholes, decimals, before, after, dates, timestamps] = found else {
+        return DataType::Text;
+    };
     match values {
         0 => DataType::Unknown,
         n if n == booleans => DataType::Boolean,
@@ -297,7 +302,10 @@ pub fn at_line(error: Error, file: &Path) -> Error {
         _ if said.contains("not utf-8") || said.contains("unicode") => {
             ("the line is not UTF-8".to_string(), "Convert the file to UTF-8, or name its encoding: `csv: {encoding: latin-1}`.")
         }
-        _ if said.contains("nterminated quote") || said.contains("unquoted") || said.contains("quoted") && said.contains("CSV Error") => {
+        _ if said.contains("nterminated quote")
+            || said.contains("unquoted")
+            || said.contains("quoted") && said.contains("CSV Error") =>
+        {
             let cause = "a quote is not closed, or text follows behind a closing one".to_string();
             (cause, "Within quotes, a quote is written twice; another mark is named with `csv: {quote: ...}`.")
         }
@@ -312,7 +320,10 @@ pub fn at_line(error: Error, file: &Path) -> Error {
         _ => {
             let first = said.lines().next().unwrap_or_default();
             let first = first.split_once(" Error: ").map_or(first, |(_, rest)| rest);
-            (first.trim_end_matches('.').to_string(), "Check that the file is whole, and of the format that its suffix or `format:` says.")
+            (
+                first.trim_end_matches('.').to_string(),
+                "Check that the file is whole, and of the format that its suffix or `format:` says.",
+            )
         }
     };
     let mut found = Error::new("X0202", format!("cannot read `{}`: {cause}", file.display())).at(file).help(help);

@@ -35,7 +35,8 @@ pub fn names(file: &Path, options: &CsvOptions, delimiter: &str, staging: &dyn S
     }
     for (i, name) in names.iter().enumerate() {
         if !name.is_empty() && names.get(..i).is_some_and(|before| before.contains(name)) {
-            let mut error = Error::new("X0205", format!("`{}` has two columns `{name}`", file.display())).at(file).line(blank + 1);
+            let mut error =
+                Error::new("X0205", format!("`{}` has two columns `{name}`", file.display())).at(file).line(blank + 1);
             error.help.push("Give each column a name of its own; without a header, say `csv: {header: false}`.".to_string());
             return Err(error);
         }

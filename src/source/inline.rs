@@ -19,7 +19,7 @@ impl SourceKind for Inline {
 
     fn open(&self, request: &Request, _: Scope, _: &dyn Staging) -> Result<Box<dyn Source>, Error> {
         let text = serde_json::to_vec(&request.rows).map_err(|e| Error::new("X0104", e.to_string()))?;
-        open_documents(request, Layout::Document { records: None }, vec![Document::inline(text)], None)
+        open_documents(request, &Layout::Document { records: None }, vec![Document::inline(text)], None)
     }
 
     fn place(&self, _: &Request, _: usize, record: u64) -> Place {

@@ -29,7 +29,7 @@ impl SourceKind for Json {
 
     fn open(&self, request: &Request, scope: Scope, _: &dyn Staging) -> Result<Box<dyn Source>, Error> {
         let layout = Layout::Document { records: request.records.clone() };
-        open_documents(request, layout, documents(request)?, (scope == Scope::Head).then_some(HEAD))
+        open_documents(request, &layout, documents(request)?, (scope == Scope::Head).then_some(HEAD))
     }
 
     fn place(&self, request: &Request, file: usize, record: u64) -> Place {
@@ -48,7 +48,7 @@ impl SourceKind for Ndjson {
     }
 
     fn open(&self, request: &Request, scope: Scope, _: &dyn Staging) -> Result<Box<dyn Source>, Error> {
-        open_documents(request, Layout::Lines, documents(request)?, (scope == Scope::Head).then_some(HEAD))
+        open_documents(request, &Layout::Lines, documents(request)?, (scope == Scope::Head).then_some(HEAD))
     }
 
     fn place(&self, request: &Request, file: usize, record: u64) -> Place {
@@ -89,10 +89,15 @@ fn decompress(bytes: &[u8], path: &Path) -> Result<Vec<u8>, Error> {
 }
 
 /// Looks at documents; `head` bounds how many bytes of each.
-pub fn open_documents(request: &Request, layout: Layout, documents: Vec<Document>, head: Option<usize>) -> Result<Box<dyn Source>, Error> {
+pub fn open_documents(
+    request: &Request,
+    layout: &Layout,
+    documents: Vec<Document>,
+    head: Option<usize>,
+) -> Result<Box<dyn Source>, Error> {
     let mut inspected: Vec<Inspected> = vec![];
     for document in &documents {
-        let found = json::inspect(&document.bytes, &layout, &request.pins, head).map_err(|e| malformed(e, document))?;
+        let found = json::inspect(&document.bytes, layout, &request.pins, head).map_err(|e| malformed(e, document))?;
         inspected.push(found);
     }
     let inspected = json::reconcile(inspected);
@@ -109,8 +114,10 @@ pub fn open_documents(request: &Request, layout: Layout, documents: Vec<Document
 }
 
 fn without_columns(request: &Request, document: Option<&Document>) -> Error {
-    let name = document.and_then(|d| d.path.as_ref()).map_or(format!("extract `{}`", request.name), |p| format!("`{}`", p.display()));
-    let mut error = Error::new("X0201", format!("{name} holds no record with a column, so it is not known which columns there are"));
+    let name =
+        document.and_then(|d| d.path.as_ref()).map_or(format!("extract `{}`", request.name), |p| format!("`{}`", p.display()));
+    let mut error =
+        Error::new("X0201", format!("{name} holds no record with a column, so it is not known which columns there are"));
     error.path = document.and_then(|d| d.path.clone());
     error.help("If that may be, name them: `columns: {id: integer, name: text}`.")
 }

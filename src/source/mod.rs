@@ -95,6 +95,9 @@ pub trait Source: Send + Sync {
     fn hash(&self) -> Result<String, Error>;
 }
 
+/// Takes one batch after the other.
+pub type Deliver<'a> = &'a mut dyn FnMut(RecordBatch) -> Result<(), Error>;
+
 /// What sources need of the engine.
 pub trait Staging {
     /// Runs statements that return nothing.
@@ -110,11 +113,7 @@ pub trait Staging {
     fn create(&self, table: &str, columns: &[(String, DataType)]) -> Result<(), Error>;
 
     /// Appends batches to a table, in the order that `produce` gives them.
-    fn append(
-        &self,
-        table: &str,
-        produce: &mut dyn FnMut(&mut dyn FnMut(RecordBatch) -> Result<(), Error>) -> Result<(), Error>,
-    ) -> Result<(), Error>;
+    fn append(&self, table: &str, produce: &mut dyn FnMut(Deliver) -> Result<(), Error>) -> Result<(), Error>;
 }
 
 /// Finds the kind of a file by `format:` or by its suffix (a `.gz` or `.zst` behind it aside).

@@ -24,7 +24,7 @@ impl SourceKind for Parquet {
             let columns = staging.describe(&format!("SELECT * FROM {call}")).map_err(|e| super::csv::at_line(e, file))?;
             scans.push(Scan { call, names: columns.into_iter().map(|(name, _)| name).collect() });
         }
-        Scanned::open(request, scans, true, staging)
+        Scanned::open(request, &scans, true, staging)
     }
 
     fn place(&self, request: &Request, file: usize, record: u64) -> Place {

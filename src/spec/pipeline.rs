@@ -123,7 +123,9 @@ impl PipelineSpec {
 
 impl Transforms {
     fn decode(node: &Node, out: &mut Diagnostics) -> Transforms {
-        let Some(map) = node.expect_map("`transforms`", out) else { return Transforms::default() };
+        let Some(map) = node.expect_map("`transforms`", out) else {
+            return Transforms::default();
+        };
         map.only("`transforms`", &["values", "defaults", "macros"], out);
         let mut names = |key: &str| map.get(key).and_then(|n| n.expect_names(&format!("`{key}`"), out)).unwrap_or_default();
         Transforms { values: names("values"), defaults: names("defaults"), macros: names("macros") }

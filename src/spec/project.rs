@@ -54,7 +54,9 @@ impl Project {
         if node.value == Value::Null {
             return;
         }
-        let Some(map) = node.expect_map("`pipe.yaml`", out) else { return };
+        let Some(map) = node.expect_map("`pipe.yaml`", out) else {
+            return;
+        };
         map.only("`pipe.yaml`", &["project", "vars", "targets", "default_target", "rules"], out);
         self.name = map.get("project").and_then(|n| n.expect_text("`project`", out)).map(|t| t.value);
         if let Some(vars) = map.get("vars").and_then(|n| n.expect_map("`vars`", out)) {

@@ -48,12 +48,7 @@ pub struct Names {
 impl Default for Names {
     /// Has no variables, and reads the environment of the process.
     fn default() -> Self {
-        Names {
-            vars: BTreeMap::new(),
-            env: Arc::new(|name| std::env::var(name).ok()),
-            pipeline: None,
-            target: None,
-        }
+        Names { vars: BTreeMap::new(), env: Arc::new(|name| std::env::var(name).ok()), pipeline: None, target: None }
     }
 }
 
@@ -91,13 +86,7 @@ impl Templates {
         UNBOUNDED_FILTERS.iter().for_each(|filter| env.remove_filter(filter));
         env.add_filter("replace", template_value::replace);
         env.add_function("sql", |text: String| Value::from_safe_string(text));
-        env.set_auto_escape_callback(|name| {
-            if name == BARE {
-                AutoEscape::None
-            } else {
-                AutoEscape::Custom("sql".into())
-            }
-        });
+        env.set_auto_escape_callback(|name| if name == BARE { AutoEscape::None } else { AutoEscape::Custom("sql".into()) });
         let printed = known.clone();
         env.set_formatter(move |out, state, value| printed.print(out, state, value));
         env.add_global("vars", known.vars.clone());
@@ -107,54 +96,35 @@ impl Templates {
                 env.add_global(name, value);
             }
         }
-        Templates {
-            env,
-            known,
-            macros: BTreeMap::new(),
-            turn: Mutex::new(()),
-        }
+        Templates { env, known, macros: BTreeMap::new(), turn: Mutex::new(()) }
     }
 
     /// Loads the macros of the file at `path`, whose content is `text`; reports syntax errors and names that are taken.
     pub fn add_macros(&mut self, path: &Path, file: FileId, text: &str, out: &mut Diagnostics) {
         if let Err(error) = self.env.template_from_named_str(EXPRESSION, text) {
-            let whole = Span {
-                file,
-                start: 0,
-                end: text.len() as u32,
-            };
+            let whole = Span { file, start: 0, end: text.len() as u32 };
             self.report(&error, whole, true, out);
             return;
         }
         let found = template_macros::find(text);
         for (index, definition) in found.iter().enumerate() {
-            let span = Span {
-                file,
-                start: definition.name_start as u32,
-                end: (definition.name_start + definition.name.len()) as u32,
-            };
+            let span =
+                Span { file, start: definition.name_start as u32, end: (definition.name_start + definition.name.len()) as u32 };
             if let Some(first) = self.macros.get(&definition.name) {
-                out.error("E0307", span, format!("macro `{}` is defined twice", definition.name))
-                    .label(first.span, "first here");
+                out.error("E0307", span, format!("macro `{}` is defined twice", definition.name)).label(first.span, "first here");
                 continue;
             }
             if self.env.globals().any(|(name, _)| name == definition.name) || matches!(&*definition.name, "pipeline" | "target") {
                 out.error(
                     "E0307",
                     span,
-                    format!(
-                        "macro `{}` has the name of something that templates know already",
-                        definition.name
-                    ),
+                    format!("macro `{}` has the name of something that templates know already", definition.name),
                 )
                 .help("Give the macro another name.");
                 continue;
             }
             let source = template_macros::without_others(text, &found, index);
-            if let Err(error) = self
-                .env
-                .add_template_owned(template_macros::template_name(&definition.name), source)
-            {
+            if let Err(error) = self.env.add_template_owned(template_macros::template_name(&definition.name), source) {
                 self.report(&error, span, false, out);
                 continue;
             }
@@ -165,13 +135,7 @@ impl Templates {
                     template_macros::call(state.env(), &known, &name, args)
                 },
             );
-            self.macros.insert(
-                definition.name.clone(),
-                Macro {
-                    span,
-                    path: path.to_owned(),
-                },
-            );
+            self.macros.insert(definition.name.clone(), Macro { span, path: path.to_owned() });
         }
         self.known.add_source(text);
     }
@@ -179,22 +143,14 @@ impl Templates {
     /// Renders a SQL expression: each printed value becomes a literal, macros and `sql("...")` are printed as they are.
     pub fn expression(&self, text: &Spanned<String>, out: &mut Diagnostics) -> Option<Rendered> {
         if !has_template(&text.value) {
-            return Some(Rendered {
-                text: text.value.clone(),
-                exact: true,
-            });
+            return Some(Rendered { text: text.value.clone(), exact: true });
         }
         if let Some((offset, length)) = template_value::find_quoted_template(&text.value) {
-            let span = if is_exact(text) {
-                text.span.slice(offset, length)
-            } else {
-                text.span
-            };
-            out.error("E0306", span, "a template inside SQL quotes would be quoted twice")
-                .help(
-                    "A printed text brings its own quotes: remove those around it, and join pieces inside the template, as in \
+            let span = if is_exact(text) { text.span.slice(offset, length) } else { text.span };
+            out.error("E0306", span, "a template inside SQL quotes would be quoted twice").help(
+                "A printed text brings its own quotes: remove those around it, and join pieces inside the template, as in \
                  {{ \"prefix \" ~ vars.x }}.",
-                );
+            );
             return None;
         }
         let text = self.render(EXPRESSION, text, out)?;
@@ -203,11 +159,7 @@ impl Templates {
 
     /// Renders a path, a URL or another text that is not SQL: values are printed without quotes.
     pub fn bare(&self, text: &Spanned<String>, out: &mut Diagnostics) -> Option<String> {
-        if has_template(&text.value) {
-            self.render(BARE, text, out)
-        } else {
-            Some(text.value.clone())
-        }
+        if has_template(&text.value) { self.render(BARE, text, out) } else { Some(text.value.clone()) }
     }
 
     /// Calls a macro with the text of an expression, and returns the expression that it makes.
@@ -341,34 +293,20 @@ mod tests {
     impl Fixture {
         fn written(&mut self, text: &str) -> Spanned<String> {
             let file = self.sources.add("p.yaml", format!("id: \"{text}\"\n"));
-            Spanned::new(
-                text.to_owned(),
-                Span {
-                    file,
-                    start: 5,
-                    end: 5 + text.len() as u32,
-                },
-            )
+            Spanned::new(text.to_owned(), Span { file, start: 5, end: 5 + text.len() as u32 })
         }
 
         fn expression(&mut self, text: &str) -> Result<String, Vec<Diagnostic>> {
             let text = self.written(text);
             let mut out = Diagnostics::default();
-            self.templates
-                .expression(&text, &mut out)
-                .map(|rendered| rendered.text)
-                .ok_or_else(|| out.into_sorted())
+            self.templates.expression(&text, &mut out).map(|rendered| rendered.text).ok_or_else(|| out.into_sorted())
         }
 
         /// Renders what must fail: its code, what its span covers, and its message.
         fn failure(&mut self, text: &str) -> (&'static str, String, String) {
             let found = self.expression(text).unwrap_err();
             assert_eq!(found.len(), 1, "{found:?}");
-            (
-                found[0].code,
-                self.sources.snippet(found[0].span).to_owned(),
-                found[0].message.clone(),
-            )
+            (found[0].code, self.sources.snippet(found[0].span).to_owned(), found[0].message.clone())
         }
     }
 
@@ -401,18 +339,9 @@ mod tests {
         let mut f = fixture();
         let mut out = Diagnostics::default();
         let plain = f.written("a || '}}'");
-        assert_eq!(
-            f.templates.expression(&plain, &mut out),
-            Some(Rendered {
-                text: "a || '}}'".to_owned(),
-                exact: true
-            })
-        );
+        assert_eq!(f.templates.expression(&plain, &mut out), Some(Rendered { text: "a || '}}'".to_owned(), exact: true }));
         let path = f.written("data/{{ vars.name }}/{{ vars.rate }}-{{ pipeline }}.json");
-        assert_eq!(
-            f.templates.bare(&path, &mut out).as_deref(),
-            Some("data/O'Brien/1.10-sales.json")
-        );
+        assert_eq!(f.templates.bare(&path, &mut out).as_deref(), Some("data/O'Brien/1.10-sales.json"));
         assert!(out.is_empty());
         let list = f.written("{{ vars.list }}");
         assert_eq!(f.templates.bare(&list, &mut out), None);
@@ -424,23 +353,14 @@ mod tests {
         let mut f = fixture();
         let ratio = |x: &str| format!("CASE WHEN {x} > 1 THEN {x} / 100.0 ELSE {x} END");
         assert_eq!(f.expression("{{ ratio('rate') }}"), Ok(ratio("rate")));
-        assert_eq!(
-            f.expression("1 + {{ ratio('a / b') }}"),
-            Ok(format!("1 + {}", ratio("(a / b)")))
-        );
+        assert_eq!(f.expression("1 + {{ ratio('a / b') }}"), Ok(format!("1 + {}", ratio("(a / b)"))));
         assert_eq!(f.expression("{{ ratio(x='round(a, 2)') }}"), Ok(ratio("round(a, 2)")));
         assert_eq!(f.expression("{{ ratio(vars.n) }}"), Ok(ratio("5")));
         assert_eq!(f.expression("{{ ratio(vars.name) }}"), Ok(ratio("'O''Brien'")));
-        assert_eq!(
-            f.expression("{{ ratio(ratio('a')) }}"),
-            Ok(ratio(&format!("({})", ratio("a"))))
-        );
+        assert_eq!(f.expression("{{ ratio(ratio('a')) }}"), Ok(ratio(&format!("({})", ratio("a")))));
         let loops = f.expression("{% for c in ['a', 'b'] %}{{ tenant(c) }};{% endfor %}");
         assert_eq!(loops.as_deref(), Ok("a = 'O''Brien';b = 'O''Brien';"));
-        assert_eq!(
-            f.expression("{{ twice('a - 1', by=3) }}"),
-            Ok(format!("{} + (a - 1) * 3", ratio("(x * 2)")))
-        );
+        assert_eq!(f.expression("{{ twice('a - 1', by=3) }}"), Ok(format!("{} + (a - 1) * 3", ratio("(x * 2)"))));
     }
 
     #[test]
@@ -453,10 +373,7 @@ mod tests {
         assert_eq!(applied.as_deref(), Some(wanted));
         assert_eq!(f.templates.apply(&wrong, "a", &mut out), None);
         let found = out.into_sorted();
-        assert_eq!(
-            (found[0].code, found[0].message.as_str()),
-            ("E0302", "no macro is named `ratoi`")
-        );
+        assert_eq!((found[0].code, found[0].message.as_str()), ("E0302", "no macro is named `ratoi`"));
         assert_eq!(found[0].help[0], "Did you mean `ratio`?");
     }
 
@@ -464,30 +381,15 @@ mod tests {
     fn undefined_names_are_told_at_their_place() {
         let mut f = fixture();
         let found = f.expression("a + {{ vars.nmae }}").unwrap_err();
-        assert_eq!(
-            (found[0].code, found[0].message.as_str()),
-            ("E0303", "`vars.nmae` is undefined")
-        );
+        assert_eq!((found[0].code, found[0].message.as_str()), ("E0303", "`vars.nmae` is undefined"));
         assert_eq!(f.sources.snippet(found[0].span), "vars.nmae");
         assert_eq!(found[0].help[0], "Did you mean `name`?");
         let told = |code, place: &str, message: &str| (code, place.to_owned(), message.to_owned());
-        assert_eq!(
-            f.failure("{{ env.MISSING }}"),
-            told("E0303", "env.MISSING", "`env.MISSING` is undefined")
-        );
+        assert_eq!(f.failure("{{ env.MISSING }}"), told("E0303", "env.MISSING", "`env.MISSING` is undefined"));
         assert_eq!(f.failure("{{ target }}"), told("E0303", "target", "`target` is undefined"));
-        assert_eq!(
-            f.failure("{{ ratoi('a') }}"),
-            told("E0302", "ratoi('a')", "no template macro or function is named `ratoi`")
-        );
-        assert_eq!(
-            f.failure("{{ 'a' | uper }}"),
-            told("E0302", "uper", "no template filter is named `uper`")
-        );
-        assert_eq!(
-            f.failure("{{ broken('a') }}"),
-            told("E0303", "nowhere", "`nowhere` is undefined")
-        );
+        assert_eq!(f.failure("{{ ratoi('a') }}"), told("E0302", "ratoi('a')", "no template macro or function is named `ratoi`"));
+        assert_eq!(f.failure("{{ 'a' | uper }}"), told("E0302", "uper", "no template filter is named `uper`"));
+        assert_eq!(f.failure("{{ broken('a') }}"), told("E0303", "nowhere", "`nowhere` is undefined"));
         let found = f.expression("{{ broken('a') }}").unwrap_err();
         assert_eq!(f.sources.path(found[0].span.file), Path::new("transforms/macros.j2"));
         assert_eq!(f.sources.snippet(found[0].labels[0].0), "{{ broken('a') }}");
@@ -555,10 +457,7 @@ mod tests {
             f.templates.add_macros(Path::new("transforms/more.j2"), file, text, &mut out);
         }
         let found = out.into_sorted();
-        let told: Vec<_> = found
-            .iter()
-            .map(|d| (d.code, f.sources.snippet(d.span), f.sources.line_column(d.span).0))
-            .collect();
+        let told: Vec<_> = found.iter().map(|d| (d.code, f.sources.snippet(d.span), f.sources.line_column(d.span).0)).collect();
         assert_eq!(told, [("E0301", "}}", 2), ("E0307", "ratio", 1), ("E0307", "range", 1)]);
         assert!(f.templates.macros().any(|(name, _)| name == "twice"));
     }

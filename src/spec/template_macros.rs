@@ -62,22 +62,14 @@ pub(super) fn find(text: &str) -> Vec<Definition> {
                 continue;
             }
         };
-        let Some(end) = text
-            .get(start + 2..)
-            .and_then(|rest| rest.find(closing))
-            .map(|offset| start + 2 + offset + 2)
-        else {
+        let Some(end) = text.get(start + 2..).and_then(|rest| rest.find(closing)).map(|offset| start + 2 + offset + 2) else {
             break;
         };
         at = end;
         if closing != "%}" {
             continue;
         }
-        let tag = text
-            .get(start + 2..end - 2)
-            .unwrap_or("")
-            .trim_start_matches(['-', '+'])
-            .trim_end_matches(['-', '+']);
+        let tag = text.get(start + 2..end - 2).unwrap_or("").trim_start_matches(['-', '+']).trim_end_matches(['-', '+']);
         let mut words = tag.split_whitespace();
         match words.next() {
             Some("raw") => raw = true,
@@ -91,16 +83,8 @@ pub(super) fn find(text: &str) -> Vec<Definition> {
                     let skipped = head.get(before..).map_or(0, |rest| rest.len() - rest.trim_start().len());
                     let name_start = start + 2 + before + skipped;
                     let rest = text.get(name_start..end).unwrap_or("");
-                    let name = rest
-                        .split(|c: char| c == '(' || c.is_whitespace())
-                        .next()
-                        .unwrap_or("")
-                        .to_owned();
-                    found.push(Definition {
-                        name,
-                        name_start,
-                        range: start..text.len(),
-                    });
+                    let name = rest.split(|c: char| c == '(' || c.is_whitespace()).next().unwrap_or("").to_owned();
+                    found.push(Definition { name, name_start, range: start..text.len() });
                 }
                 depth += 1;
             }
@@ -144,10 +128,8 @@ pub(super) fn call(env: &Environment<'_>, known: &Known, name: &str, args: Argum
         .into_iter()
         .map(|value| match Kwargs::try_from(value.clone()) {
             Ok(named) => {
-                let pairs: Result<Vec<_>, Error> = named
-                    .args()
-                    .map(|key| Ok((key, argument(known, named.get::<Value>(key)?))))
-                    .collect();
+                let pairs: Result<Vec<_>, Error> =
+                    named.args().map(|key| Ok((key, argument(known, named.get::<Value>(key)?)))).collect();
                 pairs.map(|pairs| Value::from(pairs.into_iter().collect::<Kwargs>()))
             }
             Err(_) => Ok(argument(known, value)),

@@ -42,10 +42,7 @@ impl Known {
     pub(super) fn new(names: &Names) -> Self {
         let mut numbers = BTreeMap::new();
         let mut texts = BTreeSet::new();
-        let vars = names
-            .vars
-            .iter()
-            .map(|(name, json)| (name.clone(), from_json(json, &mut numbers, &mut texts)));
+        let vars = names.vars.iter().map(|(name, json)| (name.clone(), from_json(json, &mut numbers, &mut texts)));
         let vars = Value::from_pairs(vars);
         Known {
             vars,
@@ -98,9 +95,7 @@ impl Known {
 
     /// Hides the values of the environment in a message.
     pub(super) fn redact(&self, message: &str) -> String {
-        self.used_values()
-            .iter()
-            .fold(message.to_owned(), |message, secret| message.replace(secret.as_str(), "***"))
+        self.used_values().iter().fold(message.to_owned(), |message, secret| message.replace(secret.as_str(), "***"))
     }
 
     /// Returns how many macro calls are open.
@@ -139,13 +134,9 @@ impl Known {
             ValueKind::None => Ok("NULL".to_owned()),
             ValueKind::Bool => Ok(if value.is_true() { "TRUE" } else { "FALSE" }.to_owned()),
             // Without parentheses `x -{{ vars.n }}` would begin a comment.
-            ValueKind::Number => self.number(value).map(|number| {
-                if number.starts_with('-') {
-                    format!("({number})")
-                } else {
-                    number
-                }
-            }),
+            ValueKind::Number => {
+                self.number(value).map(|number| if number.starts_with('-') { format!("({number})") } else { number })
+            }
             ValueKind::String => match value.as_str() {
                 Some(text) if value.is_safe() => Ok(text.to_owned()),
                 Some(text) if text.contains('\0') => Err(refused("a text with a zero byte has no SQL literal")),
@@ -158,11 +149,7 @@ impl Known {
                     _ => self.literal(&item),
                 });
                 let items = items.collect::<Result<Vec<_>, Error>>()?;
-                if items.is_empty() {
-                    Err(refused("an empty list has no SQL literal"))
-                } else {
-                    Ok(items.join(", "))
-                }
+                if items.is_empty() { Err(refused("an empty list has no SQL literal")) } else { Ok(items.join(", ")) }
             }
             kind => Err(refused(format!("a {kind} has no SQL literal"))),
         }
@@ -186,11 +173,7 @@ impl Known {
         if !float.is_finite() {
             return Err(refused("a number that is not finite has no SQL literal"));
         }
-        Ok(self
-            .numbers
-            .get(&float.to_bits())
-            .cloned()
-            .unwrap_or_else(|| value.to_string()))
+        Ok(self.numbers.get(&float.to_bits()).cloned().unwrap_or_else(|| value.to_string()))
     }
 }
 
@@ -224,15 +207,14 @@ fn from_json(json: &serde_json::Value, numbers: &mut BTreeMap<u64, String>, text
             Value::from(text.as_str())
         }
         serde_json::Value::Array(items) => items.iter().map(|item| from_json(item, numbers, texts)).collect(),
-        serde_json::Value::Object(entries) => Value::from_pairs(
-            entries
-                .iter()
-                .map(|(key, value)| (key.clone(), from_json(value, numbers, texts))),
-        ),
+        serde_json::Value::Object(entries) => {
+            Value::from_pairs(entries.iter().map(|(key, value)| (key.clone(), from_json(value, numbers, texts))))
+        }
     }
 }
 
 /// The `replace` filter, but for results beyond the limit.
+#[expect(clippy::needless_pass_by_value, reason = "filters are given their arguments")]
 pub(super) fn replace(text: String, from: String, to: String) -> Result<String, Error> {
     let count = text.matches(from.as_str()).count();
     if count.saturating_mul(to.len()).saturating_add(text.len()) > MAX_OUTPUT {
@@ -244,11 +226,7 @@ pub(super) fn replace(text: String, from: String, to: String) -> Result<String, 
 /// Puts an expression in parentheses unless it holds together by itself, so that a macro may write `{{ x }} / 100`.
 pub(super) fn as_operand(expression: &str) -> String {
     let trimmed = expression.trim();
-    if holds_together(trimmed) {
-        trimmed.to_owned()
-    } else {
-        format!("({trimmed})")
-    }
+    if holds_together(trimmed) { trimmed.to_owned() } else { format!("({trimmed})") }
 }
 
 /// Tells whether this is one name, constant, call or bracket; a list of arguments is left alone as well.
@@ -288,11 +266,7 @@ pub(super) fn find_quoted_template(text: &str) -> Option<(usize, usize)> {
             Some("{#") => "#}",
             _ => "",
         };
-        let length = if closing.is_empty() {
-            1
-        } else {
-            found.find(closing).map_or(found.len(), |end| end + 2)
-        };
+        let length = if closing.is_empty() { 1 } else { found.find(closing).map_or(found.len(), |end| end + 2) };
         if closing == "}}" && quoted {
             return Some((at, length));
         }

@@ -92,17 +92,9 @@ impl Node {
         match &self.value {
             Value::Boolean(boolean) => Some(*boolean),
             Value::Text { text, plain: true } if is_old_boolean(text) => {
-                let meant = if matches!(text.to_ascii_lowercase().as_str(), "yes" | "on") {
-                    "true"
-                } else {
-                    "false"
-                };
-                out.error(
-                    "E0106",
-                    self.span,
-                    format!("expected {what} to be a boolean, found text `{text}`"),
-                )
-                .help(format!("In YAML 1.2 `{text}` is text; write `{meant}`."));
+                let meant = if matches!(text.to_ascii_lowercase().as_str(), "yes" | "on") { "true" } else { "false" };
+                out.error("E0106", self.span, format!("expected {what} to be a boolean, found text `{text}`"))
+                    .help(format!("In YAML 1.2 `{text}` is text; write `{meant}`."));
                 None
             }
             _ => self.unexpected(what, "a boolean", out),
@@ -113,10 +105,7 @@ impl Node {
     pub fn expect_names(&self, what: &str, out: &mut Diagnostics) -> Option<Vec<Spanned<String>>> {
         match &self.value {
             Value::List(items) => {
-                let names: Vec<_> = items
-                    .iter()
-                    .map(|item| item.expect_text(&format!("each item of {what}"), out))
-                    .collect();
+                let names: Vec<_> = items.iter().map(|item| item.expect_text(&format!("each item of {what}"), out)).collect();
                 names.into_iter().collect()
             }
             Value::Null | Value::Map(_) => self.unexpected(what, "a name or a list of names", out),
@@ -132,20 +121,12 @@ impl Node {
             Value::Number(number) => json_number(number).map_or_else(|| number.clone().into(), serde_json::Value::Number),
             Value::Text { text, .. } => text.clone().into(),
             Value::List(items) => items.iter().map(Node::to_json).collect(),
-            Value::Map(map) => map
-                .entries
-                .iter()
-                .map(|(key, value)| (key.value.clone(), value.to_json()))
-                .collect(),
+            Value::Map(map) => map.entries.iter().map(|(key, value)| (key.value.clone(), value.to_json())).collect(),
         }
     }
 
     fn unexpected<T>(&self, what: &str, wanted: &str, out: &mut Diagnostics) -> Option<T> {
-        out.error(
-            "E0106",
-            self.span,
-            format!("expected {what} to be {wanted}, found {}", self.kind()),
-        );
+        out.error("E0106", self.span, format!("expected {what} to be {wanted}, found {}", self.kind()));
         None
     }
 }
@@ -213,10 +194,7 @@ mod tests {
     fn numbers_become_json_digit_by_digit() {
         let (_, node, _) = read("[1.10, 007, 1e5, +.50, 5., 0x1F, 0o17, -0.0, 123456789012345678901234567890.12, .inf]");
         let json = node.unwrap().to_json().to_string();
-        assert_eq!(
-            json,
-            r#"[1.10,7,1e+5,0.50,5,31,15,-0.0,123456789012345678901234567890.12,".inf"]"#
-        );
+        assert_eq!(json, r#"[1.10,7,1e+5,0.50,5,31,15,-0.0,123456789012345678901234567890.12,".inf"]"#);
     }
 
     #[test]
@@ -248,13 +226,7 @@ mod tests {
         let Value::Map(map) = &node.value else { panic!("a mapping") };
         let mut out = Diagnostics::default();
         let names = |key: &str, out: &mut Diagnostics| -> Vec<String> {
-            map.get(key)
-                .unwrap()
-                .expect_names("x", out)
-                .unwrap()
-                .into_iter()
-                .map(|n| n.value)
-                .collect()
+            map.get(key).unwrap().expect_names("x", out).unwrap().into_iter().map(|n| n.value).collect()
         };
         assert_eq!(names("a", &mut out), ["id"]);
         assert_eq!(names("b", &mut out), ["id", "2"]);

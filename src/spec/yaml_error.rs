@@ -29,10 +29,7 @@ pub(super) fn unquoted_template(span: Span, text: &str, out: &mut Diagnostics) {
 
 /// Reports the cause of a syntax error, if it is a template without quotes or an expression with commas in flow style.
 fn explains(at: Span, in_flow: bool, text: &str, out: &mut Diagnostics) -> bool {
-    let line_start = text
-        .get(..at.start as usize)
-        .and_then(|before| before.rfind('\n'))
-        .map_or(0, |newline| newline + 1);
+    let line_start = text.get(..at.start as usize).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
     let line = text.get(line_start..).and_then(|rest| rest.lines().next()).unwrap_or("");
     let before_template = line.find("{{").map(|offset| (offset, line[..offset].trim_end()));
     if let Some((offset, before)) = before_template
@@ -78,11 +75,7 @@ fn cut_call(line: &str, in_flow: bool) -> Option<usize> {
 }
 
 fn new_span(near: Span, start: usize, end: usize) -> Span {
-    Span {
-        start: start as u32,
-        end: end as u32,
-        ..near
-    }
+    Span { start: start as u32, end: end as u32, ..near }
 }
 
 /// Says a syntax error in an author's words, with what to do where that is known.
@@ -92,10 +85,9 @@ fn wording(kind: &ErrorKind) -> (String, Option<&'static str>) {
             "a `:` cannot stand here",
             "Quote a text that holds `: `, and check that this line is indented like the lines around it.",
         ),
-        ErrorKind::UnclosedQuotedScalar | ErrorKind::InvalidQuotedScalarIndent | ErrorKind::DocumentIndicatorInQuotedScalar => (
-            "quoted text is not closed",
-            "Close the quote on the line where it was opened.",
-        ),
+        ErrorKind::UnclosedQuotedScalar | ErrorKind::InvalidQuotedScalarIndent | ErrorKind::DocumentIndicatorInQuotedScalar => {
+            ("quoted text is not closed", "Close the quote on the line where it was opened.")
+        }
         ErrorKind::InvalidTrailingSingleQuotedScalar | ErrorKind::InvalidTrailingDoubleQuotedScalar => (
             "text follows a closing quote",
             "Quote the whole value: a value that begins with a quote ends with it. SQL text goes inside, as in \"'a' || b\".",
@@ -114,17 +106,15 @@ fn wording(kind: &ErrorKind) -> (String, Option<&'static str>) {
                 "Close every `[` and `{` that was opened further up, and quote texts that hold brackets or `: `.",
             )
         }
-        ErrorKind::ExpectedBlockSequenceEntry => (
-            "expected another `- ` item of this list",
-            "A list and keys cannot stand at the same indent: indent one of them.",
-        ),
+        ErrorKind::ExpectedBlockSequenceEntry => {
+            ("expected another `- ` item of this list", "A list and keys cannot stand at the same indent: indent one of them.")
+        }
         ErrorKind::UnexpectedEofFlowSequence | ErrorKind::UnexpectedEofFlowMapping | ErrorKind::UnclosedFlowCollection { .. } => {
             ("a bracket is not closed", "Close every `[` and `{` that was opened.")
         }
-        ErrorKind::UnknownQuotedScalarEscape => (
-            "unknown escape in double-quoted text",
-            "Write the text in single quotes, where a backslash is only a backslash.",
-        ),
+        ErrorKind::UnknownQuotedScalarEscape => {
+            ("unknown escape in double-quoted text", "Write the text in single quotes, where a backslash is only a backslash.")
+        }
         ErrorKind::UnexpectedCharacter { character } => {
             let message = format!("a plain text cannot start with `{}`", character.escape_default());
             return (message, Some("Quote the text."));

@@ -12,11 +12,7 @@ use crate::diagnostics::{Diagnostics, FileId, Span, Spanned};
 
 /// Reads `text`, which is the content of `file`.
 pub(super) fn read(text: &str, file: FileId, out: &mut Diagnostics) -> Option<Node> {
-    let start = if text.starts_with('\u{feff}') {
-        '\u{feff}'.len_utf8()
-    } else {
-        0
-    };
+    let start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     let json = text.get(start..).unwrap_or("");
     if u32::try_from(text.len()).is_err() {
         out.error("E0104", Span { file, start: 0, end: 0 }, "document is larger than 4 GiB");
@@ -26,32 +22,17 @@ pub(super) fn read(text: &str, file: FileId, out: &mut Diagnostics) -> Option<No
         syntax_error(&error, json, start, file, out);
         return None;
     }
-    Walk {
-        text,
-        at: start,
-        file,
-        out,
-        depth: 0,
-    }
-    .value()
+    Walk { text, at: start, file, out, depth: 0 }.value()
 }
 
 fn syntax_error(error: &serde_json::Error, json: &str, start: usize, file: FileId, out: &mut Diagnostics) {
-    let line_start: usize = json
-        .split_inclusive('\n')
-        .take(error.line().saturating_sub(1))
-        .map(str::len)
-        .sum();
+    let line_start: usize = json.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
     let mut at = (line_start + error.column().saturating_sub(1)).min(json.len());
     while !json.is_char_boundary(at) {
         at -= 1;
     }
     let length = json[at..].chars().next().filter(|c| *c != '\n').map_or(0, char::len_utf8);
-    let span = Span {
-        file,
-        start: (start + at) as u32,
-        end: (start + at + length) as u32,
-    };
+    let span = Span { file, start: (start + at) as u32, end: (start + at + length) as u32 };
     let whole = error.to_string();
     let message = whole.split(" at line ").next().unwrap_or(&whole);
     out.error("E0101", span, format!("JSON cannot be read: {message}"));
@@ -79,11 +60,7 @@ impl Walk<'_, '_> {
     }
 
     fn span_from(&self, start: usize) -> Span {
-        Span {
-            file: self.file,
-            start: start as u32,
-            end: self.at as u32,
-        }
+        Span { file: self.file, start: start as u32, end: self.at as u32 }
     }
 
     fn value(&mut self) -> Option<Node> {
@@ -103,13 +80,7 @@ impl Walk<'_, '_> {
             }
             b'"' => {
                 let text = self.string()?;
-                Some(Node {
-                    value: Value::Text {
-                        text: text.value,
-                        plain: false,
-                    },
-                    span: text.span,
-                })
+                Some(Node { value: Value::Text { text: text.value, plain: false }, span: text.span })
             }
             _ => {
                 let rest = self.text.get(start..)?;
@@ -121,10 +92,7 @@ impl Walk<'_, '_> {
                     "false" => Value::Boolean(false),
                     number => Value::Number(number.to_owned()),
                 };
-                Some(Node {
-                    value,
-                    span: self.span_from(start),
-                })
+                Some(Node { value, span: self.span_from(start) })
             }
         }
     }
@@ -141,14 +109,7 @@ impl Walk<'_, '_> {
         })?;
         self.at = start + length + 2;
         let value = serde_json::from_str(self.text.get(start..self.at)?).ok()?;
-        Some(Spanned::new(
-            value,
-            Span {
-                file: self.file,
-                start: start as u32 + 1,
-                end: self.at as u32 - 1,
-            },
-        ))
+        Some(Spanned::new(value, Span { file: self.file, start: start as u32 + 1, end: self.at as u32 - 1 }))
     }
 
     fn list(&mut self, start: usize) -> Option<Node> {
@@ -161,10 +122,7 @@ impl Walk<'_, '_> {
             }
         }
         self.at += 1;
-        Some(Node {
-            value: Value::List(items),
-            span: self.span_from(start),
-        })
+        Some(Node { value: Value::List(items), span: self.span_from(start) })
     }
 
     fn map(&mut self, start: usize) -> Option<Node> {
@@ -178,11 +136,7 @@ impl Walk<'_, '_> {
             let value = self.value()?;
             if let Some(first) = places.get(&key.value) {
                 self.out
-                    .error(
-                        "E0103",
-                        key.span,
-                        format!("key `{}` stands twice in the same mapping", key.value),
-                    )
+                    .error("E0103", key.span, format!("key `{}` stands twice in the same mapping", key.value))
                     .label(*first, "first here")
                     .help("Remove one of them, or merge their values.");
             } else {
@@ -194,10 +148,7 @@ impl Walk<'_, '_> {
             }
         }
         self.at += 1;
-        Some(Node {
-            value: Value::Map(map),
-            span: self.span_from(start),
-        })
+        Some(Node { value: Value::Map(map), span: self.span_from(start) })
     }
 }
 
@@ -215,25 +166,10 @@ mod tests {
         let mut out = Diagnostics::default();
         let node = parse_json(&sources, file, &mut out).unwrap();
         assert!(out.is_empty());
-        assert_eq!(
-            node.to_json().to_string(),
-            r#"{"a/b":[1.10,-0,1e+5,true,null],"😀":"x\"\\","é":{},"l":[]}"#
-        );
+        assert_eq!(node.to_json().to_string(), r#"{"a/b":[1.10,-0,1e+5,true,null],"😀":"x\"\\","é":{},"l":[]}"#);
         let Value::Map(map) = &node.value else { panic!("a mapping") };
-        let shown: Vec<_> = map
-            .entries
-            .iter()
-            .map(|(k, v)| (sources.snippet(k.span), sources.snippet(v.span)))
-            .collect();
-        assert_eq!(
-            shown,
-            [
-                ("a\\/b", "[1.10, -0, 1E5, true, null]"),
-                ("\\ud83d\\ude00", "x\\\"\\\\"),
-                ("é", "{}"),
-                ("l", "[ ]")
-            ]
-        );
+        let shown: Vec<_> = map.entries.iter().map(|(k, v)| (sources.snippet(k.span), sources.snippet(v.span))).collect();
+        assert_eq!(shown, [("a\\/b", "[1.10, -0, 1E5, true, null]"), ("\\ud83d\\ude00", "x\\\"\\\\"), ("é", "{}"), ("l", "[ ]")]);
     }
 
     #[test]
@@ -250,11 +186,7 @@ mod tests {
             let mut out = Diagnostics::default();
             assert!(parse_json(&sources, file, &mut out).is_none(), "{text}");
             let found = out.into_sorted();
-            assert_eq!(
-                (found[0].code, sources.line_column(found[0].span)),
-                (code, place),
-                "{text} {found:?}"
-            );
+            assert_eq!((found[0].code, sources.line_column(found[0].span)), (code, place), "{text} {found:?}");
         }
     }
 

@@ -17,11 +17,7 @@ const MAX_PIECES: usize = 64;
 /// Makes the value of a finished collection that covers `span`.
 pub(super) fn collection(open: Open, span: Span, text: &str, out: &mut Diagnostics) -> Value {
     if !open.map {
-        let items = if open.flow {
-            mend_list(open.nodes, text, out)
-        } else {
-            open.nodes
-        };
+        let items = if open.flow { mend_list(open.nodes, text, out) } else { open.nodes };
         return Value::List(items);
     }
     let mut entries = vec![];
@@ -30,23 +26,9 @@ pub(super) fn collection(open: Open, span: Span, text: &str, out: &mut Diagnosti
         entries.push((key, value));
     }
     if open.flow {
-        if source(text, span).starts_with("{{")
-            && matches!(
-                entries.as_slice(),
-                [(
-                    Node {
-                        value: Value::Map(_),
-                        ..
-                    },
-                    _
-                )]
-            )
-        {
+        if source(text, span).starts_with("{{") && matches!(entries.as_slice(), [(Node { value: Value::Map(_), .. }, _)]) {
             yaml_error::unquoted_template(span, text, out);
-            return Value::Text {
-                text: source(text, span).to_owned(),
-                plain: true,
-            };
+            return Value::Text { text: source(text, span).to_owned(), plain: true };
         }
         entries = mend_entries(entries, text, out);
     }
@@ -108,20 +90,13 @@ fn inherit(value: Node, map: &mut Map, places: &mut BTreeMap<String, Span>, out:
             }
         }
         _ => {
-            out.error(
-                "E0106",
-                value.span,
-                format!("expected `<<` to be a mapping, found {}", value.kind()),
-            );
+            out.error("E0106", value.span, format!("expected `<<` to be a mapping, found {}", value.kind()));
         }
     }
 }
 
 fn mend_entries(entries: Vec<(Node, Node)>, text: &str, out: &mut Diagnostics) -> Vec<(Node, Node)> {
-    let pieces: Vec<_> = entries
-        .iter()
-        .map(|(key, value)| (value, value.span.end.max(key.span.end)))
-        .collect();
+    let pieces: Vec<_> = entries.iter().map(|(key, value)| (value, value.span.end.max(key.span.end))).collect();
     let splits = find_splits(&pieces, text);
     let mut mended = Vec::with_capacity(entries.len());
     let mut skipped_to = 0;
@@ -171,14 +146,7 @@ fn find_splits(pieces: &[(&Node, u32)], text: &str) -> BTreeMap<usize, (usize, u
             let mut parentheses = Parentheses::default();
             let mut from = value.span.start;
             for (offset, (_, end)) in pieces.iter().skip(index).take(MAX_PIECES).enumerate() {
-                parentheses.read(source(
-                    text,
-                    Span {
-                        start: from,
-                        end: *end,
-                        ..value.span
-                    },
-                ));
+                parentheses.read(source(text, Span { start: from, end: *end, ..value.span }));
                 from = *end;
                 if offset > 0 && parentheses.closed() {
                     next = index + offset + 1;
@@ -199,26 +167,15 @@ fn starts_call(value: &Node, text: &str) -> bool {
     matches!(value.value, Value::Text { plain: true, .. }) && !parentheses.closed()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the node is replaced by what is returned")]
 fn split_call(key: Option<&str>, value: Node, end: u32, text: &str, out: &mut Diagnostics) -> Node {
     let span = Span { end, ..value.span };
     let whole = source(text, span);
-    let quoted = if whole.contains('"') {
-        format!("'{}'", whole.replace('\'', "''"))
-    } else {
-        format!("\"{whole}\"")
-    };
+    let quoted = if whole.contains('"') { format!("'{}'", whole.replace('\'', "''")) } else { format!("\"{whole}\"") };
     let example = key.map_or(quoted.clone(), |key| format!("{key}: {quoted}"));
     out.error("E0105", span, format!("flow style splits `{whole}` at its comma"))
-        .help(format!(
-            "Quote the expression, as in `{example}`, or write it on a line of its own."
-        ));
-    Node {
-        value: Value::Text {
-            text: whole.to_owned(),
-            plain: true,
-        },
-        span,
-    }
+        .help(format!("Quote the expression, as in `{example}`, or write it on a line of its own."));
+    Node { value: Value::Text { text: whole.to_owned(), plain: true }, span }
 }
 
 /// Counts parentheses outside SQL quotes.

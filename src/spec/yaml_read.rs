@@ -32,16 +32,7 @@ pub(super) fn read(text: &str, file: FileId, out: &mut Diagnostics) -> Option<No
         flow_nesting_limit: MAX_DEPTH,
         block_nesting_limit: MAX_DEPTH,
     };
-    let mut reader = Reader {
-        text,
-        file,
-        out,
-        stack: vec![],
-        anchors: BTreeMap::new(),
-        copied: 0,
-        root: None,
-        failed: false,
-    };
+    let mut reader = Reader { text, file, out, stack: vec![], anchors: BTreeMap::new(), copied: 0, root: None, failed: false };
     for event in Parser::new_from_str_with_options(text, options) {
         match event {
             Ok((event, span)) => reader.event(event, span),
@@ -51,10 +42,7 @@ pub(super) fn read(text: &str, file: FileId, out: &mut Diagnostics) -> Option<No
             return None;
         }
     }
-    Some(reader.root.unwrap_or(Node {
-        value: Value::Null,
-        span: Span { file, start: 0, end: 0 },
-    }))
+    Some(reader.root.unwrap_or(Node { value: Value::Null, span: Span { file, start: 0, end: 0 } }))
 }
 
 /// A list or mapping that is still open. A mapping's keys and values lie in `nodes` by turns.
@@ -107,17 +95,8 @@ impl Reader<'_, '_> {
             Event::UnresolvedAlias(name) => {
                 self.out
                     .error("E0101", span, format!("alias `{name}` refers to no anchor"))
-                    .help(format!(
-                        "Define `&{name}` further up, or quote the text if it is not meant as an alias."
-                    ));
-                self.complete(
-                    Node {
-                        value: Value::Null,
-                        span,
-                    },
-                    0,
-                    0,
-                );
+                    .help(format!("Define `&{name}` further up, or quote the text if it is not meant as an alias."));
+                self.complete(Node { value: Value::Null, span }, 0, 0);
             }
             _ => {}
         }
@@ -132,30 +111,16 @@ impl Reader<'_, '_> {
             ScalarStyle::Plain if span.start == span.end => Value::Null,
             ScalarStyle::Plain if !forced_text => plain_value(text, self.source(span) == text),
             ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => {
-                span = Span {
-                    start: span.start + 1,
-                    end: span.end.saturating_sub(1).max(span.start + 1),
-                    ..span
-                };
-                Value::Text {
-                    text: text.to_owned(),
-                    plain: false,
-                }
+                span = Span { start: span.start + 1, end: span.end.saturating_sub(1).max(span.start + 1), ..span };
+                Value::Text { text: text.to_owned(), plain: false }
             }
-            _ => Value::Text {
-                text: text.to_owned(),
-                plain: false,
-            },
+            _ => Value::Text { text: text.to_owned(), plain: false },
         };
         Node { value, span }
     }
 
     fn span(&self, start: usize, end: usize) -> Span {
-        Span {
-            file: self.file,
-            start: start as u32,
-            end: end as u32,
-        }
+        Span { file: self.file, start: start as u32, end: end as u32 }
     }
 
     fn source(&self, span: Span) -> &str {
@@ -178,27 +143,14 @@ impl Reader<'_, '_> {
             return self.too_deep(span);
         }
         let flow = style == StructureStyle::Flow;
-        self.stack.push(Open {
-            map,
-            flow,
-            start: span.start as usize,
-            nodes: vec![],
-            anchor,
-            depth: 0,
-        });
+        self.stack.push(Open { map, flow, start: span.start as usize, nodes: vec![], anchor, depth: 0 });
     }
 
     fn close(&mut self, end: usize) {
         let Some(open) = self.stack.pop() else { return };
         // The end of a block is only known by what follows it, so its last part tells where it really ends.
-        let end = if open.flow {
-            end
-        } else {
-            open.nodes
-                .last()
-                .map_or(open.start, |last| last.span.end as usize)
-                .max(open.start)
-        };
+        let end =
+            if open.flow { end } else { open.nodes.last().map_or(open.start, |last| last.span.end as usize).max(open.start) };
         let (anchor, depth) = (open.anchor, open.depth + 1);
         let span = self.span(open.start, end);
         let value = yaml_mend::collection(open, span, self.text, self.out);
@@ -209,14 +161,7 @@ impl Reader<'_, '_> {
     fn complete(&mut self, mut node: Node, anchor: usize, depth: usize) {
         if anchor != 0 {
             let cost = cost(&node);
-            self.anchors.insert(
-                anchor,
-                Anchor {
-                    node: node.clone(),
-                    depth,
-                    cost,
-                },
-            );
+            self.anchors.insert(anchor, Anchor { node: node.clone(), depth, cost });
         }
         let Some(parent) = self.stack.last_mut() else {
             self.root = Some(node);
@@ -234,11 +179,7 @@ impl Reader<'_, '_> {
 
     fn alias(&mut self, id: usize, span: Span) {
         let Some(anchor) = self.anchors.get(&id) else {
-            self.out.error(
-                "E0104",
-                span,
-                format!("alias `{}` lies inside the value that it refers to", self.source(span)),
-            );
+            self.out.error("E0104", span, format!("alias `{}` lies inside the value that it refers to", self.source(span)));
             self.failed = true;
             return;
         };
@@ -259,23 +200,14 @@ impl Reader<'_, '_> {
     }
 
     fn too_deep(&mut self, span: Span) {
-        self.out.error(
-            "E0104",
-            span,
-            format!("lists and mappings are nested more than {MAX_DEPTH} levels deep"),
-        );
+        self.out.error("E0104", span, format!("lists and mappings are nested more than {MAX_DEPTH} levels deep"));
         self.failed = true;
     }
 
     fn syntax_error(&mut self, error: &ScanError) {
         self.failed = true;
         let at = error.marker().byte_offset().unwrap_or(0).min(self.text.len());
-        let length = self
-            .text
-            .get(at..)
-            .and_then(|rest| rest.chars().next())
-            .filter(|c| *c != '\n')
-            .map_or(0, char::len_utf8);
+        let length = self.text.get(at..).and_then(|rest| rest.chars().next()).filter(|c| *c != '\n').map_or(0, char::len_utf8);
         let span = self.span(at, at + length);
         if *error.kind() == ErrorKind::RecursionLimitExceeded {
             self.too_deep(span);
@@ -293,10 +225,7 @@ fn plain_value(text: &str, exact: bool) -> Value {
         "true" | "True" | "TRUE" => Value::Boolean(true),
         "false" | "False" | "FALSE" => Value::Boolean(false),
         _ if is_number(text) => Value::Number(text.to_owned()),
-        _ => Value::Text {
-            text: text.to_owned(),
-            plain: exact,
-        },
+        _ => Value::Text { text: text.to_owned(), plain: exact },
     }
 }
 
@@ -330,11 +259,7 @@ fn cost(node: &Node) -> usize {
         Value::Null | Value::Boolean(_) => 0,
         Value::Number(text) | Value::Text { text, .. } => text.len() / 16,
         Value::List(items) => items.iter().map(cost).sum(),
-        Value::Map(map) => map
-            .entries
-            .iter()
-            .map(|(key, value)| 1 + key.value.len() / 16 + cost(value))
-            .sum(),
+        Value::Map(map) => map.entries.iter().map(|(key, value)| 1 + key.value.len() / 16 + cost(value)).sum(),
     }
 }
 
@@ -353,9 +278,7 @@ mod tests {
     }
 
     fn map(node: &Node) -> &Map {
-        let Value::Map(map) = &node.value else {
-            panic!("a mapping, not {}", node.kind())
-        };
+        let Value::Map(map) = &node.value else { panic!("a mapping, not {}", node.kind()) };
         map
     }
 
@@ -366,10 +289,7 @@ mod tests {
         assert!(found.is_empty(), "{found:?}");
         let node = node.unwrap();
         let entries = &map(&node).entries;
-        let text_of = |t: &str, plain| Value::Text {
-            text: t.to_owned(),
-            plain,
-        };
+        let text_of = |t: &str, plain| Value::Text { text: t.to_owned(), plain };
         let wanted = [
             ("a", Value::Number("1.10".to_owned()), "1.10"),
             ("b", Value::Number("007".to_owned()), "007"),
@@ -404,18 +324,9 @@ mod tests {
     fn all_repeated_keys_are_told_with_both_places() {
         let (sources, node, found) = read("a: 1\nb: {x: 1, x: 2}\na: 3\na: 4\n");
         assert_eq!(map(&node.unwrap()).entries.len(), 2);
-        let places: Vec<_> = found
-            .iter()
-            .map(|d| (d.code, sources.line_column(d.span), sources.line_column(d.labels[0].0)))
-            .collect();
-        assert_eq!(
-            places,
-            [
-                ("E0103", (2, 11), (2, 5)),
-                ("E0103", (3, 1), (1, 1)),
-                ("E0103", (4, 1), (1, 1))
-            ]
-        );
+        let places: Vec<_> =
+            found.iter().map(|d| (d.code, sources.line_column(d.span), sources.line_column(d.labels[0].0))).collect();
+        assert_eq!(places, [("E0103", (2, 11), (2, 5)), ("E0103", (3, 1), (1, 1)), ("E0103", (4, 1), (1, 1))]);
     }
 
     #[test]
@@ -433,11 +344,7 @@ mod tests {
         ] {
             let (sources, _, found) = read(text);
             assert_eq!(found.len(), 1, "{text}: {found:?}");
-            assert_eq!(
-                (found[0].code, sources.line_column(found[0].span)),
-                ("E0101", place),
-                "{text}: {found:?}"
-            );
+            assert_eq!((found[0].code, sources.line_column(found[0].span)), ("E0101", place), "{text}: {found:?}");
         }
     }
 
@@ -445,10 +352,7 @@ mod tests {
     fn expressions_with_commas_in_flow_style_are_told_and_mended() {
         let (sources, node, found) = read("a: {id: uuid5(x, g(1, 2), y), ok: h(1), z: k(c, d)}\nb: [f(a, b), c, d]\n");
         let told: Vec<_> = found.iter().map(|d| (d.code, sources.snippet(d.span))).collect();
-        assert_eq!(
-            told,
-            [("E0105", "uuid5(x, g(1, 2), y)"), ("E0105", "k(c, d)"), ("E0105", "f(a, b)")]
-        );
+        assert_eq!(told, [("E0105", "uuid5(x, g(1, 2), y)"), ("E0105", "k(c, d)"), ("E0105", "f(a, b)")]);
         let json = serde_json::json!({
             "a": {"id": "uuid5(x, g(1, 2), y)", "ok": "h(1)", "z": "k(c, d)"},
             "b": ["f(a, b)", "c", "d"],
@@ -467,29 +371,15 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].code, sources.snippet(found[0].span)), ("E0105", "uuid5(a, b)"));
         assert_eq!(found[0].message, "flow style splits `uuid5(a, b)` at its comma");
-        assert_eq!(
-            found[0].help,
-            ["Quote the expression, as in `id: \"uuid5(a, b)\"`, or write it on a line of its own."]
-        );
+        assert_eq!(found[0].help, ["Quote the expression, as in `id: \"uuid5(a, b)\"`, or write it on a line of its own."]);
         let node = node.unwrap();
         assert_eq!(map(&node).entries.len(), 1);
-        assert_eq!(
-            map(&node).get("id").unwrap().value,
-            Value::Text {
-                text: "uuid5(a, b)".to_owned(),
-                plain: true
-            }
-        );
+        assert_eq!(map(&node).get("id").unwrap().value, Value::Text { text: "uuid5(a, b)".to_owned(), plain: true });
     }
 
     #[test]
     fn templates_without_quotes_are_told() {
-        for text in [
-            "t: {{ vars.x }}\n",
-            "t: {{ vars.x }} + 1\n",
-            "- {{ vars.x | default('a') }}\n",
-            "t: [1, {{ x }}]\n",
-        ] {
+        for text in ["t: {{ vars.x }}\n", "t: {{ vars.x }} + 1\n", "- {{ vars.x | default('a') }}\n", "t: [1, {{ x }}]\n"] {
             let (sources, _, found) = read(text);
             assert_eq!((found.len(), found[0].code), (1, "E0108"), "{text}: {found:?}");
             assert!(sources.snippet(found[0].span).starts_with("{{"), "{text}");
@@ -521,55 +411,22 @@ mod tests {
         for level in 0..2000 {
             block += &format!("{}a:\n", " ".repeat(level));
         }
-        let texts = [
-            billion,
-            deep,
-            block,
-            "[".repeat(100_000),
-            "{a: ".repeat(100_000),
-            "- ".repeat(100_000),
-            "&a [*a]".to_owned(),
-        ];
+        let texts =
+            [billion, deep, block, "[".repeat(100_000), "{a: ".repeat(100_000), "- ".repeat(100_000), "&a [*a]".to_owned()];
         for text in texts {
             let (_, node, found) = read(&text);
             assert!(node.is_none());
-            assert_eq!(
-                (found.len(), found[0].code),
-                (1, "E0104"),
-                "{} {found:?}",
-                &text[..text.len().min(40)]
-            );
+            assert_eq!((found.len(), found[0].code), (1, "E0104"), "{} {found:?}", &text[..text.len().min(40)]);
         }
     }
 
     #[test]
     fn odd_files_do_not_break_the_reader() {
-        for text in [
-            "",
-            "# only a comment\n",
-            "\u{feff}a: 1\n",
-            "a: 1\r\nb: 2\r\n",
-            "---\na: 1\n...\n",
-        ] {
+        for text in ["", "# only a comment\n", "\u{feff}a: 1\n", "a: 1\r\nb: 2\r\n", "---\na: 1\n...\n"] {
             let (_, node, found) = read(text);
             assert!(node.is_some() && found.is_empty(), "{text:?} {found:?}");
         }
-        for text in [
-            "\0",
-            "a: \u{1b}[31m",
-            "{",
-            "}",
-            "'",
-            "\"\\",
-            "&",
-            "*",
-            "? ",
-            ": ",
-            "- - -",
-            "{{",
-            "a: [f(",
-            "<<: 3",
-        ] {
+        for text in ["\0", "a: \u{1b}[31m", "{", "}", "'", "\"\\", "&", "*", "? ", ": ", "- - -", "{{", "a: [f(", "<<: 3"] {
             let _ = read(text);
         }
     }

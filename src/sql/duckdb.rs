@@ -13,15 +13,8 @@ use crate::types::DataType;
 pub struct DuckDb;
 
 /// Functions that are written without parentheses.
-const BARE: &[&str] = &[
-    "current_date",
-    "current_role",
-    "current_time",
-    "current_timestamp",
-    "current_user",
-    "localtime",
-    "localtimestamp",
-];
+const BARE: &[&str] =
+    &["current_date", "current_role", "current_time", "current_timestamp", "current_user", "localtime", "localtimestamp"];
 
 impl Dialect for DuckDb {
     fn name(&self) -> &'static str {
@@ -67,14 +60,8 @@ impl Dialect for DuckDb {
             return Ok(Printed::atom(function));
         }
         let plain = function.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-            && function
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-        Ok(if plain {
-            call.named(function)
-        } else {
-            call.named(&self.quote(function))
-        })
+            && function.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        Ok(if plain { call.named(function) } else { call.named(&self.quote(function)) })
     }
 
     fn binary(&self, _tree: &Expr, left: &Printed, op: BinaryOp, right: &Printed) -> Result<Printed, Unsupported> {
@@ -97,36 +84,23 @@ impl Dialect for DuckDb {
     }
 
     fn subscript(&self, list: &Printed, index: &Printed, _span: Span) -> Result<Printed, Unsupported> {
-        Ok(Printed::new(
-            format!("{}[{}]", list.within(Binding::Postfix), index.within(Binding::Sum)),
-            Binding::Postfix,
-        ))
+        Ok(Printed::new(format!("{}[{}]", list.within(Binding::Postfix), index.within(Binding::Sum)), Binding::Postfix))
     }
 
     fn structure(&self, fields: &[(String, Printed)], _span: Span) -> Result<Printed, Unsupported> {
-        let fields: Vec<String> = fields
-            .iter()
-            .map(|(name, value)| format!("{}: {}", text(name), value.sql))
-            .collect();
+        let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{}: {}", text(name), value.sql)).collect();
         Ok(Printed::atom(format!("{{{}}}", fields.join(", "))))
     }
 
     fn field(&self, operand: &Printed, field: &str, _span: Span) -> Result<Printed, Unsupported> {
         // Without the parentheses, `a.b` could also be the column b of a table a.
-        let operand = if operand.binding == Binding::Postfix {
-            operand.sql.clone()
-        } else {
-            format!("({})", operand.sql)
-        };
+        let operand = if operand.binding == Binding::Postfix { operand.sql.clone() } else { format!("({})", operand.sql) };
         Ok(Printed::new(format!("{operand}.{}", self.quote(field)), Binding::Postfix))
     }
 
     fn lambda(&self, parameters: &[String], body: &Printed, _span: Span) -> Result<Printed, Unsupported> {
         let parameters: Vec<String> = parameters.iter().map(|p| self.quote(p)).collect();
-        Ok(Printed::new(
-            format!("lambda {}: {}", parameters.join(", "), body.sql),
-            Binding::Lambda,
-        ))
+        Ok(Printed::new(format!("lambda {}: {}", parameters.join(", "), body.sql), Binding::Lambda))
     }
 }
 
@@ -161,10 +135,7 @@ pub fn type_name(data_type: &DataType) -> String {
         DataType::Bytes => "BLOB".to_string(),
         DataType::List(element) => format!("{}[]", type_name(element)),
         DataType::Struct(fields) => {
-            let fields: Vec<String> = fields
-                .iter()
-                .map(|(name, kind)| format!("{} {}", quote(name), type_name(kind)))
-                .collect();
+            let fields: Vec<String> = fields.iter().map(|(name, kind)| format!("{} {}", quote(name), type_name(kind))).collect();
             format!("STRUCT({})", fields.join(", "))
         }
     }

@@ -39,26 +39,16 @@ pub struct Printed {
 impl Printed {
     /// Makes a piece that needs no parentheses anywhere.
     pub fn atom(sql: impl Into<String>) -> Printed {
-        Printed {
-            sql: sql.into(),
-            binding: Binding::Atom,
-        }
+        Printed { sql: sql.into(), binding: Binding::Atom }
     }
 
     pub fn new(sql: impl Into<String>, binding: Binding) -> Printed {
-        Printed {
-            sql: sql.into(),
-            binding,
-        }
+        Printed { sql: sql.into(), binding }
     }
 
     /// Returns the SQL, in parentheses if it holds less tightly than `least`.
     pub fn within(&self, least: Binding) -> String {
-        if self.binding < least {
-            format!("({})", self.sql)
-        } else {
-            self.sql.clone()
-        }
+        if self.binding < least { format!("({})", self.sql) } else { self.sql.clone() }
     }
 }
 
@@ -96,11 +86,8 @@ pub struct PrintedCall<'a> {
 impl PrintedCall<'_> {
     /// Writes the call by another name.
     pub fn named(&self, function: &str) -> Printed {
-        let mut inside = if self.call.star {
-            vec!["*".to_string()]
-        } else {
-            self.arguments.iter().map(|a| a.sql.clone()).collect()
-        };
+        let mut inside =
+            if self.call.star { vec!["*".to_string()] } else { self.arguments.iter().map(|a| a.sql.clone()).collect() };
         if let (true, Some(first)) = (self.call.distinct, inside.first_mut()) {
             *first = format!("DISTINCT {first}");
         }
@@ -115,10 +102,7 @@ impl PrintedCall<'_> {
     pub fn argument(&self, index: usize, least: Binding) -> Result<String, Unsupported> {
         let argument = self.arguments.get(index).map(|a| a.within(least));
         argument.ok_or_else(|| {
-            Unsupported::new(
-                format!("`{}` with {} arguments", self.call.function, self.arguments.len()),
-                self.span,
-            )
+            Unsupported::new(format!("`{}` with {} arguments", self.call.function, self.arguments.len()), self.span)
         })
     }
 
@@ -147,11 +131,7 @@ pub trait Dialect: Sync + Send {
         if attempt {
             return Err(Unsupported::new("TRY_CAST", span));
         }
-        Ok(Printed::atom(format!(
-            "CAST({} AS {})",
-            operand.sql,
-            self.type_name(to, span)?
-        )))
+        Ok(Printed::atom(format!("CAST({} AS {})", operand.sql, self.type_name(to, span)?)))
     }
 
     fn like(&self, like: PrintedLike, span: Span) -> Result<Printed, Unsupported>;

@@ -166,19 +166,11 @@ impl Dialect for Postgres {
                 let (number, digits) = (call.argument(0, Binding::Lambda)?, call.argument(1, Binding::Lambda)?);
                 Ok(Printed::atom(format!("round(CAST({number} AS numeric), {digits})")))
             }
-            "round" if count == 1 => Ok(Printed::atom(format!(
-                "round(CAST({} AS numeric))",
-                call.argument(0, Binding::Lambda)?
-            ))),
+            "round" if count == 1 => Ok(Printed::atom(format!("round(CAST({} AS numeric))", call.argument(0, Binding::Lambda)?))),
             "mod" if count == 2 => Ok(call.named("mod")),
             "if" if count == 3 => {
                 let part = |index| call.argument(index, Binding::Lambda);
-                Ok(Printed::atom(format!(
-                    "CASE WHEN {} THEN {} ELSE {} END",
-                    part(0)?,
-                    part(1)?,
-                    part(2)?
-                )))
+                Ok(Printed::atom(format!("CASE WHEN {} THEN {} ELSE {} END", part(0)?, part(1)?, part(2)?)))
             }
             "regexp_matches" if count == 2 => {
                 let sql = format!("{} ~ {}", call.argument(0, Binding::Sum)?, call.argument(1, Binding::Sum)?);
@@ -189,19 +181,12 @@ impl Dialect for Postgres {
                 Ok(Printed::new(sql, Binding::Other))
             }
             "regexp_full_match" if count == 2 => {
-                let sql = format!(
-                    "{} ~ ('^(?:' || {} || ')$')",
-                    call.argument(0, Binding::Sum)?,
-                    call.argument(1, Binding::Sum)?
-                );
+                let sql =
+                    format!("{} ~ ('^(?:' || {} || ')$')", call.argument(0, Binding::Sum)?, call.argument(1, Binding::Sum)?);
                 Ok(Printed::new(sql, Binding::Other))
             }
             "contains" if count == 2 => {
-                let sql = format!(
-                    "strpos({}, {}) > 0",
-                    call.argument(0, Binding::Lambda)?,
-                    call.argument(1, Binding::Lambda)?
-                );
+                let sql = format!("strpos({}, {}) > 0", call.argument(0, Binding::Lambda)?, call.argument(1, Binding::Lambda)?);
                 Ok(Printed::new(sql, Binding::Comparison))
             }
             // Of a date, Postgres would make an instant in the session's zone.
@@ -223,10 +208,9 @@ impl Dialect for Postgres {
                 }
                 _ => call.unsupported(),
             },
-            "to_days" if count == 1 => Ok(Printed::atom(format!(
-                "make_interval(days => {})",
-                call.argument(0, Binding::Lambda)?
-            ))),
+            "to_days" if count == 1 => {
+                Ok(Printed::atom(format!("make_interval(days => {})", call.argument(0, Binding::Lambda)?)))
+            }
             _ => match renamed {
                 Some(name) => Ok(call.named(name)),
                 None => call.unsupported(),
@@ -254,11 +238,7 @@ impl Dialect for Postgres {
         let written = like(&printed);
         // Without ESCAPE, Postgres takes a backslash for one; the engine has none.
         let may_hold = !printed.pattern.sql.starts_with('\'') || printed.pattern.sql.contains('\\');
-        Ok(if has_escape || !may_hold {
-            written
-        } else {
-            Printed::new(format!("{} ESCAPE ''", written.sql), written.binding)
-        })
+        Ok(if has_escape || !may_hold { written } else { Printed::new(format!("{} ESCAPE ''", written.sql), written.binding) })
     }
 
     fn list(&self, items: &[Printed], _span: Span) -> Result<Printed, Unsupported> {
@@ -279,10 +259,7 @@ impl Dialect for Postgres {
     }
 
     fn field(&self, operand: &Printed, field: &str, _span: Span) -> Result<Printed, Unsupported> {
-        Ok(Printed::new(
-            format!("({}).{}", operand.sql, self.quote(field)),
-            Binding::Postfix,
-        ))
+        Ok(Printed::new(format!("({}).{}", operand.sql, self.quote(field)), Binding::Postfix))
     }
 
     fn lambda(&self, _parameters: &[String], _body: &Printed, span: Span) -> Result<Printed, Unsupported> {
@@ -299,10 +276,7 @@ fn is_positive(expr: &Expr) -> bool {
 }
 
 fn is_whole_part(part: &str) -> bool {
-    matches!(
-        part,
-        "year" | "month" | "day" | "hour" | "minute" | "quarter" | "week" | "dow" | "doy" | "isodow" | "isoyear"
-    )
+    matches!(part, "year" | "month" | "day" | "hour" | "minute" | "quarter" | "week" | "dow" | "doy" | "isodow" | "isoyear")
 }
 
 #[cfg(test)]
@@ -313,11 +287,7 @@ mod tests {
     use crate::sql::expression;
 
     fn postgres(text: &str) -> Result<String, String> {
-        let span = Span {
-            file: SourceMap::default().add("test", text),
-            start: 0,
-            end: text.len() as u32,
-        };
+        let span = Span { file: SourceMap::default().add("test", text), start: 0, end: text.len() as u32 };
         let mut out = Diagnostics::default();
         let expr = parse::expression(text, span, true, &mut out).unwrap_or_else(|| panic!("{:?}", out.into_sorted()));
         expression(&Postgres, &expr).map_err(|unsupported| unsupported.what)
@@ -334,10 +304,7 @@ mod tests {
             ("a like 'x%'", r#""a" LIKE 'x%'"#),
             ("extract(year from a)", r#"CAST(extract(year FROM "a") AS bigint)"#),
             ("list(a order by b)", r#"array_agg("a" ORDER BY "b")"#),
-            (
-                "row_number() over (partition by a order by b desc)",
-                r#"row_number() OVER (PARTITION BY "a" ORDER BY "b" DESC)"#,
-            ),
+            ("row_number() over (partition by a order by b desc)", r#"row_number() OVER (PARTITION BY "a" ORDER BY "b" DESC)"#),
             ("if(a, 1, 2)", r#"CASE WHEN "a" THEN 1 ELSE 2 END"#),
             ("a::double", r#"CAST("a" AS double precision)"#),
             (r"'it''s \' || a", r#"'it''s \' || "a""#),

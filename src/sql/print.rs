@@ -29,9 +29,7 @@ fn print(dialect: &dyn Dialect, expr: &Expr) -> Result<Printed, Unsupported> {
     let span = expr.span;
     let child = |e: &Expr| print(dialect, e);
     match &expr.kind {
-        ExprKind::Name(parts) => Ok(Printed::atom(
-            parts.iter().map(|p| dialect.quote(p)).collect::<Vec<_>>().join("."),
-        )),
+        ExprKind::Name(parts) => Ok(Printed::atom(parts.iter().map(|p| dialect.quote(p)).collect::<Vec<_>>().join("."))),
         ExprKind::Column(name) => Ok(Printed::atom(dialect.quote(name))),
         ExprKind::Field(operand, field) => dialect.field(&child(operand)?, field, span),
         ExprKind::Literal(literal) => dialect.literal(literal, span),
@@ -39,10 +37,7 @@ fn print(dialect: &dyn Dialect, expr: &Expr) -> Result<Printed, Unsupported> {
         ExprKind::Binary(left, op, right) => binary(dialect, expr, left, *op, right),
         ExprKind::IsNull { operand, negated } => {
             let operand = child(operand)?.within(Binding::Other);
-            Ok(Printed::new(
-                format!("{operand} IS {}NULL", if *negated { "NOT " } else { "" }),
-                Binding::Comparison,
-            ))
+            Ok(Printed::new(format!("{operand} IS {}NULL", if *negated { "NOT " } else { "" }), Binding::Comparison))
         }
         ExprKind::InList { operand, list, negated } => {
             let operand = child(operand)?.within(Binding::Other);
@@ -52,12 +47,7 @@ fn print(dialect: &dyn Dialect, expr: &Expr) -> Result<Printed, Unsupported> {
             let sql = format!("{operand} {}IN ({})", not(*negated), all(dialect, list)?);
             Ok(Printed::new(sql, Binding::Comparison))
         }
-        ExprKind::Between {
-            operand,
-            low,
-            high,
-            negated,
-        } => {
+        ExprKind::Between { operand, low, high, negated } => {
             let (operand, low, high) = (child(operand)?, child(low)?, child(high)?);
             let sql = format!(
                 "{} {}BETWEEN {} AND {}",
@@ -68,13 +58,7 @@ fn print(dialect: &dyn Dialect, expr: &Expr) -> Result<Printed, Unsupported> {
             );
             Ok(Printed::new(sql, Binding::Comparison))
         }
-        ExprKind::Like {
-            operand,
-            pattern,
-            escape,
-            ignore_case,
-            negated,
-        } => {
+        ExprKind::Like { operand, pattern, escape, ignore_case, negated } => {
             let (operand, pattern) = (child(operand)?, child(pattern)?);
             let like = PrintedLike {
                 operand: &operand,
@@ -85,11 +69,7 @@ fn print(dialect: &dyn Dialect, expr: &Expr) -> Result<Printed, Unsupported> {
             };
             dialect.like(like, span)
         }
-        ExprKind::Case {
-            operand,
-            branches,
-            otherwise,
-        } => {
+        ExprKind::Case { operand, branches, otherwise } => {
             let mut sql = "CASE".to_string();
             if let Some(operand) = operand {
                 sql += &format!(" {}", child(operand)?.sql);
@@ -135,11 +115,7 @@ fn unary(op: UnaryOp, operand: &Printed) -> Printed {
     let operand = operand.within(Binding::Postfix);
     // `--` would begin a comment, and `-1` would be a literal.
     let apart = operand.starts_with(['-', '+']) || operand.starts_with(|c: char| c.is_ascii_digit() || c == '.');
-    let sql = if apart {
-        format!("{sign}({operand})")
-    } else {
-        format!("{sign}{operand}")
-    };
+    let sql = if apart { format!("{sign}({operand})") } else { format!("{sign}{operand}") };
     Printed::new(sql, binding)
 }
 
@@ -169,13 +145,7 @@ fn call(dialect: &dyn Dialect, call: &Call, expr: &Expr) -> Result<Printed, Unsu
         suffix += &format!(" OVER ({})", over(dialect, window)?);
     }
     let order_by = if keys.is_empty() { keys } else { format!("ORDER BY {keys}") };
-    dialect.call(&PrintedCall {
-        call,
-        arguments: &arguments,
-        order_by,
-        suffix,
-        span: expr.span,
-    })
+    dialect.call(&PrintedCall { call, arguments: &arguments, order_by, suffix, span: expr.span })
 }
 
 fn over(dialect: &dyn Dialect, window: &Window) -> Result<String, Unsupported> {
@@ -201,10 +171,7 @@ pub fn infix(symbol: &str, binding: Binding, left: &Printed, right: &Printed) ->
         Binding::Comparison => (Binding::Other, Binding::Other),
         Binding::Lambda | Binding::Not | Binding::Sign | Binding::Postfix | Binding::Atom => (Binding::Atom, Binding::Atom),
     };
-    Printed::new(
-        format!("{} {symbol} {}", left.within(least_left), right.within(least_right)),
-        binding,
-    )
+    Printed::new(format!("{} {symbol} {}", left.within(least_left), right.within(least_right)), binding)
 }
 
 /// Writes LIKE with the ESCAPE that is asked for.
@@ -255,11 +222,7 @@ mod tests {
     use crate::types::DataType;
 
     fn place() -> Span {
-        Span {
-            file: SourceMap::default().add("test", ""),
-            start: 0,
-            end: 0,
-        }
+        Span { file: SourceMap::default().add("test", ""), start: 0, end: 0 }
     }
 
     fn read(text: &str) -> Expr {
@@ -303,11 +266,7 @@ mod tests {
 
         fn keys(&mut self, depth: u64) -> Vec<OrderBy> {
             let nulls_first = [None, Some(true), Some(false)][self.below(3) as usize];
-            vec![OrderBy {
-                expr: self.expr(depth),
-                descending: self.flag(),
-                nulls_first,
-            }]
+            vec![OrderBy { expr: self.expr(depth), descending: self.flag(), nulls_first }]
         }
 
         fn call(&mut self, depth: u64) -> ExprKind {
@@ -326,17 +285,10 @@ mod tests {
                 2 => {
                     let (partition_by, order_by) = (self.some(|r| r.expr(depth)), self.keys(depth));
                     let frame = self.flag().then(|| "ROWS BETWEEN 1 PRECEDING AND CURRENT ROW".to_string());
-                    call.over = Some(Window {
-                        partition_by,
-                        order_by,
-                        frame,
-                    });
+                    call.over = Some(Window { partition_by, order_by, frame });
                 }
                 3 => {
-                    let lambda = ExprKind::Lambda {
-                        parameters: self.some(Random::name),
-                        body: self.boxed(depth),
-                    };
+                    let lambda = ExprKind::Lambda { parameters: self.some(Random::name), body: self.boxed(depth) };
                     call.arguments.push(Expr::new(lambda, place()));
                 }
                 _ => {}
@@ -354,14 +306,7 @@ mod tests {
             }
             let depth = depth - 1;
             let operators = [
-                [
-                    BinaryOp::Or,
-                    BinaryOp::And,
-                    BinaryOp::Equal,
-                    BinaryOp::Less,
-                    BinaryOp::IsDistinctFrom,
-                    BinaryOp::Concat,
-                ],
+                [BinaryOp::Or, BinaryOp::And, BinaryOp::Equal, BinaryOp::Less, BinaryOp::IsDistinctFrom, BinaryOp::Concat],
                 [
                     BinaryOp::Add,
                     BinaryOp::Subtract,
@@ -376,19 +321,11 @@ mod tests {
                     let op = operators[self.below(2) as usize][self.below(6) as usize];
                     ExprKind::Binary(self.boxed(depth), op, self.boxed(depth))
                 }
-                8..10 => ExprKind::Unary(
-                    [UnaryOp::Not, UnaryOp::Minus, UnaryOp::Plus][self.below(3) as usize],
-                    self.boxed(depth),
-                ),
-                10 => ExprKind::IsNull {
-                    operand: self.boxed(depth),
-                    negated: self.flag(),
-                },
-                11 => ExprKind::InList {
-                    operand: self.boxed(depth),
-                    list: self.some(|r| r.expr(depth)),
-                    negated: self.flag(),
-                },
+                8..10 => {
+                    ExprKind::Unary([UnaryOp::Not, UnaryOp::Minus, UnaryOp::Plus][self.below(3) as usize], self.boxed(depth))
+                }
+                10 => ExprKind::IsNull { operand: self.boxed(depth), negated: self.flag() },
+                11 => ExprKind::InList { operand: self.boxed(depth), list: self.some(|r| r.expr(depth)), negated: self.flag() },
                 12 => ExprKind::Between {
                     operand: self.boxed(depth),
                     low: self.boxed(depth),
@@ -408,17 +345,9 @@ mod tests {
                     otherwise: self.flag().then(|| self.boxed(depth)),
                 },
                 15 => {
-                    let to = [
-                        DataType::Text,
-                        DataType::Decimal(Some((5, 2))),
-                        DataType::List(Box::new(DataType::Integer)),
-                    ];
+                    let to = [DataType::Text, DataType::Decimal(Some((5, 2))), DataType::List(Box::new(DataType::Integer))];
                     let to = to[self.below(3) as usize].clone();
-                    ExprKind::Cast {
-                        operand: self.boxed(depth),
-                        to,
-                        attempt: self.flag(),
-                    }
+                    ExprKind::Cast { operand: self.boxed(depth), to, attempt: self.flag() }
                 }
                 16 => ExprKind::Subscript(self.boxed(depth), self.boxed(depth)),
                 17 => ExprKind::Field(self.boxed(depth), self.name()),

@@ -58,9 +58,8 @@ pub fn query(dialect: &dyn Dialect, relation: &Relation) -> Result<String, Unsup
             inputs.iter().map(|i| query(dialect, i)).collect::<Result<Vec<_>, _>>()?.join(" UNION ALL ")
         }
         Relation::Unpivot { input, values, name, value, position, keep_nulls } => {
-            let pair = |(label, expr): &(String, Expr)| {
-                Ok(format!("{{'n': {}, 'v': {}}}", text(label), expression(dialect, expr)?))
-            };
+            let pair =
+                |(label, expr): &(String, Expr)| Ok(format!("{{'n': {}, 'v': {}}}", text(label), expression(dialect, expr)?));
             let pairs = values.iter().map(pair).collect::<Result<Vec<_>, Unsupported>>()?.join(", ");
             let kept = match keep_nulls {
                 true => format!("[{pairs}]"),

@@ -38,7 +38,9 @@ pub fn to(raw: &Expr, from: &DataType, to: &DataType) -> Cast {
         T::Bytes if from.is_text() => sure(Expr::call("encode", vec![raw.clone()], raw.span)),
         T::Timestamp(_) => timestamp(raw, from),
         T::TimestampTz(_) => attempt(raw, &T::TimestampTz(None)),
-        T::Boolean | T::Real | T::Double | T::Time | T::Interval | T::Uuid | T::Bytes | T::List(_) | T::Struct(_) => attempt(raw, to),
+        T::Boolean | T::Real | T::Double | T::Time | T::Interval | T::Uuid | T::Bytes | T::List(_) | T::Struct(_) => {
+            attempt(raw, to)
+        }
     }
 }
 
@@ -141,7 +143,9 @@ fn decimal(raw: &Expr, from: &DataType, precision: u8, scale: u8) -> Cast {
     // The widest decimal with the same whole digits shows what rounding would drop.
     let wide = DataType::Decimal(Some((38, 38 - (precision - scale))));
     match from {
-        DataType::Decimal(Some((p, s))) if s <= &scale && p - s <= precision - scale => sure(raw.clone().cast(DataType::Decimal(Some((precision, scale))))),
+        DataType::Decimal(Some((p, s))) if s <= &scale && p - s <= precision - scale => {
+            sure(raw.clone().cast(DataType::Decimal(Some((precision, scale)))))
+        }
         DataType::Decimal(Some((_, s))) if s <= &scale => checked(raw, value, None),
         DataType::Decimal(_) => checked(raw, value.clone(), Some(value.binary(BinaryOp::NotEqual, raw.clone()))),
         from if from.is_integer() || *from == DataType::Boolean => checked(raw, value, None),

@@ -127,13 +127,17 @@ fn value(name: &Spanned<String>, node: &Node, flow: &Flow, cx: &mut Lowering) ->
             (expr, data_type)
         }
     };
-    let Some(to) = wanted(&name.value, flow, cx) else { return Some(expr) };
+    let Some(to) = wanted(&name.value, flow, cx) else {
+        return Some(expr);
+    };
     if to == data_type {
         return Some(expr);
     }
     // The cast fails aloud in the check that follows: a default that does not fit its column is the author's mistake.
     Some(match (&to, &data_type) {
-        (DataType::List(_), DataType::Text) => Expr::call("from_json", vec![expr, Expr::text(json_shape(&to), node.span)], node.span),
+        (DataType::List(_), DataType::Text) => {
+            Expr::call("from_json", vec![expr, Expr::text(json_shape(&to), node.span)], node.span)
+        }
         _ => cast::to(&expr, &data_type, &to).value,
     })
 }

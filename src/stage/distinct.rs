@@ -1,9 +1,9 @@
 //! `distinct: {on: [k], order_by: "ts desc", keep: first}`: one row per key; the others are counted.
 
 use super::flow::{Change, Flow};
+use super::map::input_column;
 use super::{Clause, Lowering};
 use crate::diagnostics::Spanned;
-use super::map::input_column;
 use crate::expr::{Expr, ExprKind, OrderBy, parse};
 use crate::relation::Relation;
 use crate::spec::yaml::{Node, Value};
@@ -85,7 +85,11 @@ fn decode(body: &Node, flow: &Flow, cx: &mut Lowering) -> Option<Parts> {
     let Value::Map(map) = &body.value else {
         // `distinct: true` is about whole rows, `distinct: [a, b]` about these columns.
         if body.value == Value::Boolean(true) {
-            return Some((flow.columns.iter().map(|c| Spanned::new(format!("\"{}\"", c.name), body.span)).collect(), vec![], false));
+            return Some((
+                flow.columns.iter().map(|c| Spanned::new(format!("\"{}\"", c.name), body.span)).collect(),
+                vec![],
+                false,
+            ));
         }
         return Some((body.expect_names("`distinct`", cx.out)?, vec![], false));
     };

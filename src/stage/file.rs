@@ -73,7 +73,8 @@ pub fn decode(map: &Map, cx: &mut Lowering) -> Option<FilePlan> {
             let text = node.expect_text("`format`", cx.out)?;
             let found = FORMATS.iter().find(|(_, name, _)| *name == text.value);
             if found.is_none() {
-                let diagnostic = cx.out.error("E0206", text.span, format!("files are not written in the format `{}`", text.value));
+                let diagnostic =
+                    cx.out.error("E0206", text.span, format!("files are not written in the format `{}`", text.value));
                 diagnostic.suggest(&text.value, names.iter().copied()).help(help);
             }
             found

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use super::file::FilePlan;
 use super::group::Grouped;
-use super::load::LoadPlan;
 use super::join::Join;
 use super::keys::Key;
+use super::load::LoadPlan;
 use super::validate::PlannedCheck;
 use crate::diagnostics::Span;
 use crate::relation::{ROW, Relation};

@@ -26,8 +26,24 @@ pub struct Grouped {
 
 /// Aggregates whose result depends on the order of rows.
 const IN_ORDER: &[&str] = &[
-    "any_value", "arbitrary", "arg_max", "arg_min", "argmax", "argmin", "array_agg", "first", "group_concat", "json_group_array",
-    "json_group_object", "last", "list", "listagg", "max_by", "min_by", "mode", "string_agg",
+    "any_value",
+    "arbitrary",
+    "arg_max",
+    "arg_min",
+    "argmax",
+    "argmin",
+    "array_agg",
+    "first",
+    "group_concat",
+    "json_group_array",
+    "json_group_object",
+    "last",
+    "list",
+    "listagg",
+    "max_by",
+    "min_by",
+    "mode",
+    "string_agg",
 ];
 
 impl Clause for GroupBy {
@@ -206,7 +222,9 @@ fn put_in_order(call: &mut Call, flow: &Flow, cx: &mut Lowering) {
     if !IN_ORDER.contains(&call.function.as_str()) && (!floating || exact) {
         return;
     }
-    let Some(span) = argument.as_ref().map(|a| a.span) else { return };
+    let Some(span) = argument.as_ref().map(|a| a.span) else {
+        return;
+    };
     let by = |expr: Expr| OrderBy { expr, descending: false, nulls_first: None };
     call.order_by = match call.distinct {
         true => argument.into_iter().map(by).collect(),
@@ -247,7 +265,9 @@ fn kept_books(flow: &Flow, span: Span) -> Vec<(String, Expr)> {
 
 /// The aggregates in the table's `map`, as written; what cannot be read is told when `map` is lowered.
 fn aggregates(cx: &mut Lowering) -> Vec<Expr> {
-    let Some(Node { value: Value::Map(map), .. }) = cx.table.clauses.get("map").cloned() else { return vec![] };
+    let Some(Node { value: Value::Map(map), .. }) = cx.table.clauses.get("map").cloned() else {
+        return vec![];
+    };
     let mut found = vec![];
     for (_, node) in &map.entries {
         let texts: Vec<&Node> = match &node.value {

@@ -121,14 +121,16 @@ fn one(number: usize, item: &Node, map: &Map, flow: Flow, cx: &mut Lowering) -> 
     };
     let read = cx.relations.get(&to.value)?.clone();
     let mut right = super::from::read_relation(&to.value, &read);
-    let kind = word(map, "type", &[("left", JoinKind::Left), ("inner", JoinKind::Inner), ("full", JoinKind::Full)], cx)?.unwrap_or(JoinKind::Left);
+    let kind = word(map, "type", &[("left", JoinKind::Left), ("inner", JoinKind::Inner), ("full", JoinKind::Full)], cx)?
+        .unwrap_or(JoinKind::Left);
     let expect = word(map, "expect", Expect::NAMES, cx)?.unwrap_or(Expect::ManyToOne);
     let usual = if kind == JoinKind::Inner { Unmatched::Drop } else { Unmatched::Keep };
     let words = [("keep", Unmatched::Keep), ("drop", Unmatched::Drop), ("error", Unmatched::Error)];
     let unmatched = word(map, "unmatched", &words, cx)?.unwrap_or(usual);
     // The right side's columns get names of their own, so that both sides can be spoken of.
     let matched = format!("#matched.{number}");
-    let mut exprs: Vec<(String, Expr)> = right.columns.iter().map(|c| (right_name(&c.name), Expr::column(&c.name, to.span))).collect();
+    let mut exprs: Vec<(String, Expr)> =
+        right.columns.iter().map(|c| (right_name(&c.name), Expr::column(&c.name, to.span))).collect();
     right.keys = keys::projected(&right.keys, &exprs);
     exprs.push((matched.clone(), Expr::boolean(true, to.span)));
     right.relation = right.relation.project(exprs);
@@ -272,8 +274,14 @@ fn comparable(at: &Spanned<String>, left: &Column, right: &Column, cx: &mut Lowe
     }
     let right_name = right.name.trim_start_matches("right.");
     cx.out
-        .error("E0603", at.span, format!("the keys have different types: `{}` is {l}, `{right_name}` on the right is {r}", left.name))
-        .help(format!("Cast one of them where it is made, for example `derive: {{{right_name}: {right_name}::{l}}}` in the right table."));
+        .error(
+            "E0603",
+            at.span,
+            format!("the keys have different types: `{}` is {l}, `{right_name}` on the right is {r}", left.name),
+        )
+        .help(format!(
+            "Cast one of them where it is made, for example `derive: {{{right_name}: {right_name}::{l}}}` in the right table."
+        ));
     None
 }
 
@@ -342,7 +350,14 @@ fn equal_pairs(on: &Expr, into: &mut Vec<(String, String)>) -> bool {
 }
 
 /// The columns that come from the right: new name and name there.
-fn wanted(map: &Map, right: &Flow, condition: &Condition, kind: JoinKind, left: &Flow, cx: &mut Lowering) -> Option<Vec<(String, String)>> {
+fn wanted(
+    map: &Map,
+    right: &Flow,
+    condition: &Condition,
+    kind: JoinKind,
+    left: &Flow,
+    cx: &mut Lowering,
+) -> Option<Vec<(String, String)>> {
     let names: Vec<&str> = right.columns.iter().map(|c| c.name.as_str()).collect();
     let mut chosen: Vec<(Spanned<String>, String)> = vec![];
     let mut add = |new: Spanned<String>, from: Spanned<String>, cx: &mut Lowering| {

@@ -56,7 +56,9 @@ pub fn unnested(keys: &[Key], position: &str) -> Vec<Key> {
         columns.insert(position.to_string());
         Key { columns, why: format!("{}, and each element its position", key.why) }
     };
-    let hidden = |c: &String| if c.starts_with('#') { c.clone() } else { format!("parent.{c}") };
+    let hidden = |c: &String| {
+        if c.starts_with('#') { c.clone() } else { format!("parent.{c}") }
+    };
     let visible: Vec<Key> = keys.iter().map(|k| below(k, &hidden)).collect();
     // The position has a visible name as well.
     let named = visible.iter().map(|k| {
@@ -91,14 +93,18 @@ fn passed_on(column: &str, exprs: &[(String, Expr)]) -> Option<String> {
 pub fn column_of(expr: &Expr) -> Option<String> {
     match &expr.kind {
         ExprKind::Column(name) => Some(name.clone()),
-        ExprKind::Cast { operand, to: DataType::Text | DataType::BigInt | DataType::HugeInt, attempt: false } => column_of(operand),
+        ExprKind::Cast { operand, to: DataType::Text | DataType::BigInt | DataType::HugeInt, attempt: false } => {
+            column_of(operand)
+        }
         _ => None,
     }
 }
 
 /// The columns that a `uuid5` was made of, as `functions::expand` writes it.
 fn uuid5_parts(expr: &Expr) -> Option<Vec<String>> {
-    let ExprKind::Cast { operand, to: DataType::Uuid, .. } = &expr.kind else { return None };
+    let ExprKind::Cast { operand, to: DataType::Uuid, .. } = &expr.kind else {
+        return None;
+    };
     let ExprKind::Call(call) = &operand.kind else { return None };
     if call.function != super::functions::UUID5 {
         return None;

@@ -235,7 +235,8 @@ pub fn proofread(body: &Node, out: &mut Diagnostics) {
 fn known_mode(mode: &Spanned<String>, out: &mut Diagnostics) -> bool {
     let known = MODES.contains(&mode.value.as_str());
     if !known {
-        out.error("E0206", mode.span, format!("there is no load mode `{}`", mode.value)).suggest(&mode.value, MODES.iter().copied());
+        out.error("E0206", mode.span, format!("there is no load mode `{}`", mode.value))
+            .suggest(&mode.value, MODES.iter().copied());
     }
     known
 }

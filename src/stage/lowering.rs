@@ -83,10 +83,10 @@ impl Lowering<'_> {
     }
 
     /// Calls a macro on an expression.
-    pub fn apply(&mut self, name: &Spanned<String>, argument: Expr) -> Option<Expr> {
+    pub fn apply(&mut self, name: &Spanned<String>, argument: &Expr) -> Option<Expr> {
         let text = self.templates.apply(name, "\"#value\"", self.out)?;
         let mut called = parse::expression(&text, name.span, false, self.out)?;
-        substitute(&mut called, "#value", &argument);
+        substitute(&mut called, "#value", argument);
         Some(called)
     }
 
@@ -182,7 +182,9 @@ pub fn engine_words(message: &str) -> (String, Option<String>) {
     let mut lines = message.lines().map(str::trim).filter(|l| !l.is_empty());
     let first = lines.next().unwrap_or("the engine refuses this expression");
     let first = first.split_once(" Error: ").map_or(first, |(_, rest)| rest);
-    let hint = lines.find(|l| l.starts_with("Candidate") && !l.ends_with(':') || l.starts_with("Did you mean") || l.contains("explicit type casts"));
+    let hint = lines.find(|l| {
+        l.starts_with("Candidate") && !l.ends_with(':') || l.starts_with("Did you mean") || l.contains("explicit type casts")
+    });
     let mut text = first.trim_end_matches(['.', '!']).to_string();
     if let Some(head) = text.get(..1) {
         text = head.to_lowercase() + text.get(1..).unwrap_or("");

@@ -77,7 +77,9 @@ fn base(name: &Spanned<String>, node: &Node, map: &Map, flow: &Flow, cx: &mut Lo
         ["value"] => {
             let value = map.get("value")?;
             match &value.value {
-                Value::Text { text, .. } => Some(Expr::text(cx.templates.bare(&Spanned::new(text.clone(), value.span), cx.out)?, value.span)),
+                Value::Text { text, .. } => {
+                    Some(Expr::text(cx.templates.bare(&Spanned::new(text.clone(), value.span), cx.out)?, value.span))
+                }
                 _ => cx.expression(value, "`value`"),
             }
         }
@@ -127,8 +129,11 @@ impl Step {
                 match named_mapping(&named.value, cx) {
                     Some(map) => add(&map),
                     None => {
-                        let names: Vec<String> =
-                            cx.named_values.iter().flat_map(|(t, columns)| columns.keys().map(move |c| format!("{t}.{c}"))).collect();
+                        let names: Vec<String> = cx
+                            .named_values
+                            .iter()
+                            .flat_map(|(t, columns)| columns.keys().map(move |c| format!("{t}.{c}")))
+                            .collect();
                         cx.out
                             .error("E0425", named.span, format!("there is no value mapping `{}`", named.value))
                             .suggest(&named.value, names.iter().map(String::as_str))
@@ -173,14 +178,16 @@ impl Step {
     fn apply(&mut self, options: &Map, flow: &Flow, cx: &mut Lowering) {
         let Some(node) = options.get("apply") else { return };
         // A macro may compare and compute, so a parsed number must reach it as a number.
-        if let Some(parse) = options.get("parse").and_then(|n| n.expect_text("`parse`", &mut Default::default())) {
-            if parse.value == "leading_number" {
-                self.expr = cast::leading_number(&self.expr, &self.data_type).try_cast(DataType::Decimal(Some((38, 9))));
-                self.data_type = DataType::Decimal(Some((38, 9)));
-            }
+        if let Some(parse) = options.get("parse").and_then(|n| n.expect_text("`parse`", &mut Default::default()))
+            && parse.value == "leading_number"
+        {
+            self.expr = cast::leading_number(&self.expr, &self.data_type).try_cast(DataType::Decimal(Some((38, 9))));
+            self.data_type = DataType::Decimal(Some((38, 9)));
         }
         for name in node.expect_names("`apply`", cx.out).unwrap_or_default() {
-            let Some(called) = cx.apply(&name, self.expr.clone()) else { continue };
+            let Some(called) = cx.apply(&name, &self.expr) else {
+                continue;
+            };
             if let Some(resolved) = cx.resolve(called, flow) {
                 self.data_type = cx.type_of(&resolved, flow);
                 self.expr = resolved;
@@ -236,7 +243,21 @@ impl Step {
 pub fn parse_type(text: &Spanned<String>, cx: &mut Lowering) -> Option<DataType> {
     let found = DataType::parse(&text.value);
     if found.is_none() {
-        let known = ["text", "integer", "bigint", "decimal(10,2)", "double", "boolean", "date", "time", "timestamp", "timestamptz", "uuid", "json", "bytes"];
+        let known = [
+            "text",
+            "integer",
+            "bigint",
+            "decimal(10,2)",
+            "double",
+            "boolean",
+            "date",
+            "time",
+            "timestamp",
+            "timestamptz",
+            "uuid",
+            "json",
+            "bytes",
+        ];
         cx.out
             .error("E0207", text.span, format!("there is no type `{}`", text.value))
             .suggest(&text.value, known)

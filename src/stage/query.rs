@@ -25,7 +25,9 @@ impl Clause for Sql {
 
     fn reads(&self, body: &Node) -> Vec<Spanned<String>> {
         let quiet = &mut Diagnostics::default();
-        let Some(text) = body.expect_text("`sql`", quiet) else { return vec![] };
+        let Some(text) = body.expect_text("`sql`", quiet) else {
+            return vec![];
+        };
         // Templates give values, never relations, so any value will do before they can be rendered.
         let plain = without_templates(&text.value);
         let exact = plain == text.value && text.value.len() == (body.span.end - body.span.start) as usize;
@@ -64,7 +66,8 @@ impl Clause for Sql {
         }
         let text = rendered.text.trim().trim_end_matches(';').to_string();
         let names = |flow: &Flow| flow.columns.iter().map(|c| c.name.clone()).collect();
-        let relation = Relation::Query { sql: text, reads: reads.iter().map(|(name, flow)| (name.clone(), names(flow))).collect() };
+        let relation =
+            Relation::Query { sql: text, reads: reads.iter().map(|(name, flow)| (name.clone(), names(flow))).collect() };
         let bound = match cx.binder.define(&format!("{}#sql", cx.table.name.value), &relation) {
             Ok(columns) => columns,
             Err(message) => {
@@ -87,7 +90,11 @@ fn columns(bound: Vec<(String, DataType)>, reads: &[(String, &Flow)], body: &Nod
     for (name, data_type) in bound {
         if let Some(twin) = columns.iter().find(|c| c.name.eq_ignore_ascii_case(&name)) {
             cx.out
-                .error("E0208", body.span, format!("the query gives columns `{}` and `{name}`, which differ only in case", twin.name))
+                .error(
+                    "E0208",
+                    body.span,
+                    format!("the query gives columns `{}` and `{name}`, which differ only in case", twin.name),
+                )
                 .help("Name each with AS.");
             return None;
         }

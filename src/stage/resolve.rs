@@ -9,8 +9,8 @@ use super::flow::{Column, Flow, Lineage};
 use super::lowering::Lowering;
 use crate::diagnostics::closest;
 use crate::expr::exact::exact_division;
-use crate::expr::sure::sure;
 use crate::expr::parse::is_aggregate;
+use crate::expr::sure::sure;
 use crate::expr::{Expr, ExprKind};
 use crate::types::DataType;
 
@@ -25,7 +25,9 @@ impl Lowering<'_> {
             }
             _ => {}
         });
-        let Some((span, function)) = aggregate else { return Some(resolved) };
+        let Some((span, function)) = aggregate else {
+            return Some(resolved);
+        };
         self.out.error("E0441", span, format!("the aggregate `{function}` stands outside of `group_by` with `map`")).help(
             "Aggregates are columns of `map` in a table with `group_by`; for a value beside each row make it a window function: \
              `sum(x) OVER (PARTITION BY k)`.",
@@ -68,7 +70,11 @@ impl Lowering<'_> {
                 locals.truncate(outer);
                 ok
             }
-            _ => expr.children_mut().into_iter().fold(true, |ok, child| self.resolve_in_place(child, flow, locals) && ok),
+            _ => expr
+                .children_mut()
+                .into_iter()
+                .map(|child| self.resolve_in_place(child, flow, locals))
+                .fold(true, |all, one| all & one),
         }
     }
 
@@ -84,7 +90,8 @@ impl Lowering<'_> {
         }
         let name = parts.join(".");
         if let Some(grouped) = flow.grouped.as_ref().filter(|g| g.had(&name)) {
-            let diagnostic = self.out.error("E0440", span, format!("column `{name}` is neither a key of `group_by` nor aggregated"));
+            let diagnostic =
+                self.out.error("E0440", span, format!("column `{name}` is neither a key of `group_by` nor aggregated"));
             diagnostic.help(format!(
                 "A group of rows has many values of it: say which, as in `min({name})` or `any_value({name})`, or add it to the keys ({}).",
                 grouped.keys()
@@ -192,7 +199,8 @@ fn collect(expr: &Expr, flow: &Flow, into: &mut BTreeSet<Lineage>) {
     if let ExprKind::Column(name) = &at.kind {
         let Some(column) = flow.column(name) else { return };
         for from in &column.lineage {
-            let parts: Vec<&str> = std::iter::once(from.path.as_str()).filter(|p| !p.is_empty()).chain(path.iter().copied()).collect();
+            let parts: Vec<&str> =
+                std::iter::once(from.path.as_str()).filter(|p| !p.is_empty()).chain(path.iter().copied()).collect();
             into.insert(Lineage { source: from.source.clone(), path: parts.join(".") });
         }
         return;

@@ -89,10 +89,10 @@ fn common_columns(inputs: &[(&Spanned<String>, Flow)], cx: &mut Lowering) -> Opt
                     let message = format!("`{}` has no column `{}`, which `{holder}` has", name.value, column.name);
                     let own = flow.columns.iter().map(|c| c.name.as_str());
                     let names: Vec<&str> = own.filter(|c| inputs.iter().any(|(_, f)| f.column(c).is_none())).collect();
-                    cx.out
-                        .error("E0445", name.span, message)
-                        .suggest(&column.name, names.iter().copied())
-                        .help(format!("Give both the same columns: `derive: {{{}: null}}` adds it, `map` takes it away.", column.name));
+                    cx.out.error("E0445", name.span, message).suggest(&column.name, names.iter().copied()).help(format!(
+                        "Give both the same columns: `derive: {{{}: null}}` adds it, `map` takes it away.",
+                        column.name
+                    ));
                     whole = false;
                 }
                 continue;
@@ -135,7 +135,9 @@ fn reconciled(column: &Column, name: &Spanned<String>, flow: &Flow) -> Expr {
 
 /// The rows' origin where all inputs descend from one source; a record may then come twice.
 fn common_origin(inputs: &[(&Spanned<String>, Flow)]) -> Origin {
-    let Some((_, first)) = inputs.first() else { return Origin::default() };
+    let Some((_, first)) = inputs.first() else {
+        return Origin::default();
+    };
     if inputs.iter().any(|(_, flow)| flow.origin.source != first.origin.source || flow.origin.source.is_none()) {
         return Origin::default();
     }

@@ -66,7 +66,9 @@ impl Clause for Unnest {
             (None, None) => name.to_string(),
         };
         let below = |field: &str| {
-            let path = |l: &Lineage| if field.is_empty() { l.path.clone() } else { format!("{}.{field}", l.path) };
+            let path = |l: &Lineage| {
+                if field.is_empty() { l.path.clone() } else { format!("{}.{field}", l.path) }
+            };
             lineage.iter().map(|l| Lineage { source: l.source.clone(), path: path(l) }).collect()
         };
         match &element_type {

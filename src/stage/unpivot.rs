@@ -40,7 +40,9 @@ impl Clause for Unpivot {
                 whole = false;
                 continue;
             };
-            let Some(column) = flow.column(&found).cloned() else { continue };
+            let Some(column) = flow.column(&found).cloned() else {
+                continue;
+            };
             match typing::unify(&data_type, &column.data_type) {
                 Some(common) => data_type = common,
                 None => {
@@ -128,7 +130,9 @@ fn decode(body: &Node, cx: &mut Lowering) -> Option<Written> {
         }
     }
     if name.value.eq_ignore_ascii_case(&value.value) {
-        cx.out.error("E0208", value.span, format!("`name` and `value` are both `{}`", value.value)).help("Give each its own name.");
+        cx.out
+            .error("E0208", value.span, format!("`name` and `value` are both `{}`", value.value))
+            .help("Give each its own name.");
         whole = false;
     }
     let nulls = map.get("nulls").and_then(|n| n.expect_text("`nulls`", cx.out));

@@ -75,7 +75,8 @@ impl Validate {
             return None;
         }
         // A column that only `derive` had is gone by now; what its cast left behind is still here.
-        let left_behind = matches!(declared.check.measure(), Measure::Row(Expr { kind: ExprKind::Column(c), .. }) if c.starts_with('#'));
+        let left_behind =
+            matches!(declared.check.measure(), Measure::Row(Expr { kind: ExprKind::Column(c), .. }) if c.starts_with('#'));
         // A condition names its columns at their places; other checks name each in several parts of what is measured.
         let placed = left_behind || declared.check.rule() == "expr";
         for name in columns.into_iter().filter(|_| !placed) {

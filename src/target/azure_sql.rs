@@ -116,7 +116,13 @@ impl Rules<'_> {
         Expr::column(&self.column.name, self.span)
     }
 
-    fn add(&mut self, rule: &'static str, fails: Expr, allowed: impl Into<String>, suggest: fn(&ColumnRule, &str) -> Option<String>) {
+    fn add(
+        &mut self,
+        rule: &'static str,
+        fails: Expr,
+        allowed: impl Into<String>,
+        suggest: fn(&ColumnRule, &str) -> Option<String>,
+    ) {
         self.rules.push(ColumnRule { rule, column: self.column.name.clone(), fails, allowed: allowed.into(), suggest });
     }
 
@@ -147,7 +153,8 @@ impl Rules<'_> {
                 Some(format!("It has {}. Shorten it, or widen the column.", value.chars().count()))
             });
         }
-        let fails = long(length.clone()).or(long(length.binary(BinaryOp::Multiply, Expr::number(2, self.span))).and(long(units(self.here()))));
+        let fails = long(length.clone())
+            .or(long(length.binary(BinaryOp::Multiply, Expr::number(2, self.span))).and(long(units(self.here()))));
         self.add("length", fails, format!("at most {limit} characters, those beyond U+FFFF counted twice"), |_, value| {
             Some(format!("It has {}. Shorten it, or widen the column.", value.encode_utf16().count()))
         });
@@ -155,7 +162,8 @@ impl Rules<'_> {
 
     fn ranges(&mut self) {
         let span = self.span;
-        let stamp = |text: &str| Expr::new(crate::expr::ExprKind::Literal(Literal::Typed(DataType::Timestamp(None), text.into())), span);
+        let stamp =
+            |text: &str| Expr::new(crate::expr::ExprKind::Literal(Literal::Typed(DataType::Timestamp(None), text.into())), span);
         let digits = |text: &str| Expr::number(text, span);
         let outside = |value: &Expr, low: Expr, high: Expr| {
             value.clone().binary(BinaryOp::Less, low).or(value.clone().binary(BinaryOp::Greater, high))
@@ -163,7 +171,9 @@ impl Rules<'_> {
         let here = self.here();
         let type_name = self.column.type_name.as_deref().unwrap_or_default().to_lowercase();
         let (fails, allowed) = match (&self.column.data_type, type_name.as_str()) {
-            (_, "datetime") => (outside(&here, stamp("1753-01-01 00:00:00"), stamp("9999-12-31 23:59:59.997")), "a date from 1753 to 9999"),
+            (_, "datetime") => {
+                (outside(&here, stamp("1753-01-01 00:00:00"), stamp("9999-12-31 23:59:59.997")), "a date from 1753 to 9999")
+            }
             (_, "smalldatetime") => {
                 (outside(&here, stamp("1900-01-01 00:00:00"), stamp("2079-06-06 23:59:29")), "a date from 1900 to 2079-06-06")
             }
@@ -178,10 +188,13 @@ impl Rules<'_> {
                 (infinite.or(outside(&year, digits("1"), digits("9999"))), "a date from the year 1 to 9999")
             }
             (DataType::Time, _) => {
-                let end = Expr::new(crate::expr::ExprKind::Literal(Literal::Typed(DataType::Time, "23:59:59.999999".into())), span);
+                let end =
+                    Expr::new(crate::expr::ExprKind::Literal(Literal::Typed(DataType::Time, "23:59:59.999999".into())), span);
                 (here.binary(BinaryOp::Greater, end), "a time before 24:00:00")
             }
-            (DataType::Double, _) => (unfit(here, "2.2250738585072014e-308", span), "a finite number that is not smaller than 2.2e-308"),
+            (DataType::Double, _) => {
+                (unfit(here, "2.2250738585072014e-308", span), "a finite number that is not smaller than 2.2e-308")
+            }
             (DataType::Real, _) => (unfit(here, "1.17549435e-38", span), "a finite number that is not smaller than 1.2e-38"),
             _ => return,
         };

@@ -34,8 +34,10 @@ pub(super) fn collated(text: Expr) -> Expr {
     };
     let plain = |text: Expr| call("lower", call("rtrim", text, &[" "]), &[]);
     // Text of ASCII alone, which most keys are, needs no more.
-    let ascii = Expr::call("length", vec![text.clone()], span).binary(BinaryOp::Equal, Expr::call("strlen", vec![text.clone()], span));
-    let known = call("regexp_replace", text.clone(), &["[\\x{10000}-\\x{10FFFF}\\x{AD}\\x{200B}-\\x{200F}\\x{2060}\\x{FEFF}]", "", "g"]);
+    let ascii =
+        Expr::call("length", vec![text.clone()], span).binary(BinaryOp::Equal, Expr::call("strlen", vec![text.clone()], span));
+    let known =
+        call("regexp_replace", text.clone(), &["[\\x{10000}-\\x{10FFFF}\\x{AD}\\x{200B}-\\x{200F}\\x{2060}\\x{FEFF}]", "", "g"]);
     let composed = plain(call("nfc_normalize", known, &[]));
     let expanded = [("ß", "ss"), ("æ", "ae"), ("œ", "oe"), ("þ", "th")]
         .into_iter()
@@ -76,7 +78,14 @@ fn is_comparison(op: BinaryOp) -> bool {
     use BinaryOp as Op;
     matches!(
         op,
-        Op::Equal | Op::NotEqual | Op::Less | Op::LessOrEqual | Op::Greater | Op::GreaterOrEqual | Op::IsDistinctFrom | Op::IsNotDistinctFrom
+        Op::Equal
+            | Op::NotEqual
+            | Op::Less
+            | Op::LessOrEqual
+            | Op::Greater
+            | Op::GreaterOrEqual
+            | Op::IsDistinctFrom
+            | Op::IsNotDistinctFrom
     )
 }
 

@@ -45,7 +45,8 @@ fn balanced(ran: &Ran) {
 /// The ledger line of a stage: in, out, and the parts with their causes.
 fn ledger(ran: &Ran, stage: &str) -> String {
     let report = ran.json();
-    let line = report["ledger"].as_array().unwrap().iter().find(|l| l["stage"] == stage).unwrap_or_else(|| panic!("{stage}: {report}"));
+    let line =
+        report["ledger"].as_array().unwrap().iter().find(|l| l["stage"] == stage).unwrap_or_else(|| panic!("{stage}: {report}"));
     let parts = |key: &str, sign: &str| -> String {
         let parts = line[key].as_array().unwrap().iter();
         parts.map(|p| format!(" {sign}{} {}", p["rows"], p["why"].as_str().unwrap())).collect()
@@ -254,7 +255,10 @@ fn sql_is_any_select_over_relations() {
     derive: {twice: amount * 2}
     load: {file: t.csv}
 ";
-    assert_eq!(file(tables, "t.csv"), "id,region,amount,other,twice\n3,north,4.00,9,8.00\n2,south,2.25,9,4.50\n1,north,1.50,9,3.00\n");
+    assert_eq!(
+        file(tables, "t.csv"),
+        "id,region,amount,other,twice\n3,north,4.00,9,8.00\n2,south,2.25,9,4.50\n1,north,1.50,9,3.00\n"
+    );
     let (_, ran) = run(tables);
     assert_eq!(ledger(&ran, "t.sql"), "0 3 +3 rows of the query");
     for (tables, wanted) in [
@@ -299,7 +303,8 @@ fn files_are_written_whole_and_again_the_same() {
     let folder = Folder::with(&[("p.yaml", &format!("{HEAD}{tables}"))]);
     let ran = folder.pipe(&["run", "p.yaml", "--format", "json"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
-    let written: Vec<String> = ran.json()["written"].as_array().unwrap().iter().map(|w| w.as_str().unwrap().to_string()).collect();
+    let written: Vec<String> =
+        ran.json()["written"].as_array().unwrap().iter().map(|w| w.as_str().unwrap().to_string()).collect();
     for name in ["t.json", "deep/er/t.parquet", "rows", "again.csv", "deploy.sql", "verify.sql", "run.json"] {
         assert!(written.iter().any(|w| w.ends_with(name)), "{name}: {written:?}");
         assert!(folder.path().join("out/p").join(name).is_file(), "{name}");
@@ -322,7 +327,10 @@ fn a_failed_run_leaves_no_file_behind() {
     let folder = Folder::with(&[("p.yaml", &format!("{HEAD}{tables}"))]);
     assert_eq!(folder.pipe(&["run", "p.yaml"]).code, 0);
     assert_eq!(folder.read("out/p/t.csv"), "id\n1\n2\n3\n4\n");
-    folder.write("p.yaml", format!("{HEAD}  t: {{from: orders, map: {{id: id}}, validate: [rows: 3], load: {{file: t.csv}}}}\n").as_bytes());
+    folder.write(
+        "p.yaml",
+        format!("{HEAD}  t: {{from: orders, map: {{id: id}}, validate: [rows: 3], load: {{file: t.csv}}}}\n").as_bytes(),
+    );
     assert_eq!(folder.pipe(&["run", "p.yaml"]).code, 1);
     assert!(!folder.path().join("out/p/t.csv").exists());
 }

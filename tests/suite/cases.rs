@@ -19,9 +19,14 @@ pub struct Case {
 impl Case {
     pub fn all() -> Vec<Case> {
         let only = std::env::var("ONLY").unwrap_or_default();
-        let mut places: Vec<PathBuf> = std::fs::read_dir(root().join("tests/cases")).unwrap().map(|e| e.unwrap().path()).collect();
+        let mut places: Vec<PathBuf> =
+            std::fs::read_dir(root().join("tests/cases")).unwrap().map(|e| e.unwrap().path()).collect();
         places.sort();
-        let named = |place: PathBuf| Case { name: place.file_name().unwrap().to_string_lossy().into_owned(), folder: Folder::with(&[]), place };
+        let named = |place: PathBuf| Case {
+            name: place.file_name().unwrap().to_string_lossy().into_owned(),
+            folder: Folder::with(&[]),
+            place,
+        };
         let cases: Vec<Case> = places.into_iter().map(named).filter(|c| c.name.contains(&only)).collect();
         for case in &cases {
             for file in files(&case.place).into_iter().filter(|f| !f.starts_with("expected")) {
@@ -49,7 +54,11 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
     fn gather(folder: &Path, below: &Path, found: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(folder.join(below)).into_iter().flatten().flatten() {
             let path = below.join(entry.file_name());
-            if folder.join(&path).is_dir() { gather(folder, &path, found) } else { found.push(path) }
+            if folder.join(&path).is_dir() {
+                gather(folder, &path, found);
+            } else {
+                found.push(path);
+            }
         }
     }
     let mut found = vec![];
@@ -193,7 +202,12 @@ fn every_deploy_script_can_be_repeated() {
         let schemas = files(&case.folder.path().join("schemas"));
         match own.exists() {
             true => steps.push(own),
-            false => steps.extend(schemas.iter().filter(|s| s.extension().is_some_and(|e| e == "sql")).map(|s| case.folder.path().join("schemas").join(s))),
+            false => steps.extend(
+                schemas
+                    .iter()
+                    .filter(|s| s.extension().is_some_and(|e| e == "sql"))
+                    .map(|s| case.folder.path().join("schemas").join(s)),
+            ),
         }
         // A load of new rows only must refuse to run again, and leave everything as it is.
         let only_new = std::fs::read_to_string(&script).unwrap().contains(": insert, ");

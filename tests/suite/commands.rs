@@ -46,7 +46,12 @@ const GOOD: &str = "id,name\n1,Ada\n2,Bob\n3,Cy\n";
 const BAD: &str = "id,name\n1,Ada\n2000,Bob\n3,Cy\n";
 
 fn people(rows: &str) -> Folder {
-    Folder::with(&[("pipelines/people.yaml", PEOPLE), ("pipe.yaml", "project: test\n"), ("schemas/people.sql", SCHEMA), ("people.csv", rows)])
+    Folder::with(&[
+        ("pipelines/people.yaml", PEOPLE),
+        ("pipe.yaml", "project: test\n"),
+        ("schemas/people.sql", SCHEMA),
+        ("people.csv", rows),
+    ])
 }
 
 /// The stages of the ledger of a run.
@@ -118,7 +123,8 @@ fn a_failed_run_leaves_no_script_of_an_earlier_one() {
     assert_eq!(folder.pipe(&["run", "people", "--dry-run"]).code, 1);
     assert!(folder.path().join("out/people/deploy.sql").exists(), "a dry run removes nothing");
     assert_eq!(folder.pipe(&["run", "people"]).code, 1);
-    let left: Vec<String> = emitted(&folder, "out/people").into_iter().map(|(name, _)| name).filter(|n| n.ends_with(".sql")).collect();
+    let left: Vec<String> =
+        emitted(&folder, "out/people").into_iter().map(|(name, _)| name).filter(|n| n.ends_with(".sql")).collect();
     assert!(left.is_empty(), "{left:?}");
 }
 
@@ -141,7 +147,10 @@ fn select_takes_a_part() {
     assert_eq!(loaded(&folder, &["--select", "+letter+"]), ["person", "letter", "first"]);
     assert_eq!(loaded(&folder, &["--select", "letter,other"]), ["letter", "other"]);
     assert_eq!(loaded(&folder, &["--select", "letter", "--select", "other"]), ["letter", "other"]);
-    assert!(!stages(&folder, &["--select", "other"]).iter().any(|s| s.starts_with("person.")), "what nobody needs is not computed");
+    assert!(
+        !stages(&folder, &["--select", "other"]).iter().any(|s| s.starts_with("person.")),
+        "what nobody needs is not computed"
+    );
     let unknown = folder.pipe(&["run", "people", "--select", "lettre"]);
     assert_eq!(unknown.code, 2);
     assert!(unknown.err.contains("Did you mean `letter`?"), "{}", unknown.err);
@@ -165,7 +174,10 @@ fn variables_come_from_the_command_line_before_the_file() {
     };
     assert!(deploy(&[]).contains("1\tAda\tred\n"));
     assert!(deploy(&["--var", "team=blue"]).contains("1\tAda\tblue\n"));
-    assert!(deploy(&["--var", "team=it's = {{ vars.team }}"]).contains("1\tAda\tit's = {{ vars.team }}\n"), "data is no template");
+    assert!(
+        deploy(&["--var", "team=it's = {{ vars.team }}"]).contains("1\tAda\tit's = {{ vars.team }}\n"),
+        "data is no template"
+    );
     assert_eq!(folder.pipe(&["run", "people", "--var", "team"]).code, 2);
 }
 
@@ -225,7 +237,10 @@ fn json_keeps_its_keys() {
     let keys = |v: &serde_json::Value| -> BTreeSet<String> { v.as_object().unwrap().keys().cloned().collect() };
     let set = |names: &str| -> BTreeSet<String> { names.split(' ').map(String::from).collect() };
     let report = people(BAD).pipe(&["run", "people", "--format", "json"]).json();
-    assert!(keys(&report).is_superset(&set("status pipeline target dry_run ledger violations unjudged quarantined written diagnostics")));
+    assert!(
+        keys(&report)
+            .is_superset(&set("status pipeline target dry_run ledger violations unjudged quarantined written diagnostics"))
+    );
     assert_eq!(report["status"], "checks_failed");
     assert!(keys(&report["ledger"][0]).is_superset(&set("stage in out added removed notes")));
     let violation = &report["violations"][0];
@@ -247,9 +262,10 @@ fn json_keeps_its_keys() {
     folder.write("pipelines/people.yaml", PEOPLE.replace("from: raw", "from: rwa").as_bytes());
     let wrong = folder.pipe(&["run", "people", "--format", "json"]).json();
     assert_eq!(wrong["status"], "spec_error");
-    assert!(keys(&wrong["diagnostics"][0]).is_superset(&set(
-        "code severity message file line column end_line end_column help labels"
-    )));
+    assert!(
+        keys(&wrong["diagnostics"][0])
+            .is_superset(&set("code severity message file line column end_line end_column help labels"))
+    );
     let missing = folder.pipe(&["run", "nobody", "--format", "json"]).json();
     assert_eq!(missing["status"], "error");
     assert!(keys(&missing["error"]).is_superset(&set("code message file line help")));
@@ -289,7 +305,10 @@ fn colour_is_only_for_those_who_ask() {
 fn secrets_of_the_environment_stay_there() {
     const SECRET: &str = "hunter2-s3cr3t";
     let folder = Folder::with(&[
-        ("pipe.yaml", "targets:\n  main: {dialect: postgres, url: \"postgres://user:{{ env.PIPE_TEST_SECRET }}@localhost/db\"}\n"),
+        (
+            "pipe.yaml",
+            "targets:\n  main: {dialect: postgres, url: \"postgres://user:{{ env.PIPE_TEST_SECRET }}@localhost/db\"}\n",
+        ),
         ("schemas/t.sql", "CREATE TABLE t (id integer PRIMARY KEY, name text CHECK (name <> 'x'));\n"),
         (
             "pipelines/good.yaml",
@@ -298,7 +317,10 @@ fn secrets_of_the_environment_stay_there() {
         ),
     ]);
     let good = folder.read("pipelines/good.yaml");
-    folder.write("pipelines/failing.yaml", good.replace("name: a", "name: x").replace("pipeline: good", "pipeline: failing").as_bytes());
+    folder.write(
+        "pipelines/failing.yaml",
+        good.replace("name: a", "name: x").replace("pipeline: good", "pipeline: failing").as_bytes(),
+    );
     folder.write("pipelines/refused.yaml", good.replace("where: name <>", "where: name + 1 <>").as_bytes());
     folder.write("pipelines/broken.yaml", good.replace("where: name <>", "where: name <> (").as_bytes());
     let run = |arguments: &[&str]| {

@@ -21,12 +21,26 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["check", "contract", "diagnostics", "error", "expr", "relation", "source", "spec", "sql", "stage", "target", "types"],
     ),
     ("report", &["diagnostics", "plan"]),
-    (
-        "engine",
-        &["check", "diagnostics", "error", "expr", "plan", "relation", "report", "source", "sql", "stage", "types"],
-    ),
+    ("engine", &["check", "diagnostics", "error", "expr", "plan", "relation", "report", "source", "sql", "stage", "types"]),
     ("emit", &["contract", "diagnostics", "error", "expr", "sql", "types"]),
-    ("command", &["contract", "diagnostics", "emit", "engine", "error", "plan", "relation", "report", "source", "spec", "stage", "target", "types"]),
+    (
+        "command",
+        &[
+            "contract",
+            "diagnostics",
+            "emit",
+            "engine",
+            "error",
+            "plan",
+            "relation",
+            "report",
+            "source",
+            "spec",
+            "stage",
+            "target",
+            "types",
+        ],
+    ),
     ("cli", &["command", "diagnostics", "engine", "error", "plan", "report"]),
     ("main", &[]),
     ("lib", &[]),
@@ -67,7 +81,8 @@ fn imports_run_one_way() {
     let mut wrong = vec![];
     for (path, text) in all() {
         let module = path.trim_start_matches("src/").split('/').next().unwrap().trim_end_matches(".rs").to_string();
-        let (_, allowed) = MAY_USE.iter().find(|(m, _)| *m == module).unwrap_or_else(|| panic!("{path}: `{module}` is not in the table"));
+        let (_, allowed) =
+            MAY_USE.iter().find(|(m, _)| *m == module).unwrap_or_else(|| panic!("{path}: `{module}` is not in the table"));
         for line in text.lines().filter(|l| !l.trim_start().starts_with("//")) {
             for (at, _) in line.match_indices("crate::") {
                 let used: String = line[at + 7..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();

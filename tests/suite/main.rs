@@ -1,5 +1,7 @@
 //! All Rust tests above the unit tests, in one program: linking the engine takes longer than running them.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)]
+
 mod algebra;
 mod cases;
 mod commands;

@@ -133,7 +133,8 @@ fn given(diagnostic: &serde_json::Value, folder: &Path) -> Announced {
     let text = |key: &str| diagnostic[key].as_str().unwrap().to_string();
     let file = text("file");
     let real = std::fs::canonicalize(folder).unwrap();
-    let file = [folder, &real].iter().find_map(|f| Path::new(&file).strip_prefix(f).ok()).unwrap_or(Path::new(&file)).to_path_buf();
+    let file =
+        [folder, &real].iter().find_map(|f| Path::new(&file).strip_prefix(f).ok()).unwrap_or(Path::new(&file)).to_path_buf();
     let file = file.strip_prefix("./").unwrap_or(&file).to_string_lossy().into_owned();
     let help: Vec<&str> = diagnostic["help"].as_array().unwrap().iter().filter_map(|h| h.as_str()).collect();
     Announced {

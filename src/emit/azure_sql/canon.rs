@@ -94,15 +94,21 @@ impl Canon {
             Canon::Number(scale) => number(format!("CONVERT(decimal(38, {scale}), {column})")),
             // Adding zero makes one zero of two.
             Canon::Real => format!("CONVERT(nvarchar(max), CONVERT(binary(4), CONVERT(real, {column}) + CONVERT(real, 0)), 2)"),
-            Canon::Double => format!("CONVERT(nvarchar(max), CONVERT(binary(8), CONVERT(float, {column}) + CONVERT(float, 0)), 2)"),
+            Canon::Double => {
+                format!("CONVERT(nvarchar(max), CONVERT(binary(8), CONVERT(float, {column}) + CONVERT(float, 0)), 2)")
+            }
             Canon::Text => format!("CONVERT(nvarchar(max), {column})"),
             Canon::Padded => format!("CONVERT(nvarchar(max), RTRIM({column}))"),
             Canon::Date => number(format!("DATEDIFF(day, CONVERT(date, N'1970-01-01'), CONVERT(date, {column}))")),
-            Canon::Time => number(format!("DATEDIFF_BIG(microsecond, CONVERT(time(7), N'00:00:00'), CONVERT(time(7), {column}))")),
+            Canon::Time => {
+                number(format!("DATEDIFF_BIG(microsecond, CONVERT(time(7), N'00:00:00'), CONVERT(time(7), {column}))"))
+            }
             Canon::Moment(moment) => {
                 // A datetime is a fraction of a second that three digits do not show; rounded to them it is what was written.
                 let local = match moment {
-                    Moment::Zoned => format!("CONVERT(datetime2(7), SWITCHOFFSET(CONVERT(datetimeoffset(7), {column}), '+00:00'))"),
+                    Moment::Zoned => {
+                        format!("CONVERT(datetime2(7), SWITCHOFFSET(CONVERT(datetimeoffset(7), {column}), '+00:00'))")
+                    }
                     Moment::Ticks => format!("CONVERT(datetime2(3), {column})"),
                     Moment::Digits(_) | Moment::Minutes | Moment::Natural => format!("CONVERT(datetime2(7), {column})"),
                 };
@@ -120,7 +126,9 @@ impl Canon {
         }
         let form: &[u8] = match (self, value) {
             (Canon::Text, _) => plain,
-            (Canon::Padded, _) => plain.get(..plain.iter().rposition(|b| *b != b' ').map_or(0, |last| last + 1)).unwrap_or_default(),
+            (Canon::Padded, _) => {
+                plain.get(..plain.iter().rposition(|b| *b != b' ').map_or(0, |last| last + 1)).unwrap_or_default()
+            }
             _ => {
                 form.clear();
                 self.append_form(value, plain, form);
@@ -192,7 +200,9 @@ mod tests {
 
     #[test]
     fn decimals_are_shown_with_the_scale_of_the_target() {
-        for (number, from, to, text) in [(150, 2, 4, "1.5000"), (155, 2, 1, "1.6"), (-155, 2, 1, "-1.6"), (7, 0, 0, "7"), (0, 2, 2, "0.00")] {
+        for (number, from, to, text) in
+            [(150, 2, 4, "1.5000"), (155, 2, 1, "1.6"), (-155, 2, 1, "-1.6"), (7, 0, 0, "7"), (0, 2, 2, "0.00")]
+        {
             let mut out = vec![];
             rescaled(number, from, to, &mut out);
             assert_eq!(String::from_utf8(out).unwrap(), text);

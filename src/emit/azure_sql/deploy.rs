@@ -28,11 +28,15 @@ pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io:
     }
     let plans: Vec<Plan> = script.tables.iter().map(|(table, evidence)| Plan::new(table, evidence)).collect();
     for plan in plans.iter().filter(|p| p.table.mode == Mode::Insert) {
-        batches.batch(&format!("What is only inserted into {} is not there yet.", plan.table.shown()), &guard::none_there(plan))?;
+        batches
+            .batch(&format!("What is only inserted into {} is not there yet.", plan.table.shown()), &guard::none_there(plan))?;
     }
     // Neighbours in a cycle go together.
     let groups: Vec<&[Plan]> = plans.chunk_by(|a, b| a.table.in_cycle && b.table.in_cycle).collect();
-    batches.batch("Foreign keys among tables that are loaded together are checked once all rows are there.", &cycle::suspend(&groups))?;
+    batches.batch(
+        "Foreign keys among tables that are loaded together are checked once all rows are there.",
+        &cycle::suspend(&groups),
+    )?;
     for plan in plans.iter().rev() {
         batches.batch(&format!("What the replacement of {} leaves out goes.", plan.table.shown()), &plan.delete())?;
     }

@@ -83,7 +83,9 @@ pub fn none_there(plan: &Plan) -> String {
         // Without a key only this can be told: all of the rows there already, each as often as here, means a second run.
         let numbered = |alias: &str, from: &str| {
             let list = plan.exact(alias).join(", ");
-            format!("SELECT {list}, ROW_NUMBER() OVER (PARTITION BY {list} ORDER BY (SELECT NULL)) AS pipe_copy FROM {from} AS {alias}")
+            format!(
+                "SELECT {list}, ROW_NUMBER() OVER (PARTITION BY {list} ORDER BY (SELECT NULL)) AS pipe_copy FROM {from} AS {alias}"
+            )
         };
         let message = format!(
             "table {}: expected none of the {} rows, found all of them: was this script run before?",

@@ -38,7 +38,9 @@ impl<'a> Plan<'a> {
 
     /// Deletes what a replacement leaves out; empty in other modes.
     pub fn delete(&self) -> String {
-        let Mode::Replace { scope } = &self.table.mode else { return String::new() };
+        let Mode::Replace { scope } = &self.table.mode else {
+            return String::new();
+        };
         let mut conditions = vec![];
         if !scope.is_empty() {
             conditions.push(scope_condition("t", scope));
@@ -126,7 +128,9 @@ fn exact(alias: &str, column: &Column) -> String {
         DataType::Text | DataType::Varchar(_) | DataType::Char(_) | DataType::Json { .. } => {
             format!("CONVERT(nvarchar(max), {name}, 121) COLLATE Latin1_General_BIN2, DATALENGTH({name})")
         }
-        DataType::Named(_) | DataType::Unknown => format!("CONVERT(nvarchar(max), {name}) COLLATE Latin1_General_BIN2, DATALENGTH({name})"),
+        DataType::Named(_) | DataType::Unknown => {
+            format!("CONVERT(nvarchar(max), {name}) COLLATE Latin1_General_BIN2, DATALENGTH({name})")
+        }
         // Zeros at the end do not count in comparisons.
         DataType::Bytes => format!("{name}, DATALENGTH({name})"),
         _ => name,

@@ -57,7 +57,8 @@ impl Rows {
         for name in names {
             if text::is_unwritable(name) {
                 let message = format!("table `{}`: a T-SQL script cannot hold the name `{}`", table.shown(), name.escape_debug());
-                return Err(Error::new("X0403", message).help("The tools that send scripts replace `$(...)` and split lines, in names too. Rename it."));
+                return Err(Error::new("X0403", message)
+                    .help("The tools that send scripts replace `$(...)` and split lines, in names too. Rename it."));
             }
         }
         // The rows of a whole table need no keys to be found again.
@@ -71,8 +72,9 @@ impl Rows {
                     table.shown(),
                     field.data_type()
                 );
-                return Err(Error::new("X0401", message)
-                    .help("Give a list a table of its own with `unnest`, or make it JSON text in `map`: `to_json(column)::varchar`."));
+                return Err(Error::new("X0401", message).help(
+                    "Give a list a table of its own with `unnest`, or make it JSON text in `map`: `to_json(column)::varchar`.",
+                ));
             };
             columns.push(Target {
                 canon: Canon::choose(field.data_type(), column, written.moment()),
@@ -104,8 +106,11 @@ impl Rows {
     fn unsupported(&self, batch: &RecordBatch, column: usize) -> Error {
         let name = self.columns.get(column).map_or("", |c| c.name.as_str());
         let data_type = batch.columns().get(column).map(|c| c.data_type().to_string()).unwrap_or_default();
-        Error::new("X0401", format!("column `{name}` of table `{}` is staged as {data_type}, which scripts cannot hold", self.table))
-            .help("Cast the column to text in `map`.")
+        Error::new(
+            "X0401",
+            format!("column `{name}` of table `{}` is staged as {data_type}, which scripts cannot hold", self.table),
+        )
+        .help("Cast the column to text in `map`.")
     }
 
     fn format(&mut self, batch: &RecordBatch, rows: &mut Vec<u8>, keys: &mut Vec<u8>) -> Result<(), Error> {

@@ -33,7 +33,8 @@ pub fn names<'a>(prefix: &str, names: impl IntoIterator<Item = &'a str>) -> Stri
 
 /// Makes a comment line of a text that may hold anything.
 pub fn comment(text: &str) -> String {
-    let clean: String = text.chars().map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect();
+    let clean: String =
+        text.chars().map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect();
     // The backslash would join the comment with the next line.
     format!("-- {}\n", clean.replace("$(", "$ (").trim_end_matches(['\\', ' ']))
 }
@@ -70,7 +71,9 @@ fn special(bytes: &[u8], from: usize) -> Option<(usize, usize, Option<u32>)> {
 /// `REPLACE(N'one{~10}two...', N'{~10}', NCHAR(10))`.
 pub fn constant(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
-    let Some(first) = special(bytes, 0) else { return quoted(bytes, out) };
+    let Some(first) = special(bytes, 0) else {
+        return quoted(bytes, out);
+    };
     let mut found = vec![first];
     let mut from = first.0 + first.1;
     while let Some(next) = special(bytes, from) {
@@ -150,7 +153,9 @@ fn quoted(text: &[u8], out: &mut Vec<u8>) {
 
 /// Tells whether any byte needs an escape in a JSON string inside of a literal; written so that it compiles to vector instructions.
 fn is_special(text: &[u8]) -> bool {
-    let mark = |b: &u8| (*b < 0x20) | (*b == b'"') | (*b == b'\\') | (*b == b'\'') | (*b == b'$') | (*b == 0xc2) | (*b == 0xe2) | (*b == 0xef);
+    let mark = |b: &u8| {
+        (*b < 0x20) | (*b == b'"') | (*b == b'\\') | (*b == b'\'') | (*b == b'$') | (*b == 0xc2) | (*b == 0xe2) | (*b == 0xef)
+    };
     text.iter().fold(false, |found, b| found | mark(b))
 }
 

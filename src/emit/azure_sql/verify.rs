@@ -15,7 +15,10 @@ use crate::emit::{Mode, Parts, Script, Table};
 const KINDS: &[(&str, &str)] = &[
     ("text", "N'char', N'varchar', N'nchar', N'nvarchar', N'text', N'ntext'"),
     ("bytes", "N'binary', N'varbinary', N'image'"),
-    ("number", "N'bit', N'tinyint', N'smallint', N'int', N'bigint', N'decimal', N'numeric', N'money', N'smallmoney', N'real', N'float'"),
+    (
+        "number",
+        "N'bit', N'tinyint', N'smallint', N'int', N'bigint', N'decimal', N'numeric', N'money', N'smallmoney', N'real', N'float'",
+    ),
     ("time", "N'date', N'time', N'datetime', N'smalldatetime', N'datetime2', N'datetimeoffset'"),
     ("uuid", "N'uniqueidentifier'"),
 ];
@@ -27,13 +30,14 @@ pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io:
     for (table, evidence) in script.tables {
         for (column, compared) in table.columns.iter().zip(&evidence.compared) {
             if compared.is_none() {
-                let note = format!("not compared: column {} of {}, which the database shows in its own way", column.name, table.shown());
+                let note =
+                    format!("not compared: column {} of {}, which the database shows in its own way", column.name, table.shown());
                 out.write_all(text::comment(&note).as_bytes())?;
             }
         }
     }
     out.write_all(b"--\n-- Reads only. Run with: sqlcmd -b -f 65001 -i verify.sql, or in Azure Data Studio or SSMS\n\n")?;
-    write!(out, "{}{}GO\n", batch::SETTINGS, batch::ENCODING)?;
+    writeln!(out, "{}{}GO", batch::SETTINGS, batch::ENCODING)?;
     let mut results = vec![];
     let mut dropped = vec![];
     for (i, (table, evidence)) in script.tables.iter().enumerate() {
@@ -42,7 +46,8 @@ pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io:
         if by_key && evidence.rows > 0 {
             // The writer gathers keys in the order of the columns.
             let key = table.loaded_key();
-            let columns: Vec<&str> = table.columns.iter().map(|c| c.name.as_str()).filter(|c| key.iter().any(|k| k == c)).collect();
+            let columns: Vec<&str> =
+                table.columns.iter().map(|c| c.name.as_str()).filter(|c| key.iter().any(|k| k == c)).collect();
             write!(out, "\n{}GO\n", like_target(&keys(table), table, &columns))?;
             parts.keys(i, out)?;
             dropped.push(keys(table));
@@ -123,7 +128,8 @@ fn result(plan: &Plan, evidence: &Evidence) -> String {
 fn types_fit(table: &Table, evidence: &Evidence) -> String {
     let mut conditions = vec![];
     for (kind, types) in KINDS {
-        let needing = table.columns.iter().zip(&evidence.compared).filter(|(_, c)| c.as_ref().is_some_and(|c| c.needs == Some(*kind)));
+        let needing =
+            table.columns.iter().zip(&evidence.compared).filter(|(_, c)| c.as_ref().is_some_and(|c| c.needs == Some(*kind)));
         let names: Vec<String> = needing.map(|(column, _)| text::literal(&column.name)).collect();
         if !names.is_empty() {
             conditions.push(format!("(c.name IN ({}) AND TYPE_NAME(c.system_type_id) NOT IN ({types}))", names.join(", ")));

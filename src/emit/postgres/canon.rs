@@ -48,10 +48,7 @@ impl Canon {
         let list = matches!(staged, S::List(_) | S::LargeList(_));
         let number = staged.is_numeric() || *staged == S::Null;
         let time_or_date = matches!(staged, S::Timestamp(..) | S::Date32 | S::Null);
-        let bytes = matches!(
-            staged,
-            S::Binary | S::LargeBinary | S::BinaryView | S::FixedSizeBinary(_) | S::Null
-        );
+        let bytes = matches!(staged, S::Binary | S::LargeBinary | S::BinaryView | S::FixedSizeBinary(_) | S::Null);
         match target {
             DataType::Boolean => matches!(staged, S::Boolean | S::Null).then_some(Canon::Boolean),
             DataType::SmallInt | DataType::Integer | DataType::BigInt | DataType::HugeInt | DataType::Decimal(_) => {
@@ -112,10 +109,7 @@ impl Canon {
             Canon::Jsonb => Some("jsonb"),
             _ => None,
         };
-        Compared {
-            sql: self.sql(column),
-            needs,
-        }
+        Compared { sql: self.sql(column), needs }
     }
 
     /// Writes the expression that gives this form, or NULL, for the value of `column`.
@@ -218,10 +212,7 @@ fn elements(canon: &Canon, list: &Value, out: &mut Vec<u8>) {
 
 fn parsed<T: std::str::FromStr + Default>(plain: &[u8]) -> T {
     // Numbers that we wrote ourselves.
-    std::str::from_utf8(plain)
-        .ok()
-        .and_then(|t| t.parse().ok())
-        .unwrap_or_default()
+    std::str::from_utf8(plain).ok().and_then(|t| t.parse().ok()).unwrap_or_default()
 }
 
 /// Appends the bits; there is one NaN in Postgres and many in the world.
@@ -231,11 +222,7 @@ fn real(number: f32, out: &mut Vec<u8>) {
 }
 
 fn double(number: f64, out: &mut Vec<u8>) {
-    let bits = if number.is_nan() {
-        0x7ff8_0000_0000_0000
-    } else {
-        number.to_bits()
-    };
+    let bits = if number.is_nan() { 0x7ff8_0000_0000_0000 } else { number.to_bits() };
     hexadecimal(&bits.to_be_bytes(), out);
 }
 
@@ -255,11 +242,7 @@ fn uuid(plain: &[u8], out: &mut Vec<u8>) {
     if plain.len() == 36 && !text::any(plain, |b| b.is_ascii_uppercase()) {
         return out.extend_from_slice(plain);
     }
-    let digits: Vec<u8> = plain
-        .iter()
-        .filter(|b| b.is_ascii_hexdigit())
-        .map(u8::to_ascii_lowercase)
-        .collect();
+    let digits: Vec<u8> = plain.iter().filter(|b| b.is_ascii_hexdigit()).map(u8::to_ascii_lowercase).collect();
     for (i, digit) in digits.iter().enumerate() {
         if matches!(i, 8 | 12 | 16 | 20) {
             out.push(b'-');

@@ -18,7 +18,7 @@ pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io:
     match script.format {
         RowFormat::Copy => out.write_all(b"-- Run with: psql -f deploy.sql\n\n\\set ON_ERROR_STOP on\n\n")?,
         RowFormat::Insert => {
-            out.write_all(b"-- Run with: psql -v ON_ERROR_STOP=1 -f deploy.sql, or any tool that stops at an error\n\n")?
+            out.write_all(b"-- Run with: psql -v ON_ERROR_STOP=1 -f deploy.sql, or any tool that stops at an error\n\n")?;
         }
     }
     out.write_all(b"BEGIN;\n\n")?;
@@ -26,11 +26,7 @@ pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io:
     if tables.is_empty() {
         return out.write_all(b"\nCOMMIT;\n");
     }
-    section(
-        out,
-        "The target has every table and column that is loaded.",
-        &guard::target_fits(&tables),
-    )?;
+    section(out, "The target has every table and column that is loaded.", &guard::target_fits(&tables))?;
     for (i, table) in tables.iter().enumerate() {
         section(out, &format!("Rows of {}", table.shown()), &staging(table))?;
         if script.format == RowFormat::Copy {
@@ -47,11 +43,7 @@ pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io:
         out.write_all(guard::all_staged(table).as_bytes())?;
     }
     out.write_all(merged(script).as_bytes())?;
-    section(
-        out,
-        "Constraints that wait for the end of the transaction are checked now.",
-        "SET CONSTRAINTS ALL IMMEDIATE;\n",
-    )?;
+    section(out, "Constraints that wait for the end of the transaction are checked now.", "SET CONSTRAINTS ALL IMMEDIATE;\n")?;
     let advance = sequence::advance(&tables);
     if !advance.is_empty() {
         section(out, "Sequences go on after the loaded numbers.", &advance)?;
@@ -98,20 +90,12 @@ fn section(out: &mut dyn Write, title: &str, sql: &str) -> io::Result<()> {
 /// Creates the staging table with the target's own types, so that each value is read as the target would read it.
 fn staging(table: &Table) -> String {
     let list = text::names("", table.columns.iter().map(|c| c.name.as_str()));
-    format!(
-        "CREATE TEMP TABLE {} ON COMMIT DROP AS\nSELECT {list} FROM {} WITH NO DATA;\n",
-        stage(table),
-        relation(table)
-    )
+    format!("CREATE TEMP TABLE {} ON COMMIT DROP AS\nSELECT {list} FROM {} WITH NO DATA;\n", stage(table), relation(table))
 }
 
 /// Writes guards, deletions, merges and counts of all tables.
 fn merged(script: &Script) -> String {
-    let plans: Vec<Plan> = script
-        .tables
-        .iter()
-        .map(|(table, evidence)| Plan::new(table, evidence))
-        .collect();
+    let plans: Vec<Plan> = script.tables.iter().map(|(table, evidence)| Plan::new(table, evidence)).collect();
     // Neighbours in a cycle go together.
     let groups: Vec<&[Plan]> = plans.chunk_by(|a, b| a.table.in_cycle && b.table.in_cycle).collect();
     let mut sql = String::new();
@@ -120,11 +104,7 @@ fn merged(script: &Script) -> String {
             sql += &format!("\n{}{part}", text::comment(title));
         }
     };
-    let inserted: String = plans
-        .iter()
-        .filter(|p| p.table.mode == Mode::Insert)
-        .map(guard::none_there)
-        .collect();
+    let inserted: String = plans.iter().filter(|p| p.table.mode == Mode::Insert).map(guard::none_there).collect();
     step("What is only inserted is not there yet.", inserted);
     let deleted: String = groups.iter().rev().map(|group| merge::delete(group)).collect();
     step("What a replacement leaves out goes, children first.", deleted);

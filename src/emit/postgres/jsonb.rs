@@ -70,11 +70,7 @@ fn string(text: &str, out: &mut Vec<u8>) {
 fn numeric(text: &str, out: &mut Vec<u8>) {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     // Beyond this `numeric` has no room either, and the load would have failed.
-    let exponent = exponent
-        .trim_start_matches('+')
-        .parse::<i32>()
-        .unwrap_or(0)
-        .clamp(-200_000, 200_000);
+    let exponent = exponent.trim_start_matches('+').parse::<i32>().unwrap_or(0).clamp(-200_000, 200_000);
     let (negative, mantissa) = mantissa.strip_prefix('-').map_or((false, mantissa), |rest| (true, rest));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let mut digits = format!("{whole}{fraction}");
@@ -105,10 +101,7 @@ mod tests {
     fn json_is_printed_as_jsonb_prints_it() {
         for (text, printed) in [
             (r#"{"bb":1,"a":2,"a":3}"#, r#"{"a": 3, "bb": 1}"#),
-            (
-                r#"[1e5, 1.50, -0, -0.0, 1E-3, 12.5e1, 1e-7]"#,
-                "[100000, 1.50, 0, 0.0, 0.001, 125, 0.0000001]",
-            ),
+            (r#"[1e5, 1.50, -0, -0.0, 1E-3, 12.5e1, 1e-7]"#, "[100000, 1.50, 0, 0.0, 0.001, 125, 0.0000001]"),
             (r#""\u00e9\ud83d\ude00\u0001\/""#, "\"é😀\\u0001/\""),
             (r#"{ }"#, "{}"),
             (r#" [ true , null , "" ] "#, r#"[true, null, ""]"#),

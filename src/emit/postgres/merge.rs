@@ -30,10 +30,7 @@ impl<'a> Plan<'a> {
             let name = text::identifier(&table.columns.get(*p)?.name);
             Some((name.clone(), name, evidence.has_nulls(&[*p])))
         });
-        Plan {
-            table,
-            key: key.collect(),
-        }
+        Plan { table, key: key.collect() }
     }
 
     /// Says that target row `t` and staged row `s` have the same key.
@@ -51,17 +48,9 @@ impl<'a> Plan<'a> {
             conditions.push(scope_condition("t", scope));
         }
         if !self.key.is_empty() {
-            conditions.push(format!(
-                "NOT EXISTS (SELECT FROM {} AS s WHERE {})",
-                stage(self.table),
-                self.same_row()
-            ));
+            conditions.push(format!("NOT EXISTS (SELECT FROM {} AS s WHERE {})", stage(self.table), self.same_row()));
         }
-        let condition = if conditions.is_empty() {
-            String::new()
-        } else {
-            format!("\nWHERE {}", conditions.join("\n  AND "))
-        };
+        let condition = if conditions.is_empty() { String::new() } else { format!("\nWHERE {}", conditions.join("\n  AND ")) };
         Some(format!("DELETE FROM {} AS t{condition}", relation(self.table)))
     }
 
@@ -93,11 +82,7 @@ impl<'a> Plan<'a> {
     /// Inserts the rows that are not there; `after` names the step that must come before.
     fn insert(&self, after: Option<&str>) -> String {
         let columns = || self.table.columns.iter().map(|c| c.name.as_str());
-        let overriding = if self.table.overriding_identity {
-            "\nOVERRIDING SYSTEM VALUE"
-        } else {
-            ""
-        };
+        let overriding = if self.table.overriding_identity { "\nOVERRIDING SYSTEM VALUE" } else { "" };
         let mut insert = format!(
             "INSERT INTO {} ({}){overriding}\nSELECT {}\nFROM {} AS s",
             relation(self.table),
@@ -109,11 +94,7 @@ impl<'a> Plan<'a> {
             insert += &format!("\nCROSS JOIN (SELECT count(*) FROM {step}) AS first");
         }
         if self.table.mode != Mode::Insert && !self.key.is_empty() {
-            insert += &format!(
-                "\nWHERE NOT EXISTS (SELECT FROM {} AS t WHERE {})",
-                relation(self.table),
-                self.same_row()
-            );
+            insert += &format!("\nWHERE NOT EXISTS (SELECT FROM {} AS t WHERE {})", relation(self.table), self.same_row());
         }
         insert
     }
@@ -121,13 +102,7 @@ impl<'a> Plan<'a> {
 
 /// Writes the deletions of tables that depend on each other, as one statement.
 pub fn delete(plans: &[Plan]) -> String {
-    one_statement(
-        plans
-            .iter()
-            .rev()
-            .filter_map(|p| Some((format!("pipe_delete_{}", p.table.number), p.delete()?)))
-            .collect(),
-    )
+    one_statement(plans.iter().rev().filter_map(|p| Some((format!("pipe_delete_{}", p.table.number), p.delete()?))).collect())
 }
 
 /// Writes updates and insertions of tables that depend on each other, as one statement: foreign keys are checked when it ends, so
@@ -148,10 +123,7 @@ pub fn merge(plans: &[Plan]) -> String {
     for plan in plans {
         let step = format!("pipe_update_{}", plan.table.number);
         let update = plan.update();
-        inserts.push((
-            format!("pipe_insert_{}", plan.table.number),
-            plan.insert(update.as_ref().map(|_| step.as_str())),
-        ));
+        inserts.push((format!("pipe_insert_{}", plan.table.number), plan.insert(update.as_ref().map(|_| step.as_str()))));
         updates.extend(update.map(|u| (step, format!("{u}\nRETURNING 1"))));
     }
     updates.append(&mut inserts);
@@ -164,9 +136,6 @@ fn one_statement(mut steps: Vec<(String, String)>) -> String {
     if steps.is_empty() {
         return format!("{last};\n");
     }
-    let before: Vec<String> = steps
-        .into_iter()
-        .map(|(name, sql)| format!("{name} AS (\n{sql}\n)"))
-        .collect();
+    let before: Vec<String> = steps.into_iter().map(|(name, sql)| format!("{name} AS (\n{sql}\n)")).collect();
     format!("WITH {}\n{last};\n", before.join(", "))
 }

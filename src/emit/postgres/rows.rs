@@ -60,19 +60,11 @@ impl Rows {
     pub fn new(table: &Table, staged: &Schema, format: RowFormat) -> Result<Rows, Error> {
         let found = staged.fields().len();
         if found != table.columns.len() {
-            let message = format!(
-                "table `{}` has {} columns, its staged rows {found}",
-                table.shown(),
-                table.columns.len()
-            );
+            let message = format!("table `{}` has {} columns, its staged rows {found}", table.shown(), table.columns.len());
             return Err(Error::new("X0401", message));
         }
         // The rows of a whole table need no keys to be found again.
-        let key: &[String] = if matches!(table.mode, Mode::Replace { .. }) {
-            &[]
-        } else {
-            table.loaded_key()
-        };
+        let key: &[String] = if matches!(table.mode, Mode::Replace { .. }) { &[] } else { table.loaded_key() };
         let columns: Vec<Target> = table
             .columns
             .iter()
@@ -108,17 +100,10 @@ impl Rows {
 
     fn unsupported(&self, batch: &RecordBatch, column: usize) -> Error {
         let name = self.columns.get(column).map_or("", |c| c.name.as_str());
-        let data_type = batch
-            .columns()
-            .get(column)
-            .map(|c| c.data_type().to_string())
-            .unwrap_or_default();
+        let data_type = batch.columns().get(column).map(|c| c.data_type().to_string()).unwrap_or_default();
         Error::new(
             "X0401",
-            format!(
-                "column `{name}` of table `{}` is staged as {data_type}, which scripts cannot hold",
-                self.table
-            ),
+            format!("column `{name}` of table `{}` is staged as {data_type}, which scripts cannot hold", self.table),
         )
         .help("Cast the column to text in `map`.")
     }
@@ -210,18 +195,12 @@ impl RowWriter for Rows {
             cells.push(Cells::new(array).ok_or_else(|| self.unsupported(batch, i))?);
         }
         if cells.len() != self.columns.len() {
-            return Err(Error::new(
-                "X0401",
-                format!("table `{}` was staged with other columns than planned", self.table),
-            ));
+            return Err(Error::new("X0401", format!("table `{}` was staged with other columns than planned", self.table)));
         }
         for row in 0..batch.num_rows() {
             self.row(&cells, row, rows).map_err(|column| {
                 let name = self.columns.get(column).map_or("", |c| c.name.as_str());
-                let message = format!(
-                    "column `{name}` of table `{}` has a text with the character U+0000",
-                    self.table
-                );
+                let message = format!("column `{name}` of table `{}` has a text with the character U+0000", self.table);
                 Error::new("X0402", message).help("PostgreSQL cannot store it; take it out: `replace(column, chr(0), '')`.")
             })?;
             if !self.keys.names.is_empty() {
@@ -245,11 +224,7 @@ impl RowWriter for Rows {
             compared: self
                 .columns
                 .iter()
-                .map(|c| {
-                    c.canon
-                        .as_ref()
-                        .map(|k| k.compared(&format!("t.{}", text::identifier(&c.name))))
-                })
+                .map(|c| c.canon.as_ref().map(|k| k.compared(&format!("t.{}", text::identifier(&c.name)))))
                 .collect(),
             nulls: self.columns.iter().map(|c| c.nulls).collect(),
         })
@@ -278,11 +253,7 @@ impl Keys {
         });
         for (i, (name, array)) in self.names.iter().zip(&mut self.arrays).enumerate() {
             // The empty aggregate lends its type to the constant.
-            let typed = format!(
-                "(SELECT array_agg({}) FROM {} WHERE false)",
-                text::identifier(name),
-                self.relation
-            );
+            let typed = format!("(SELECT array_agg({}) FROM {} WHERE false)", text::identifier(name), self.relation);
             out.extend_from_slice(format!("{}\n    coalesce({typed}, ", if i > 0 { "," } else { "" }).as_bytes());
             array.push(b'}');
             text::constant(array, out);

@@ -18,12 +18,7 @@ pub fn advance(tables: &[&Table]) -> String {
         .iter()
         .flat_map(|table| table.columns.iter().filter(numbered).map(move |column| (table, column)))
         .map(|(table, column)| {
-            format!(
-                "      ({}, {}, {})",
-                table.number,
-                text::literal(&relation(table)),
-                text::literal(&column.name)
-            )
+            format!("      ({}, {}, {})", table.number, text::literal(&relation(table)), text::literal(&column.name))
         })
         .collect();
     if wanted.is_empty() {

@@ -42,16 +42,8 @@ pub fn block(body: &str) -> String {
 
 /// Makes a comment line of a text that may hold anything.
 pub fn comment(text: &str) -> String {
-    let clean: String = text
-        .chars()
-        .map(|c| {
-            if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
-                ' '
-            } else {
-                c
-            }
-        })
-        .collect();
+    let clean: String =
+        text.chars().map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect();
     format!("-- {}\n", clean.trim_end())
 }
 
@@ -112,9 +104,9 @@ pub fn constant(text: &[u8], out: &mut Vec<u8>) {
 /// Appends a text as the function `quote_literal` returns it.
 pub fn quote_literal(text: &[u8], out: &mut Vec<u8>) {
     if any(text, |b| b == b'\\') {
-        quoted(text, b"E'", true, out)
+        quoted(text, b"E'", true, out);
     } else {
-        quoted(text, b"'", false, out)
+        quoted(text, b"'", false, out);
     }
 }
 
@@ -163,10 +155,7 @@ mod tests {
         assert_eq!(shown(copy_field, "plain ünï"), "plain ünï");
         assert_eq!(shown(copy_field, "\\."), "\\\\.");
         assert_eq!(shown(copy_field, "\\N"), "\\\\N");
-        assert_eq!(
-            shown(copy_field, "a\tb\r\nc\u{8}\u{b}\u{c}\u{1}"),
-            "a\\tb\\r\\nc\\b\\v\\f\u{1}"
-        );
+        assert_eq!(shown(copy_field, "a\tb\r\nc\u{8}\u{b}\u{c}\u{1}"), "a\\tb\\r\\nc\\b\\v\\f\u{1}");
         assert_eq!(shown(copy_field, ""), "");
     }
 
@@ -182,13 +171,9 @@ mod tests {
 
     #[test]
     fn elements_are_quoted_where_they_must_be() {
-        for (text, quoted) in [
-            ("a-1", "a-1"),
-            ("", "\"\""),
-            ("NULL", "\"NULL\""),
-            ("a\"\\", "\"a\\\"\\\\\""),
-            ("{a,b}", "\"{a,b}\""),
-        ] {
+        for (text, quoted) in
+            [("a-1", "a-1"), ("", "\"\""), ("NULL", "\"NULL\""), ("a\"\\", "\"a\\\"\\\\\""), ("{a,b}", "\"{a,b}\"")]
+        {
             assert_eq!(shown(element, text), quoted);
         }
     }

@@ -27,11 +27,7 @@ pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io:
             }
         }
     }
-    write!(
-        out,
-        "--\n-- Reads only. Run with: psql -f verify.sql\n\nSTART TRANSACTION READ ONLY;\n\n{}",
-        deploy::SETTINGS
-    )?;
+    write!(out, "--\n-- Reads only. Run with: psql -f verify.sql\n\nSTART TRANSACTION READ ONLY;\n\n{}", deploy::SETTINGS)?;
     if tables.is_empty() {
         return out.write_all(b"\nCOMMIT;\n");
     }
@@ -42,13 +38,7 @@ pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io:
         let by_key = !plan.key.is_empty() && !matches!(table.mode, Mode::Replace { .. });
         if by_key && evidence.rows > 0 {
             let columns: Vec<String> = (1..=plan.key.len()).map(|n| format!("k{n}")).collect();
-            writeln!(
-                out,
-                "{} keys_{} ({}) AS (",
-                if opened { "," } else { "\nWITH" },
-                table.number,
-                columns.join(", ")
-            )?;
+            writeln!(out, "{} keys_{} ({}) AS (", if opened { "," } else { "\nWITH" }, table.number, columns.join(", "))?;
             parts.keys(i, out)?;
             out.write_all(b")")?;
             opened = true;
@@ -90,18 +80,12 @@ fn result(plan: &Plan, evidence: &Evidence) -> String {
         Mode::Insert | Mode::Upsert if evidence.rows == 0 => " WHERE false".to_string(),
         Mode::Insert | Mode::Upsert => {
             let numbered = plan.key.iter().enumerate();
-            let key: Vec<(String, String, bool)> = numbered
-                .map(|(n, (name, _, nulls))| (name.clone(), format!("k{}", n + 1), *nulls))
-                .collect();
+            let key: Vec<(String, String, bool)> =
+                numbered.map(|(n, (name, _, nulls))| (name.clone(), format!("k{}", n + 1), *nulls)).collect();
             format!(" JOIN keys_{} AS k ON {}", table.number, same_key("t", "k", &key))
         }
     };
-    let compared: Vec<String> = evidence
-        .compared
-        .iter()
-        .flatten()
-        .map(|c| format!("    quote_nullable({})", c.sql))
-        .collect();
+    let compared: Vec<String> = evidence.compared.iter().flatten().map(|c| format!("    quote_nullable({})", c.sql)).collect();
     let sum = if exact && !compared.is_empty() {
         format!(
             "coalesce(sum(('x' || left(encode(sha256(convert_to(array_to_string(ARRAY[\n{}\n  ], ','), \
@@ -120,11 +104,7 @@ fn result(plan: &Plan, evidence: &Evidence) -> String {
         table.number,
         text::literal(&table.shown()),
         table.rows,
-        if exact && !compared.is_empty() {
-            types_fit(table, evidence)
-        } else {
-            "false".to_string()
-        },
+        if exact && !compared.is_empty() { types_fit(table, evidence) } else { "false".to_string() },
         evidence.checksum,
         relation(table)
     )
@@ -134,23 +114,17 @@ fn result(plan: &Plan, evidence: &Evidence) -> String {
 /// astray.
 fn types_fit(table: &Table, evidence: &Evidence) -> String {
     let names = |kind: &str| -> Vec<String> {
-        let needing = table
-            .columns
-            .iter()
-            .zip(&evidence.compared)
-            .filter(|(_, c)| c.as_ref().is_some_and(|c| c.needs == Some(kind)));
+        let needing =
+            table.columns.iter().zip(&evidence.compared).filter(|(_, c)| c.as_ref().is_some_and(|c| c.needs == Some(kind)));
         needing.map(|(column, _)| text::literal(&column.name)).collect()
     };
-    let conditions: Vec<String> = [
-        ("text", "y.typcategory NOT IN ('S', 'E')"),
-        ("json", "y.typname <> 'json'"),
-        ("jsonb", "y.typname <> 'jsonb'"),
-    ]
-    .into_iter()
-    .map(|(kind, other)| (names(kind), other))
-    .filter(|(names, _)| !names.is_empty())
-    .map(|(names, other)| format!("(a.attname IN ({}) AND {other})", names.join(", ")))
-    .collect();
+    let conditions: Vec<String> =
+        [("text", "y.typcategory NOT IN ('S', 'E')"), ("json", "y.typname <> 'json'"), ("jsonb", "y.typname <> 'jsonb'")]
+            .into_iter()
+            .map(|(kind, other)| (names(kind), other))
+            .filter(|(names, _)| !names.is_empty())
+            .map(|(names, other)| format!("(a.attname IN ({}) AND {other})", names.join(", ")))
+            .collect();
     if conditions.is_empty() {
         return "true".to_string();
     }

@@ -27,12 +27,7 @@ pub fn batches<E: From<Malformed>>(
     base: i64,
     deliver: &mut dyn FnMut(RecordBatch) -> Result<(), E>,
 ) -> Result<(), E> {
-    let builder = Builder {
-        bytes,
-        inspected,
-        base,
-        schema: schema(inspected),
-    };
+    let builder = Builder { bytes, inspected, base, schema: schema(inspected) };
     let build = |run: &Run| builder.batch(run).map_err(|fault| Malformed::locate(fault, bytes));
     let workers = rayon::current_num_threads().min(inspected.runs.len());
     if workers < 2 {
@@ -45,12 +40,7 @@ pub fn batches<E: From<Malformed>>(
                 let build = &build;
                 scope.spawn(move || {
                     // Nobody receives any more when delivery has failed.
-                    inspected
-                        .runs
-                        .iter()
-                        .skip(worker)
-                        .step_by(workers)
-                        .all(|run| sender.send(build(run)).is_ok());
+                    inspected.runs.iter().skip(worker).step_by(workers).all(|run| sender.send(build(run)).is_ok());
                 });
                 receiver
             })
@@ -71,36 +61,20 @@ struct Builder<'a> {
 }
 
 fn schema(inspected: &Inspected) -> SchemaRef {
-    let columns = inspected
-        .columns
-        .iter()
-        .map(|(name, kind)| Field::new(name, column::arrow_type(kind), true));
-    Arc::new(Schema::new(
-        std::iter::once(Field::new(ROW, ArrowType::Int64, true))
-            .chain(columns)
-            .collect::<Vec<_>>(),
-    ))
+    let columns = inspected.columns.iter().map(|(name, kind)| Field::new(name, column::arrow_type(kind), true));
+    Arc::new(Schema::new(std::iter::once(Field::new(ROW, ArrowType::Int64, true)).chain(columns).collect::<Vec<_>>()))
 }
 
 impl Builder<'_> {
     fn batch(&self, run: &Run) -> Result<RecordBatch, Fault> {
         let kinds = self.inspected.columns.iter().map(|(_, kind)| kind);
-        let mut columns: IndexMap<Box<str>, Column> = self
-            .inspected
-            .keys
-            .iter()
-            .zip(kinds)
-            .map(|(key, kind)| (key.as_str().into(), Column::new(kind)))
-            .collect();
+        let mut columns: IndexMap<Box<str>, Column> =
+            self.inspected.keys.iter().zip(kinds).map(|(key, kind)| (key.as_str().into(), Column::new(kind))).collect();
         let mut numbers: Vec<i64> = vec![];
         let mut records = Records::new(self.bytes, run);
         while records.remain() {
             records.read(|reader| column::object(reader, &mut columns, numbers.len()))?;
-            let number = if self.inspected.lines {
-                records.line
-            } else {
-                run.first + numbers.len() as u64
-            };
+            let number = if self.inspected.lines { records.line } else { run.first + numbers.len() as u64 };
             numbers.push(self.base + number as i64);
         }
         let length = numbers.len();
@@ -135,13 +109,7 @@ struct Records<'a> {
 impl<'a> Records<'a> {
     fn new(bytes: &'a [u8], run: &Run) -> Records<'a> {
         let bytes = bytes.get(..run.end).unwrap_or(bytes);
-        Records {
-            bytes,
-            at: run.start,
-            line: run.first,
-            left: run.records,
-            tape: vec![],
-        }
+        Records { bytes, at: run.start, line: run.first, left: run.records, tape: vec![] }
     }
 
     fn remain(&self) -> bool {

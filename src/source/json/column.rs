@@ -56,12 +56,9 @@ pub(super) fn arrow_type(kind: &DataType) -> ArrowType {
         DataType::BigInt => ArrowType::Int64,
         DataType::Decimal(Some((precision, scale))) => ArrowType::Decimal128(*precision, *scale as i8),
         DataType::List(element) => ArrowType::List(element_field(arrow_type(element))),
-        DataType::Struct(fields) => ArrowType::Struct(
-            fields
-                .iter()
-                .map(|(name, kind)| Field::new(name, arrow_type(kind), true))
-                .collect(),
-        ),
+        DataType::Struct(fields) => {
+            ArrowType::Struct(fields.iter().map(|(name, kind)| Field::new(name, arrow_type(kind), true)).collect())
+        }
         // Inference yields no other types than these, JSON and text, and columns without values are text too.
         _ => ArrowType::Utf8,
     }
@@ -76,32 +73,16 @@ impl Column {
         let values = match kind {
             DataType::Boolean => Values::Boolean(BooleanBufferBuilder::new(0)),
             DataType::BigInt => Values::Integer(vec![]),
-            DataType::Decimal(Some((precision, scale))) => Values::Decimal {
-                values: vec![],
-                precision: *precision,
-                scale: *scale as i8,
-            },
-            DataType::List(element) => Values::List {
-                offsets: vec![0],
-                element: Box::new(Column::new(element)),
-            },
-            DataType::Struct(fields) => Values::Struct(
-                fields
-                    .iter()
-                    .map(|(name, kind)| (name.as_str().into(), Column::new(kind)))
-                    .collect(),
-            ),
-            kind => Values::Text {
-                offsets: vec![0],
-                bytes: vec![],
-                json: matches!(kind, DataType::Json { .. }),
-            },
+            DataType::Decimal(Some((precision, scale))) => {
+                Values::Decimal { values: vec![], precision: *precision, scale: *scale as i8 }
+            }
+            DataType::List(element) => Values::List { offsets: vec![0], element: Box::new(Column::new(element)) },
+            DataType::Struct(fields) => {
+                Values::Struct(fields.iter().map(|(name, kind)| (name.as_str().into(), Column::new(kind))).collect())
+            }
+            kind => Values::Text { offsets: vec![0], bytes: vec![], json: matches!(kind, DataType::Json { .. }) },
         };
-        Column {
-            length: 0,
-            valid: NullBufferBuilder::new(0),
-            values,
-        }
+        Column { length: 0, valid: NullBufferBuilder::new(0), values }
     }
 
     /// Reads the value of row `row`, whose first byte was peeked; rows that were left out before it become NULL.
@@ -121,14 +102,7 @@ impl Column {
         }
         let at = reader.current_index();
         match (&mut self.values, peek) {
-            (
-                Values::Text {
-                    offsets,
-                    bytes,
-                    json: false,
-                },
-                Peek::String,
-            ) => {
+            (Values::Text { offsets, bytes, json: false }, Peek::String) => {
                 bytes.extend_from_slice(reader.known_str()?.as_bytes());
                 offsets.push(offset(bytes.len(), at)?);
             }
@@ -209,26 +183,17 @@ impl Column {
         Ok(match self.values {
             Values::Boolean(values) => Arc::new(BooleanArray::new(values.build(), valid)),
             Values::Integer(values) => Arc::new(Int64Array::try_new(values.into(), valid)?),
-            Values::Decimal {
-                values,
-                precision,
-                scale,
-            } => Arc::new(Decimal128Array::try_new(values.into(), valid)?.with_precision_and_scale(precision, scale)?),
-            Values::Text { offsets, bytes, .. } => Arc::new(StringArray::try_new(
-                OffsetBuffer::new(ScalarBuffer::from(offsets)),
-                Buffer::from_vec(bytes),
-                valid,
-            )?),
+            Values::Decimal { values, precision, scale } => {
+                Arc::new(Decimal128Array::try_new(values.into(), valid)?.with_precision_and_scale(precision, scale)?)
+            }
+            Values::Text { offsets, bytes, .. } => {
+                Arc::new(StringArray::try_new(OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(bytes), valid)?)
+            }
             Values::List { offsets, element } => {
                 let elements = element.length;
                 let element = element.finish(elements)?;
                 let field = element_field(element.data_type().clone());
-                Arc::new(ListArray::try_new(
-                    field,
-                    OffsetBuffer::new(ScalarBuffer::from(offsets)),
-                    element,
-                    valid,
-                )?)
+                Arc::new(ListArray::try_new(field, OffsetBuffer::new(ScalarBuffer::from(offsets)), element, valid)?)
             }
             Values::Struct(fields) => {
                 let mut names = vec![];

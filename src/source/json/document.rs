@@ -28,12 +28,7 @@ pub(super) fn read(bytes: &[u8], start: usize, path: Option<&str>, fields: Field
     let done = walk.document(path).map_err(|fault| fault.shift(start));
     done?;
     let end = start + walk.reader.current_index();
-    Ok(Found {
-        fields: walk.fields,
-        runs: walk.runs.0,
-        complete: !walk.stopped,
-        end,
-    })
+    Ok(Found { fields: walk.fields, runs: walk.runs.0, complete: !walk.stopped, end })
 }
 
 struct Walk<'a> {
@@ -60,10 +55,7 @@ impl Walk<'_> {
                 self.object(path, "the document", 0)?;
                 if !self.found {
                     let index = self.reader.current_index();
-                    return Err(self
-                        .missing
-                        .take()
-                        .unwrap_or_else(|| Fault::new(index, format!("there is no `{path}`"))));
+                    return Err(self.missing.take().unwrap_or_else(|| Fault::new(index, format!("there is no `{path}`"))));
                 }
             }
             (Some(path), Peek::Array) => {
@@ -73,10 +65,7 @@ impl Walk<'_> {
             }
             _ => {
                 self.reader.known_skip(peek)?;
-                return Err(Fault::new(
-                    0,
-                    format!("the document is {}, neither a list nor an object", kind(peek)),
-                ));
+                return Err(Fault::new(0, format!("the document is {}, neither a list nor an object", kind(peek))));
             }
         }
         if self.stopped {
@@ -124,7 +113,7 @@ impl Walk<'_> {
             if self.stopped {
                 return Ok(());
             }
-            keys.add(key, peek);
+            keys.add(&key, peek);
             next = self.reader.next_key()?.map(String::from);
         }
         if !met {
@@ -161,20 +150,15 @@ impl Walk<'_> {
         }
         let end = self.reader.current_index();
         // Runs are kept in the whole document's offsets, faults in the reader's.
-        self.runs
-            .add(self.records, self.start + begin, self.start + end)
-            .map_err(|fault| Fault { offset: begin, ..fault })?;
+        self.runs.add(self.records, self.start + begin, self.start + end).map_err(|fault| Fault { offset: begin, ..fault })?;
         self.records += 1;
         Ok(())
     }
 }
 
 pub(super) fn too_wide(offset: usize) -> Fault {
-    Fault::new(
-        offset,
-        format!("the records have more than {} different keys", super::COLUMNS),
-    )
-    .help("They are perhaps not records but maps; name the list of records with `records:`.")
+    Fault::new(offset, format!("the records have more than {} different keys", super::COLUMNS))
+        .help("They are perhaps not records but maps; name the list of records with `records:`.")
 }
 
 /// The keys that stand where the path got lost.
@@ -186,15 +170,15 @@ struct Keys {
 }
 
 impl Keys {
-    fn add(&mut self, key: String, peek: Peek) {
+    fn add(&mut self, key: &str, peek: Peek) {
         let name = format!("`{key}`");
         if peek == Peek::Array && self.lists.len() < NAMED {
             self.lists.push(name.clone());
         }
         if self.named.len() < NAMED {
-            self.named.push(name)
+            self.named.push(name);
         } else {
-            self.more = true
+            self.more = true;
         }
     }
 

@@ -17,11 +17,7 @@ const PIECE: usize = 1 << 20;
 /// Reads the lines from `start` on.
 pub(super) fn read(bytes: &[u8], start: usize, fields: Fields, limit: Option<usize>) -> Result<Found, Fault> {
     let limit = limit.unwrap_or(usize::MAX);
-    let threads = if limit < bytes.len() {
-        1
-    } else {
-        rayon::current_num_threads().min(1 + bytes.len() / PIECE)
-    };
+    let threads = if limit < bytes.len() { 1 } else { rayon::current_num_threads().min(1 + bytes.len() / PIECE) };
     let mut cuts = vec![start];
     for i in 1..threads {
         let begin = start + (bytes.len() - start) / threads * i;
@@ -37,28 +33,14 @@ pub(super) fn read(bytes: &[u8], start: usize, fields: Fields, limit: Option<usi
             scope.spawn(move || piece(bytes, begin, end, fields, limit))
         };
         let running: Vec<_> = spans.into_iter().map(spawn).collect();
-        running
-            .into_iter()
-            .map(|t| {
-                t.join()
-                    .unwrap_or_else(|_| Err(Fault::new(start, "reading the lines failed")))
-            })
-            .collect()
+        running.into_iter().map(|t| t.join().unwrap_or_else(|_| Err(Fault::new(start, "reading the lines failed")))).collect()
     });
-    let mut found = Found {
-        fields,
-        runs: vec![],
-        complete: true,
-        end: bytes.len(),
-    };
+    let mut found = Found { fields, runs: vec![], complete: true, end: bytes.len() };
     let mut lines = 0;
     for piece in pieces {
         let piece = piece?;
         found.fields.merge(piece.fields);
-        found.runs.extend(piece.runs.0.into_iter().map(|run| super::Run {
-            first: run.first + lines,
-            ..run
-        }));
+        found.runs.extend(piece.runs.0.into_iter().map(|run| super::Run { first: run.first + lines, ..run }));
         found.complete &= piece.complete;
         found.end = piece.end;
         lines += piece.lines;
@@ -79,13 +61,7 @@ struct Piece {
 
 /// Reads the lines between two offsets; lines are counted from 1 at the first.
 fn piece(bytes: &[u8], begin: usize, end: usize, fields: Fields, limit: usize) -> Result<Piece, Fault> {
-    let mut piece = Piece {
-        fields,
-        runs: Runs::default(),
-        lines: 0,
-        complete: true,
-        end,
-    };
+    let mut piece = Piece { fields, runs: Runs::default(), lines: 0, complete: true, end };
     let mut at = begin;
     let mut tape = vec![];
     while at < end {

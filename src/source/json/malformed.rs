@@ -25,13 +25,7 @@ impl Malformed {
     pub(super) fn locate(fault: Fault, bytes: &[u8]) -> Malformed {
         let offset = fault.offset.min(bytes.len());
         let (line, column) = line_and_column(bytes, offset);
-        Malformed {
-            message: fault.message,
-            offset,
-            line,
-            column,
-            help: fault.help,
-        }
+        Malformed { message: fault.message, offset, line, column, help: fault.help }
     }
 }
 
@@ -52,11 +46,7 @@ pub(super) struct Fault {
 
 impl Fault {
     pub(super) fn new(offset: usize, message: impl Into<String>) -> Fault {
-        Fault {
-            offset,
-            message: message.into(),
-            help: None,
-        }
+        Fault { offset, message: message.into(), help: None }
     }
 
     pub(super) fn help(mut self, text: impl Into<String>) -> Fault {
@@ -107,10 +97,7 @@ impl From<JiterError> for Fault {
 }
 
 pub(super) fn too_deep(offset: usize) -> Fault {
-    Fault::new(
-        offset,
-        format!("lists and objects are nested more than {} deep", super::infer::DEPTH),
-    )
+    Fault::new(offset, format!("lists and objects are nested more than {} deep", super::infer::DEPTH))
 }
 
 /// Makes the fault of a second pass that does not see what the first one saw.

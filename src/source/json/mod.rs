@@ -84,19 +84,14 @@ struct Run {
 pub fn inspect(bytes: &[u8], layout: &Layout, pins: &[(String, DataType)], limit: Option<usize>) -> Result<Inspected, Malformed> {
     let locate = |fault: Fault| Malformed::locate(fault, bytes);
     let start = malformed::start(bytes).map_err(locate)?;
-    let written = pins
-        .iter()
-        .filter(|(_, kind)| matches!(kind, DataType::Json { .. }))
-        .map(|(name, _)| name.as_str());
+    let written = pins.iter().filter(|(_, kind)| matches!(kind, DataType::Json { .. })).map(|(name, _)| name.as_str());
     let fields = Fields::records(COLUMNS, written);
     let found = match layout {
         Layout::Document { records } => document::read(bytes, start, records.as_deref(), fields, limit),
         Layout::Lines => lines::read(bytes, start, fields, limit),
     };
     // The bytes are checked only as far as they were read; where both are wrong, what comes first is the cause.
-    let end = found
-        .as_ref()
-        .map_or_else(|fault| fault.offset.saturating_add(4).min(bytes.len()), |found| found.end);
+    let end = found.as_ref().map_or_else(|fault| fault.offset.saturating_add(4).min(bytes.len()), |found| found.end);
     malformed::utf8(bytes.get(..end).unwrap_or(bytes), end == bytes.len() || found.is_ok()).map_err(locate)?;
     let found = found.map_err(locate)?;
     let mut inspected = Inspected {
@@ -143,9 +138,7 @@ pub fn position(bytes: &[u8], inspected: &Inspected, row: u64) -> Option<usize> 
 impl Inspected {
     /// Keeps only the columns of these names, in their order in the document.
     pub fn select(&mut self, wanted: &[String]) {
-        let columns = std::mem::take(&mut self.columns)
-            .into_iter()
-            .zip(std::mem::take(&mut self.keys));
+        let columns = std::mem::take(&mut self.columns).into_iter().zip(std::mem::take(&mut self.keys));
         (self.columns, self.keys) = columns.filter(|((name, _), _)| wanted.contains(name)).unzip();
     }
 
@@ -190,12 +183,7 @@ impl Runs {
                 run.end = end;
                 run.records += 1;
             }
-            _ => self.0.push(Run {
-                start,
-                end,
-                first: number,
-                records: 1,
-            }),
+            _ => self.0.push(Run { start, end, first: number, records: 1 }),
         }
         Ok(())
     }

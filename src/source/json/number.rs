@@ -60,10 +60,7 @@ impl Numbers {
             };
         }
         // Zeros at the end are kept, as authors expect of money, unless only without them the values fit.
-        match [self.scale, self.exact]
-            .into_iter()
-            .find(|scale| self.whole.saturating_add(*scale) <= DIGITS)
-        {
+        match [self.scale, self.exact].into_iter().find(|scale| self.whole.saturating_add(*scale) <= DIGITS) {
             Some(scale) => {
                 let precision = (self.whole.max(1) + scale).min(DIGITS);
                 DataType::Decimal(Some((precision as u8, scale as u8)))
@@ -123,12 +120,7 @@ impl<'a> Parts<'a> {
         let (mantissa, power) = split(digits, |b| b == b'e' || b == b'E');
         let (whole, fraction) = split(mantissa, |b| b == b'.');
         let exponent = exponent(power).saturating_sub_unsigned(fraction.len() as u64);
-        Parts {
-            negative: digits.len() < written.len(),
-            whole,
-            fraction,
-            exponent,
-        }
+        Parts { negative: digits.len() < written.len(), whole, fraction, exponent }
     }
 
     /// Counts the digits from the first to the last that is not a zero, with the zeros behind; and those zeros.
@@ -154,9 +146,7 @@ fn exponent(power: &[u8]) -> i64 {
         [b'+', rest @ ..] => (false, rest),
         rest => (false, rest),
     };
-    let size = digits
-        .iter()
-        .fold(0i64, |n, d| n.saturating_mul(10).saturating_add(i64::from(d - b'0')));
+    let size = digits.iter().fold(0i64, |n, d| n.saturating_mul(10).saturating_add(i64::from(d - b'0')));
     // Far beyond every decimal, and far from overflow.
     let size = size.min(1 << 40);
     if negative { -size } else { size }
@@ -185,10 +175,7 @@ mod tests {
         assert_eq!(kind(&["1e38"]), "text");
         assert_eq!(kind(&["1e-38"]), "decimal(38,38)");
         assert_eq!(kind(&["1e-39"]), "text");
-        assert_eq!(
-            kind(&["0.0", "0e999999999999999999999", "0e-99999999999999999999999"]),
-            "decimal(1,0)"
-        );
+        assert_eq!(kind(&["0.0", "0e999999999999999999999", "0e-99999999999999999999999"]), "decimal(1,0)");
         assert_eq!(kind(&["1.00000000000000000000000000000000000000000000"]), "decimal(1,0)");
         assert_eq!(kind(&["99999999999999999999999999999999999999", "0.1"]), "text");
     }
@@ -202,10 +189,7 @@ mod tests {
         assert_eq!(decimal(b"0e999999999", 3), Some(0));
         assert_eq!(decimal(b"0.05", 1), None);
         assert_eq!(decimal(b"1.000000000000000000000000000000000000000000000", 0), Some(1));
-        assert_eq!(
-            decimal(b"12345678901234567890.123456789012345678", 18),
-            Some(12345678901234567890123456789012345678)
-        );
+        assert_eq!(decimal(b"12345678901234567890.123456789012345678", 18), Some(12345678901234567890123456789012345678));
         assert_eq!(decimal(b"123456789012345678", 0), Some(123456789012345678));
         assert_eq!(decimal(b"1234567890123456789", 0), Some(1234567890123456789));
     }

@@ -16,10 +16,7 @@ pub(super) fn columns(fields: &Fields, pins: &[(String, DataType)]) -> (Vec<(Str
     let mut keys = vec![];
     for (key, shape) in &fields.seen {
         let name = column_name(key, &mut taken);
-        let pin = pins
-            .iter()
-            .find(|(pinned, _)| **pinned == **key || *pinned == name)
-            .map(|(_, kind)| kind);
+        let pin = pins.iter().find(|(pinned, _)| **pinned == **key || *pinned == name).map(|(_, kind)| kind);
         columns.push((name, pinned(pin, shape)));
         keys.push(key.to_string());
     }
@@ -67,18 +64,9 @@ fn data_type(shape: &Shape) -> DataType {
 
 fn structure(fields: &Fields) -> DataType {
     let mut names = BTreeSet::new();
-    let told_apart = fields
-        .seen
-        .keys()
-        .all(|key| !key.is_empty() && !key.contains('\0') && names.insert(key.to_lowercase()));
+    let told_apart = fields.seen.keys().all(|key| !key.is_empty() && !key.contains('\0') && names.insert(key.to_lowercase()));
     if fields.wide || fields.seen.is_empty() || !told_apart {
         return JSON;
     }
-    DataType::Struct(
-        fields
-            .seen
-            .iter()
-            .map(|(key, shape)| (key.to_string(), data_type(shape)))
-            .collect(),
-    )
+    DataType::Struct(fields.seen.iter().map(|(key, shape)| (key.to_string(), data_type(shape))).collect())
 }

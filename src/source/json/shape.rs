@@ -98,12 +98,7 @@ impl Default for Fields {
 impl Fields {
     /// Makes the fields of whole records: with their own limit, and keys that are not to be looked into.
     pub(super) fn records<'a>(limit: usize, written: impl Iterator<Item = &'a str>) -> Fields {
-        Fields {
-            seen: IndexMap::new(),
-            wide: false,
-            limit,
-            written: written.map(Box::from).collect(),
-        }
+        Fields { seen: IndexMap::new(), wide: false, limit, written: written.map(Box::from).collect() }
     }
 
     /// Finds or adds a key and returns its index; `None` if there are too many.
@@ -120,13 +115,7 @@ impl Fields {
             return None;
         }
         let written = self.written.iter().any(|w| **w == *key);
-        let (index, _) = self.seen.insert_full(
-            key.into(),
-            Shape {
-                written,
-                ..Shape::default()
-            },
-        );
+        let (index, _) = self.seen.insert_full(key.into(), Shape { written, ..Shape::default() });
         *cursor = index + 1;
         Some(index)
     }

@@ -14,13 +14,8 @@ fn a_script_that_does_not_fit_changes_nothing() {
     let columns = [("id", "int"), ("twice", "int"), ("n", "int"), ("it's gone", "int")];
     let rows = || batch(columns.iter().map(|_| numbers([Some(1)])).collect());
     let gone = table("gone % table", Mode::Insert, &[], &columns[..1]);
-    let load = Load::new(
-        RowFormat::Copy,
-        vec![
-            (table("a", Mode::Insert, &["id"], &columns), rows()),
-            (gone, batch(vec![numbers([])])),
-        ],
-    );
+    let load =
+        Load::new(RowFormat::Copy, vec![(table("a", Mode::Insert, &["id"], &columns), rows()), (gone, batch(vec![numbers([])]))]);
     let message = server.fails(&load);
     for part in [
         "column twice of table a is computed by the database",
@@ -29,59 +24,35 @@ fn a_script_that_does_not_fit_changes_nothing() {
     ] {
         assert!(message.contains(part), "{message}");
     }
-    assert!(
-        message.contains("column n of table a is numbered by the database alone"),
-        "{message}"
-    );
+    assert!(message.contains("column n of table a is numbered by the database alone"), "{message}");
 
     server.sql("CREATE TABLE b (id int PRIMARY KEY, a int REFERENCES a)");
     let pair = |last: i64| {
-        let a = (
-            table("a", Mode::Insert, &["id"], &[("id", "int")]),
-            batch(vec![numbers([Some(1), Some(2)])]),
-        );
+        let a = (table("a", Mode::Insert, &["id"], &[("id", "int")]), batch(vec![numbers([Some(1), Some(2)])]));
         let b = table("b", Mode::Insert, &["id"], &[("id", "int"), ("a", "int")]);
-        vec![
-            a,
-            (b, batch(vec![numbers([Some(1), Some(2)]), numbers([Some(1), Some(last)])])),
-        ]
+        vec![a, (b, batch(vec![numbers([Some(1), Some(2)]), numbers([Some(1), Some(last)])]))]
     };
     let count = || server.sql("SELECT (SELECT count(*) FROM a), (SELECT count(*) FROM b)");
-    assert!(
-        server
-            .fails(&Load::new(RowFormat::Copy, pair(3)))
-            .contains("violates foreign key constraint")
-    );
+    assert!(server.fails(&Load::new(RowFormat::Copy, pair(3))).contains("violates foreign key constraint"));
     assert_eq!(count(), "0|0");
     // A row that is lost on the way, in a table whose other rows arrived.
     let mut short = Load::new(RowFormat::Copy, pair(2));
     short.tables[1].0.rows = 5;
-    assert!(
-        server
-            .fails(&short)
-            .contains("table b: expected 5 rows in this script, found 2")
-    );
+    assert!(server.fails(&short).contains("table b: expected 5 rows in this script, found 2"));
     assert_eq!(count(), "0|0");
     // The second run of an insert fails before anything changed.
     let good = Load::new(RowFormat::Copy, pair(2));
     server.deploys(&good);
     assert_eq!(server.verifies(&good), ["ok", "ok"]);
     let again = server.fails(&good);
-    assert!(
-        again.contains("table a: expected none of the 2 keys, found 2, such as (1)"),
-        "{again}"
-    );
+    assert!(again.contains("table a: expected none of the 2 keys, found 2, such as (1)"), "{again}");
     assert_eq!(count(), "2|2");
     // A trigger that swallows rows is found out.
     server.sql(
         "TRUNCATE a, b; CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN CASE WHEN NEW.id = 2 THEN NULL ELSE NEW END; END';
          CREATE TRIGGER swallow BEFORE INSERT ON b FOR EACH ROW EXECUTE FUNCTION swallow()",
     );
-    assert!(
-        server
-            .fails(&good)
-            .contains("table b: expected 2 rows with these keys after the load, found 1")
-    );
+    assert!(server.fails(&good).contains("table b: expected 2 rows with these keys after the load, found 1"));
     assert_eq!(count(), "0|0");
     // In one transaction of psql's own, the same.
     server.sql("DROP TRIGGER swallow ON b");
@@ -95,22 +66,14 @@ fn rows_without_a_key_are_counted() {
     let Some(server) = Server::open("emit_keyless") else { return };
     server.sql("CREATE TABLE log (line text, at json); INSERT INTO log VALUES ('there', '{}')");
     let columns = [("line", "text"), ("at", "json")];
-    let rows = || {
-        batch(vec![
-            texts([Some("a"), Some("a"), None]),
-            texts([Some("1"), Some("1"), Some("{}")]),
-        ])
-    };
+    let rows = || batch(vec![texts([Some("a"), Some("a"), None]), texts([Some("1"), Some("1"), Some("{}")])]);
     let load = Load::new(RowFormat::Insert, vec![(table("log", Mode::Insert, &[], &columns), rows())]);
     server.deploys(&load);
     assert_eq!(server.verifies(&load), ["ok"]);
     let output = server.psql(&["-v", "ON_ERROR_STOP=1"], &load.deploy());
     assert!(String::from_utf8_lossy(&output.stderr).contains("table log: expected none of the 3 rows, found all of them"));
     assert_eq!(server.sql("SELECT count(*) FROM log"), "4");
-    let load = Load::new(
-        RowFormat::Copy,
-        vec![(table("log", Mode::Replace { scope: vec![] }, &[], &columns), rows())],
-    );
+    let load = Load::new(RowFormat::Copy, vec![(table("log", Mode::Replace { scope: vec![] }, &[], &columns), rows())]);
     for _ in 0..2 {
         server.deploys(&load);
         assert_eq!(server.verifies(&load), ["ok"]);
@@ -121,18 +84,12 @@ fn rows_without_a_key_are_counted() {
     // A nullable key in insert mode: NULLs are distinct, so a second NULL is a new row.
     server.sql("CREATE TABLE nullable (k int UNIQUE); INSERT INTO nullable VALUES (NULL), (7)");
     let rows = batch(vec![numbers([Some(1), None])]);
-    let load = Load::new(
-        RowFormat::Copy,
-        vec![(table("nullable", Mode::Insert, &["k"], &[("k", "int")]), rows.clone())],
-    );
+    let load = Load::new(RowFormat::Copy, vec![(table("nullable", Mode::Insert, &["k"], &[("k", "int")]), rows.clone())]);
     server.deploys(&load);
     assert_eq!(server.verifies(&load), ["ok"]);
     // In upsert mode they are the same row, so that a second run changes nothing.
     server.sql("TRUNCATE nullable");
-    let load = Load::new(
-        RowFormat::Copy,
-        vec![(table("nullable", Mode::Upsert, &["k"], &[("k", "int")]), rows)],
-    );
+    let load = Load::new(RowFormat::Copy, vec![(table("nullable", Mode::Upsert, &["k"], &[("k", "int")]), rows)]);
     for _ in 0..2 {
         server.deploys(&load);
         assert_eq!(server.sql("SELECT count(*) FROM nullable"), "2");
@@ -149,56 +106,32 @@ fn a_replacement_touches_its_scope_only() {
          INSERT INTO shop VALUES ('it''s', 1, 'old'), ('it''s', 2, 'same'), ('it''s', 9, 'goes'), ('fr', 1, 'stays');
          INSERT INTO sale VALUES ('it''s', 9, 1), ('fr', 1, 2)",
     );
-    let scope = || Mode::Replace {
-        scope: vec![("country".into(), Literal::Text("it's".into()))],
-    };
+    let scope = || Mode::Replace { scope: vec![("country".into(), Literal::Text("it's".into()))] };
     let shops = |country: &str| {
         let rows = batch(vec![
             texts([Some(country); 3]),
             numbers([Some(1), Some(2), Some(3)]),
             texts(["new", "same", "added"].map(Some)),
         ]);
-        (
-            table(
-                "shop",
-                scope(),
-                &["country", "id"],
-                &[("country", "text"), ("id", "int"), ("name", "text")],
-            ),
-            rows,
-        )
+        (table("shop", scope(), &["country", "id"], &[("country", "text"), ("id", "int"), ("name", "text")]), rows)
     };
     let sales = || {
         let rows = batch(vec![texts([Some("it's")]), numbers([Some(3)]), numbers([Some(3)])]);
-        (
-            table(
-                "sale",
-                scope(),
-                &["id"],
-                &[("country", "text"), ("shop", "int"), ("id", "int")],
-            ),
-            rows,
-        )
+        (table("sale", scope(), &["id"], &[("country", "text"), ("shop", "int"), ("id", "int")]), rows)
     };
     let before = server.sql("SELECT xmin FROM shop WHERE name IN ('same', 'stays')");
     let load = Load::new(RowFormat::Copy, vec![shops("it's"), sales()]);
     for _ in 0..2 {
         server.deploys(&load);
         assert_eq!(server.verifies(&load), ["ok", "ok"]);
-        assert_eq!(
-            server.sql("SELECT string_agg(name, ',' ORDER BY country, id) FROM shop"),
-            "stays,new,same,added"
-        );
+        assert_eq!(server.sql("SELECT string_agg(name, ',' ORDER BY country, id) FROM shop"), "stays,new,same,added");
         assert_eq!(server.sql("SELECT string_agg(id::text, ',' ORDER BY id) FROM sale"), "2,3");
     }
     assert_eq!(server.sql("SELECT xmin FROM shop WHERE name IN ('same', 'stays')"), before);
     server.sql("INSERT INTO shop VALUES ('it''s', 50, 'strange')");
     assert_eq!(server.verifies(&load), ["MISMATCH", "ok"]);
     let message = server.fails(&Load::new(RowFormat::Copy, vec![shops("de"), sales()]));
-    assert!(
-        message.contains("table shop: expected 0 rows outside of the replaced scope, found 3"),
-        "{message}"
-    );
+    assert!(message.contains("table shop: expected 0 rows outside of the replaced scope, found 3"), "{message}");
 }
 
 #[test]
@@ -217,10 +150,7 @@ fn foreign_keys_and_unique_values_may_move_between_rows() {
         numbers([None, Some(3), Some(1)]),
         texts([Some("c@x"), Some("b@x"), Some("a@x")]),
     ]);
-    let load = Load::new(
-        RowFormat::Copy,
-        vec![(table("person", Mode::Upsert, &["id"], &columns), rows)],
-    );
+    let load = Load::new(RowFormat::Copy, vec![(table("person", Mode::Upsert, &["id"], &columns), rows)]);
     server.deploys(&load);
     server.deploys(&load);
     assert_eq!(server.verifies(&load), ["ok"]);
@@ -228,25 +158,11 @@ fn foreign_keys_and_unique_values_may_move_between_rows() {
     let member = |name: &str, other: &str, mode: Mode, rows: &[i64]| {
         let mut table = table(name, mode, &["id"], &[("id", "int"), (other, "int")]);
         table.in_cycle = true;
-        (
-            table,
-            batch(vec![
-                numbers(rows.iter().copied().map(Some)),
-                numbers(rows.iter().copied().map(Some)),
-            ]),
-        )
+        (table, batch(vec![numbers(rows.iter().copied().map(Some)), numbers(rows.iter().copied().map(Some))]))
     };
     let whole = Mode::Replace { scope: vec![] };
-    for (mode, rows) in [
-        (Mode::Insert, vec![1, 2]),
-        (Mode::Upsert, vec![2, 3]),
-        (whole.clone(), vec![3, 4]),
-        (whole, vec![]),
-    ] {
-        let load = Load::new(
-            RowFormat::Copy,
-            vec![member("a", "b", mode.clone(), &rows), member("b", "a", mode.clone(), &rows)],
-        );
+    for (mode, rows) in [(Mode::Insert, vec![1, 2]), (Mode::Upsert, vec![2, 3]), (whole.clone(), vec![3, 4]), (whole, vec![])] {
+        let load = Load::new(RowFormat::Copy, vec![member("a", "b", mode.clone(), &rows), member("b", "a", mode.clone(), &rows)]);
         server.deploys(&load);
         assert_eq!(server.verifies(&load), ["ok", "ok"], "{mode:?}");
     }
@@ -265,15 +181,9 @@ fn sequences_move_forward_only() {
     let mut identity = table("s", Mode::Upsert, &["id"], &[("id", "int"), ("n", "int"), ("m", "bigint")]);
     identity.overriding_identity = true;
     identity.columns[1].generated = Generated::Always;
-    let rows = batch(vec![
-        numbers([Some(5), Some(7)]),
-        numbers([Some(40), Some(1)]),
-        numbers([Some(3), Some(1)]),
-    ]);
-    let own = (
-        table("d", Mode::Insert, &[], &[("id", "int"), ("k", "int")]),
-        batch(vec![numbers([Some(9)]), numbers([Some(1)])]),
-    );
+    let rows = batch(vec![numbers([Some(5), Some(7)]), numbers([Some(40), Some(1)]), numbers([Some(3), Some(1)])]);
+    let own =
+        (table("d", Mode::Insert, &[], &[("id", "int"), ("k", "int")]), batch(vec![numbers([Some(9)]), numbers([Some(1)])]));
     let mut load = Load::new(RowFormat::Copy, vec![(identity, rows), own]);
     server.deploys(&load);
     assert_eq!(server.verifies(&load), ["ok", "ok"]);
@@ -298,19 +208,9 @@ fn policies_and_triggers_are_respected() {
          GRANT USAGE ON SCHEMA emit_policies TO pipe_emit_clerk; GRANT ALL ON doc TO pipe_emit_clerk",
     );
     let columns = [("id", "int"), ("tenant", "int"), ("body", "text")];
-    let rows = |tenant| {
-        batch(vec![
-            numbers([Some(10), Some(11)]),
-            numbers([Some(1), Some(tenant)]),
-            texts([Some("x"), Some("y")]),
-        ])
-    };
-    let load = |tenant| {
-        Load::new(
-            RowFormat::Copy,
-            vec![(table("doc", Mode::Upsert, &["id"], &columns), rows(tenant))],
-        )
-    };
+    let rows =
+        |tenant| batch(vec![numbers([Some(10), Some(11)]), numbers([Some(1), Some(tenant)]), texts([Some("x"), Some("y")])]);
+    let load = |tenant| Load::new(RowFormat::Copy, vec![(table("doc", Mode::Upsert, &["id"], &columns), rows(tenant))]);
     let as_clerk = |load: &Load| {
         let script = [b"\\set ON_ERROR_STOP on\nSET ROLE pipe_emit_clerk;\n".to_vec(), load.deploy()].concat();
         server.psql(&[], &script)
@@ -337,13 +237,8 @@ fn an_empty_load_and_a_wrong_contract_are_told() {
     let columns = [("id", "int"), ("body", "text")];
     for mode in [Mode::Insert, Mode::Upsert, Mode::Replace { scope: vec![] }] {
         for format in FORMATS {
-            let load = Load::new(
-                format,
-                vec![(
-                    table("t", mode.clone(), &["id"], &columns),
-                    batch(vec![numbers([]), texts([])]),
-                )],
-            );
+            let load =
+                Load::new(format, vec![(table("t", mode.clone(), &["id"], &columns), batch(vec![numbers([]), texts([])]))]);
             server.deploys(&load);
             assert_eq!(server.verifies(&load), ["ok"]);
         }

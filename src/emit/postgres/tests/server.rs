@@ -25,9 +25,7 @@ impl Server {
             return None;
         };
         let server = Server { url, schema };
-        server.sql(&format!(
-            "SET client_min_messages = error; DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema};"
-        ));
+        server.sql(&format!("SET client_min_messages = error; DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema};"));
         Some(server)
     }
 
@@ -56,11 +54,7 @@ impl Server {
     pub(super) fn deploys(&self, load: &Load) {
         let output = self.psql(&[], &load.deploy());
         let error = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success() && error.is_empty(),
-            "{error}\n{}",
-            String::from_utf8_lossy(&load.deploy())
-        );
+        assert!(output.status.success() && error.is_empty(), "{error}\n{}", String::from_utf8_lossy(&load.deploy()));
     }
 
     /// Runs a script that must fail, and returns what it says.
@@ -89,17 +83,9 @@ impl Server {
     fn results(&self, verify: &[u8]) -> Vec<String> {
         let output = self.psql(&["-v", "ON_ERROR_STOP=1"], verify);
         let error = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success() && error.is_empty(),
-            "{error}\n{}",
-            String::from_utf8_lossy(verify)
-        );
+        assert!(output.status.success() && error.is_empty(), "{error}\n{}", String::from_utf8_lossy(verify));
         let printed = String::from_utf8(output.stdout).unwrap();
-        printed
-            .lines()
-            .filter(|l| l.contains('|'))
-            .map(|l| l.rsplit('|').next().unwrap().to_string())
-            .collect()
+        printed.lines().filter(|l| l.contains('|')).map(|l| l.rsplit('|').next().unwrap().to_string()).collect()
     }
 }
 
@@ -112,11 +98,7 @@ pub(super) struct Load {
 
 impl Load {
     pub(super) fn new(format: RowFormat, tables: Vec<(Table, RecordBatch)>) -> Load {
-        let mut load = Load {
-            tables: vec![],
-            parts: vec![],
-            format,
-        };
+        let mut load = Load { tables: vec![], parts: vec![], format };
         for (i, (mut table, batch)) in tables.into_iter().enumerate() {
             table.number = i + 1;
             table.rows = batch.num_rows() as u64;
@@ -125,9 +107,7 @@ impl Load {
             // In two batches, as staging delivers them.
             let half = batch.num_rows() / 2;
             writer.write(&batch.slice(0, half), &mut rows, &mut keys).unwrap();
-            writer
-                .write(&batch.slice(half, batch.num_rows() - half), &mut rows, &mut keys)
-                .unwrap();
+            writer.write(&batch.slice(half, batch.num_rows() - half), &mut rows, &mut keys).unwrap();
             let evidence = writer.finish(&mut rows, &mut keys).unwrap();
             assert_eq!(evidence.rows, table.rows);
             load.tables.push((table, evidence));
@@ -145,11 +125,7 @@ impl Load {
             sources: vec![("a\nSELECT 1/0;".into(), "cd".into())],
             target: "test".into(),
         };
-        let script = Script {
-            header: &header,
-            tables: &self.tables,
-            format: self.format,
-        };
+        let script = Script { header: &header, tables: &self.tables, format: self.format };
         let mut out = vec![];
         write(&script, &mut self.parts.clone(), &mut out);
         out

@@ -29,9 +29,7 @@ fn every_nasty_text_comes_back_byte_for_byte() {
             Arc::new(Field::new("item", Staged::Utf8, true)),
             OffsetBuffer::from_lengths((0..all.len()).map(|i| if i + 2 < all.len() { i % 3 } else { 0 })),
             texts(
-                (0..all.len())
-                    .filter(|i| i + 2 < all.len())
-                    .flat_map(|i| all.iter().rev().cycle().skip(i).take(i % 3).copied()),
+                (0..all.len()).filter(|i| i + 2 < all.len()).flat_map(|i| all.iter().rev().cycle().skip(i).take(i % 3).copied()),
             ),
             Some(NullBuffer::from_iter((0..all.len()).map(|i| i % 7 != 6))),
         );
@@ -45,11 +43,7 @@ fn every_nasty_text_comes_back_byte_for_byte() {
         assert_eq!(server.verifies(&load), ["ok"], "{format:?}");
         let untouched = server.sql("SELECT sum(xmin::text::bigint) FROM texts");
         server.deploys(&load);
-        assert_eq!(
-            server.sql("SELECT sum(xmin::text::bigint) FROM texts"),
-            untouched,
-            "a second deploy changes nothing"
-        );
+        assert_eq!(server.sql("SELECT sum(xmin::text::bigint) FROM texts"), untouched, "a second deploy changes nothing");
         for change in [
             "UPDATE texts SET body = body || ' ' WHERE id = 50",
             "UPDATE texts SET body = '' WHERE body IS NULL",
@@ -74,69 +68,28 @@ fn everything(rows: usize) -> (Vec<(&'static str, &'static str, &'static str)>, 
         let total: usize = lengths.iter().sum();
         let index = UInt32Array::from_iter_values((0..total).map(|i| (i % values.len()) as u32));
         let values = arrow::compute::take(&values, &index, None).unwrap();
-        Arc::new(ListArray::new(
-            Arc::new(Field::new("item", data_type, true)),
-            OffsetBuffer::from_lengths(lengths),
-            values,
-            None,
-        ))
+        Arc::new(ListArray::new(Arc::new(Field::new("item", data_type, true)), OffsetBuffer::from_lengths(lengths), values, None))
     };
     let doubles: ArrayRef = Arc::new(Float64Array::from(cycle(torture::DOUBLES, rows)));
     let stamps: ArrayRef = Arc::new(TimestampMicrosecondArray::from(cycle(torture::TIMESTAMPS, rows)));
     let instants: ArrayRef = Arc::new(TimestampMicrosecondArray::from(cycle(torture::TIMESTAMPS, rows)).with_timezone("UTC"));
-    let decimals: ArrayRef = Arc::new(
-        Decimal128Array::from(cycle(torture::DECIMALS, rows))
-            .with_precision_and_scale(38, 10)
-            .unwrap(),
-    );
-    let small: ArrayRef = Arc::new(
-        Decimal128Array::from(cycle(&[0, 5, -5, 150, 99_999], rows))
-            .with_precision_and_scale(5, 2)
-            .unwrap(),
-    );
+    let decimals: ArrayRef =
+        Arc::new(Decimal128Array::from(cycle(torture::DECIMALS, rows)).with_precision_and_scale(38, 10).unwrap());
+    let small: ArrayRef =
+        Arc::new(Decimal128Array::from(cycle(&[0, 5, -5, 150, 99_999], rows)).with_precision_and_scale(5, 2).unwrap());
     let instant_type = instants.data_type().clone();
     let columns: Vec<(&str, &str, &str, ArrayRef)> = vec![
         ("id", "bigint", "bigint", numbers((0..rows as i64).map(Some))),
-        (
-            "flag",
-            "boolean",
-            "boolean",
-            Arc::new(BooleanArray::from(cycle(&[true, false], rows))),
-        ),
-        (
-            "small",
-            "smallint",
-            "smallint",
-            Arc::new(Int16Array::from(cycle(&[0, i16::MAX, i16::MIN], rows))),
-        ),
-        (
-            "int",
-            "integer",
-            "integer",
-            Arc::new(Int32Array::from(cycle(&[0, i32::MAX, i32::MIN], rows))),
-        ),
-        (
-            "big",
-            "bigint",
-            "bigint",
-            Arc::new(Int64Array::from(cycle(torture::BIG_INTEGERS, rows))),
-        ),
-        (
-            "huge",
-            "decimal",
-            "numeric",
-            Arc::new(UInt64Array::from(cycle(&[0, u64::MAX], rows))),
-        ),
+        ("flag", "boolean", "boolean", Arc::new(BooleanArray::from(cycle(&[true, false], rows)))),
+        ("small", "smallint", "smallint", Arc::new(Int16Array::from(cycle(&[0, i16::MAX, i16::MIN], rows)))),
+        ("int", "integer", "integer", Arc::new(Int32Array::from(cycle(&[0, i32::MAX, i32::MIN], rows)))),
+        ("big", "bigint", "bigint", Arc::new(Int64Array::from(cycle(torture::BIG_INTEGERS, rows)))),
+        ("huge", "decimal", "numeric", Arc::new(UInt64Array::from(cycle(&[0, u64::MAX], rows)))),
         ("wide", "decimal", "numeric", decimals.clone()),
         ("exact", "decimal(38,10)", "numeric(38,10)", decimals.clone()),
         ("scaled", "decimal(10,4)", "numeric(10,4)", small.clone()),
         ("whole_in_text", "text", "text", small),
-        (
-            "real",
-            "real",
-            "real",
-            Arc::new(Float32Array::from(cycle(torture::REALS, rows))),
-        ),
+        ("real", "real", "real", Arc::new(Float32Array::from(cycle(torture::REALS, rows)))),
         (
             "real_of_double",
             "real",
@@ -144,123 +97,35 @@ fn everything(rows: usize) -> (Vec<(&'static str, &'static str, &'static str)>, 
             Arc::new(Float64Array::from(cycle(&[0.1, 16_777_217.0, 1.000_000_059_604_644_8], rows))),
         ),
         ("double", "double", "double precision", doubles.clone()),
-        (
-            "double_of_int",
-            "double",
-            "double precision",
-            Arc::new(Int64Array::from(cycle(torture::BIG_INTEGERS, rows))),
-        ),
-        (
-            "fixed",
-            "char(8)",
-            "char(8)",
-            texts(cycle(&["", "a", " b ", "12345678", "ñ  "], rows)),
-        ),
-        (
-            "limited",
-            "varchar(40)",
-            "varchar(40)",
-            texts(cycle(&["", "a", " b ", "\\N", "😀"], rows)),
-        ),
+        ("double_of_int", "double", "double precision", Arc::new(Int64Array::from(cycle(torture::BIG_INTEGERS, rows)))),
+        ("fixed", "char(8)", "char(8)", texts(cycle(&["", "a", " b ", "12345678", "ñ  "], rows))),
+        ("limited", "varchar(40)", "varchar(40)", texts(cycle(&["", "a", " b ", "\\N", "😀"], rows))),
         ("mood", "text", "mood", texts(cycle(&["sad", "it's \\ \"fine\""], rows))),
-        (
-            "share",
-            "decimal(5,2)",
-            "share",
-            Arc::new(Float64Array::from(cycle(&[0.25, 1.0, 0.0], rows))),
-        ),
-        (
-            "share_named",
-            "share",
-            "share",
-            Arc::new(Float64Array::from(cycle(&[0.25, 0.5], rows))),
-        ),
+        ("share", "decimal(5,2)", "share", Arc::new(Float64Array::from(cycle(&[0.25, 1.0, 0.0], rows)))),
+        ("share_named", "share", "share", Arc::new(Float64Array::from(cycle(&[0.25, 0.5], rows)))),
         ("ci", "citext", "public.citext", texts(cycle(&["Ana", "ANA", "ana"], rows))),
-        (
-            "day",
-            "date",
-            "date",
-            Arc::new(Date32Array::from(cycle(torture::DATES, rows))),
-        ),
-        (
-            "clock",
-            "time",
-            "time",
-            Arc::new(Time64MicrosecondArray::from(cycle(torture::TIMES, rows))),
-        ),
+        ("day", "date", "date", Arc::new(Date32Array::from(cycle(torture::DATES, rows)))),
+        ("clock", "time", "time", Arc::new(Time64MicrosecondArray::from(cycle(torture::TIMES, rows)))),
         ("stamp", "timestamp", "timestamp", stamps.clone()),
         ("instant", "timestamptz", "timestamptz", instants.clone()),
         ("instant_of_stamp", "timestamptz", "timestamptz", stamps.clone()),
-        (
-            "stamp_of_day",
-            "timestamp",
-            "timestamp",
-            Arc::new(Date32Array::from(cycle(&[0, -719_163, 2_932_897, i32::MAX], rows))),
-        ),
+        ("stamp_of_day", "timestamp", "timestamp", Arc::new(Date32Array::from(cycle(&[0, -719_163, 2_932_897, i32::MAX], rows)))),
         ("uuid", "uuid", "uuid", texts(uuids.iter().map(|u| Some(u.as_str())))),
         ("json", "json", "json", texts(json.clone())),
         ("jsonb", "jsonb", "jsonb", texts(json)),
-        (
-            "bytes",
-            "bytes",
-            "bytea",
-            Arc::new(BinaryArray::from(cycle(torture::BYTES, rows))),
-        ),
-        (
-            "span",
-            "interval",
-            "interval",
-            texts(cycle(&["1 year 2 months", "00:00:01"], rows)),
-        ),
-        (
-            "texts",
-            "text[]",
-            "text[]",
-            lists(texts(cycle(torture::TEXTS, 60)), Staged::Utf8),
-        ),
-        (
-            "uuids",
-            "uuid[]",
-            "uuid[]",
-            lists(texts(uuids.iter().map(|u| Some(u.as_str()))), Staged::Utf8),
-        ),
+        ("bytes", "bytes", "bytea", Arc::new(BinaryArray::from(cycle(torture::BYTES, rows)))),
+        ("span", "interval", "interval", texts(cycle(&["1 year 2 months", "00:00:01"], rows))),
+        ("texts", "text[]", "text[]", lists(texts(cycle(torture::TEXTS, 60)), Staged::Utf8)),
+        ("uuids", "uuid[]", "uuid[]", lists(texts(uuids.iter().map(|u| Some(u.as_str()))), Staged::Utf8)),
         ("doubles", "double[]", "double precision[]", lists(doubles, Staged::Float64)),
-        (
-            "decimals",
-            "decimal(38,10)[]",
-            "numeric(38,10)[]",
-            lists(decimals, Staged::Decimal128(38, 10)),
-        ),
-        (
-            "flags",
-            "boolean[]",
-            "boolean[]",
-            lists(Arc::new(BooleanArray::from(cycle(&[true, false], 9))), Staged::Boolean),
-        ),
+        ("decimals", "decimal(38,10)[]", "numeric(38,10)[]", lists(decimals, Staged::Decimal128(38, 10))),
+        ("flags", "boolean[]", "boolean[]", lists(Arc::new(BooleanArray::from(cycle(&[true, false], 9))), Staged::Boolean)),
         ("instants", "timestamptz[]", "timestamptz[]", lists(instants, instant_type)),
-        (
-            "days",
-            "date[]",
-            "date[]",
-            lists(Arc::new(Date32Array::from(cycle(torture::DATES, 13))), Staged::Date32),
-        ),
-        (
-            "blobs",
-            "bytes[]",
-            "bytea[]",
-            lists(Arc::new(BinaryArray::from(cycle(torture::BYTES, 7))), Staged::Binary),
-        ),
-        (
-            "moods",
-            "mood[]",
-            "mood[]",
-            lists(texts(cycle(&["sad", "it's \\ \"fine\""], 5)), Staged::Utf8),
-        ),
+        ("days", "date[]", "date[]", lists(Arc::new(Date32Array::from(cycle(torture::DATES, 13))), Staged::Date32)),
+        ("blobs", "bytes[]", "bytea[]", lists(Arc::new(BinaryArray::from(cycle(torture::BYTES, 7))), Staged::Binary)),
+        ("moods", "mood[]", "mood[]", lists(texts(cycle(&["sad", "it's \\ \"fine\""], 5)), Staged::Utf8)),
     ];
-    let names = columns
-        .iter()
-        .map(|(name, ours, theirs, _)| (*name, *ours, *theirs))
-        .collect();
+    let names = columns.iter().map(|(name, ours, theirs, _)| (*name, *ours, *theirs)).collect();
     (names, batch(columns.into_iter().map(|(_, _, _, array)| array).collect()))
 }
 
@@ -272,48 +137,28 @@ fn every_type_has_the_same_checksum_on_both_sides() {
          CREATE TYPE mood AS ENUM ('sad', 'it''s \\ \"fine\"'); CREATE DOMAIN share AS numeric(5,2) CHECK (VALUE <= 1)",
     );
     let (columns, rows) = everything(130);
-    let ddl: Vec<String> = columns
-        .iter()
-        .map(|(name, _, theirs)| format!("\"{name}\" {theirs}"))
-        .collect();
+    let ddl: Vec<String> = columns.iter().map(|(name, _, theirs)| format!("\"{name}\" {theirs}")).collect();
     let ours: Vec<(&str, &str)> = columns.iter().map(|(name, ours, _)| (*name, *ours)).collect();
     for format in FORMATS {
-        server.sql(&format!(
-            "DROP TABLE IF EXISTS everything; CREATE TABLE everything ({}, PRIMARY KEY (id))",
-            ddl.join(", ")
-        ));
-        let load = Load::new(
-            format,
-            vec![(table("everything", Mode::Upsert, &["id"], &ours), rows.clone())],
-        );
+        server.sql(&format!("DROP TABLE IF EXISTS everything; CREATE TABLE everything ({}, PRIMARY KEY (id))", ddl.join(", ")));
+        let load = Load::new(format, vec![(table("everything", Mode::Upsert, &["id"], &ours), rows.clone())]);
         server.deploys(&load);
         assert_eq!(server.verifies(&load), ["ok"], "{format:?}");
         let untouched = server.sql("SELECT sum(xmin::text::bigint) FROM everything");
         server.deploys(&load);
-        assert_eq!(
-            server.sql("SELECT sum(xmin::text::bigint) FROM everything"),
-            untouched,
-            "a second deploy changes nothing"
-        );
+        assert_eq!(server.sql("SELECT sum(xmin::text::bigint) FROM everything"), untouched, "a second deploy changes nothing");
     }
     let (rows, cells) = (rows.num_rows(), columns.len());
     assert!(rows > 100 && cells > 35);
     // Each column's value exchanged for another row's is found, and only the interval is said not to be compared.
-    let load = Load::new(
-        RowFormat::Copy,
-        vec![(table("everything", Mode::Upsert, &["id"], &ours), everything(rows).1)],
-    );
+    let load = Load::new(RowFormat::Copy, vec![(table("everything", Mode::Upsert, &["id"], &ours), everything(rows).1)]);
     for (name, ours, _) in columns.iter().skip(1) {
         let change = format!(
             "UPDATE everything AS t SET \"{name}\" = o.\"{name}\" FROM everything AS o
              WHERE t.id = 101 AND o.id = (SELECT min(id) FROM everything WHERE \"{name}\"::text IS DISTINCT FROM
                    (SELECT \"{name}\"::text FROM everything WHERE id = 101))"
         );
-        assert_eq!(
-            server.verifies_after(&change, &load),
-            [if *ours == "interval" { "ok" } else { "MISMATCH" }],
-            "{name}"
-        );
+        assert_eq!(server.verifies_after(&change, &load), [if *ours == "interval" { "ok" } else { "MISMATCH" }], "{name}");
     }
     // Values as the server prints them, without any of our own forms.
     let shown = server.sql(
@@ -349,29 +194,15 @@ fn every_nasty_name_is_quoted() {
             "SET client_min_messages = error; DROP SCHEMA IF EXISTS {0} CASCADE; CREATE SCHEMA {0}",
             quoted(&schema)
         ));
-        server.sql(&format!(
-            "CREATE TABLE {}.{} ({})",
-            quoted(&schema),
-            quoted(name),
-            list.join(", ")
-        ));
+        server.sql(&format!("CREATE TABLE {}.{} ({})", quoted(&schema), quoted(name), list.join(", ")));
         for (mode, key) in [
             (Mode::Insert, vec![]),
             (Mode::Upsert, vec![*name, "Order"]),
-            (
-                Mode::Replace {
-                    scope: vec![(name.to_string(), Literal::Number("1".into()))],
-                },
-                vec![*name],
-            ),
+            (Mode::Replace { scope: vec![(name.to_string(), Literal::Number("1".into()))] }, vec![*name]),
         ] {
             let mut target = table(name, mode.clone(), &key, &columns);
             target.schema = Some(schema.clone());
-            let rows = if matches!(mode, Mode::Replace { .. }) {
-                rows.slice(0, 1)
-            } else {
-                rows.clone()
-            };
+            let rows = if matches!(mode, Mode::Replace { .. }) { rows.slice(0, 1) } else { rows.clone() };
             let load = Load::new(RowFormat::Copy, vec![(target, rows)]);
             server.deploys(&load);
             assert_eq!(server.verifies(&load), ["ok"], "{name} {mode:?}");
@@ -385,17 +216,8 @@ fn wide_tables_are_compared_too() {
     let Some(server) = Server::open("emit_wide") else { return };
     let names: Vec<String> = (0..1_200).map(|i| format!("c{i}")).collect();
     let columns: Vec<(&str, &str)> = names.iter().map(|n| (n.as_str(), "int")).collect();
-    server.sql(&format!(
-        "CREATE TABLE wide ({})",
-        names.iter().map(|n| format!("{n} int")).collect::<Vec<_>>().join(", ")
-    ));
-    let rows = batch(
-        names
-            .iter()
-            .enumerate()
-            .map(|(i, _)| numbers([Some(i as i64), None]))
-            .collect(),
-    );
+    server.sql(&format!("CREATE TABLE wide ({})", names.iter().map(|n| format!("{n} int")).collect::<Vec<_>>().join(", ")));
+    let rows = batch(names.iter().enumerate().map(|(i, _)| numbers([Some(i as i64), None])).collect());
     let load = Load::new(RowFormat::Copy, vec![(table("wide", Mode::Upsert, &["c0"], &columns), rows)]);
     server.deploys(&load);
     server.deploys(&load);
@@ -406,9 +228,7 @@ fn wide_tables_are_compared_too() {
 fn a_text_with_nul_is_never_written() {
     let columns = [("body", "text")];
     let rows = batch(vec![texts([Some("fine"), Some("a\0b")])]);
-    let mut writer = Postgres
-        .rows(&table("t", Mode::Insert, &[], &columns), &rows.schema(), RowFormat::Copy)
-        .unwrap();
+    let mut writer = Postgres.rows(&table("t", Mode::Insert, &[], &columns), &rows.schema(), RowFormat::Copy).unwrap();
     let error = writer.write(&rows, &mut vec![], &mut vec![]).unwrap_err();
     assert_eq!(
         (error.code, error.message.as_str()),
@@ -420,19 +240,10 @@ fn a_text_with_nul_is_never_written() {
 fn the_same_rows_give_the_same_bytes_and_any_order_the_same_checksum() {
     let (columns, rows) = everything(100);
     let ours: Vec<(&str, &str)> = columns.iter().map(|(name, ours, _)| (*name, *ours)).collect();
-    let load = |rows: &RecordBatch| {
-        Load::new(
-            RowFormat::Copy,
-            vec![(table("t", Mode::Upsert, &["id"], &ours), rows.clone())],
-        )
-    };
+    let load = |rows: &RecordBatch| Load::new(RowFormat::Copy, vec![(table("t", Mode::Upsert, &["id"], &ours), rows.clone())]);
     let (first, second) = (load(&rows), load(&rows));
     assert_eq!((first.deploy(), first.verify()), (second.deploy(), second.verify()));
     let index = UInt32Array::from_iter_values((0..100).rev());
-    let reversed: Vec<ArrayRef> = rows
-        .columns()
-        .iter()
-        .map(|c| arrow::compute::take(c, &index, None).unwrap())
-        .collect();
+    let reversed: Vec<ArrayRef> = rows.columns().iter().map(|c| arrow::compute::take(c, &index, None).unwrap()).collect();
     assert_eq!(load(&batch(reversed)).tables[0].1.checksum, first.tables[0].1.checksum);
 }

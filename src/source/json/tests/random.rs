@@ -27,37 +27,15 @@ impl Random {
         let digits = |r: &mut Random, n: usize| (0..1 + r.below(n)).map(|_| r.pick(&["0", "1", "5", "9"])).collect::<String>();
         let whole = format!("{}{}", self.pick(&["1", "7", "9"]), digits(self, 20));
         let whole = if self.below(3) == 0 { "0" } else { whole.as_str() };
-        let fraction = if self.below(2) == 0 {
-            format!(".{}", digits(self, 8))
-        } else {
-            String::new()
-        };
-        let exponent = if self.below(4) == 0 {
-            format!("{}{}", self.pick(&["e", "E-", "e+"]), self.below(15))
-        } else {
-            String::new()
-        };
+        let fraction = if self.below(2) == 0 { format!(".{}", digits(self, 8)) } else { String::new() };
+        let exponent =
+            if self.below(4) == 0 { format!("{}{}", self.pick(&["e", "E-", "e+"]), self.below(15)) } else { String::new() };
         format!("{}{whole}{fraction}{exponent}", self.pick(&["", "-"]))
     }
 
     fn string(&mut self) -> String {
-        let parts = [
-            "a",
-            "ß",
-            "日本",
-            "😀",
-            "\\n",
-            "\\\"",
-            "\\\\",
-            "\\/",
-            "\\u00e9",
-            "\\ud83d\\ude00",
-            "\\u0000",
-            "{",
-            "]",
-            ",",
-            " ",
-        ];
+        let parts =
+            ["a", "ß", "日本", "😀", "\\n", "\\\"", "\\\\", "\\/", "\\u00e9", "\\ud83d\\ude00", "\\u0000", "{", "]", ",", " "];
         (0..self.below(12)).map(|_| self.pick(&parts)).collect()
     }
 
@@ -92,13 +70,7 @@ impl Random {
             let shown = if i == 7 { self.below(200) == 0 } else { self.below(3) > 0 };
             for _ in 0..repeated + usize::from(shown) * usize::from(i < 7 || depth > 0) {
                 let value = self.value(depth, salt + i * 5 + depth * 3);
-                fields.push(format!(
-                    "{}\"{key}\"{}:{}{value}{}",
-                    self.space(),
-                    self.space(),
-                    self.space(),
-                    self.space()
-                ));
+                fields.push(format!("{}\"{key}\"{}:{}{value}{}", self.space(), self.space(), self.space(), self.space()));
             }
         }
         format!("{{{}{}}}", fields.join(","), self.space())
@@ -135,10 +107,7 @@ fn compare(array: &dyn Array, row: usize, kind: &DataType, expected: &Value) {
             let elements = array.as_list::<i32>().value(row);
             let expected = expected.as_array().unwrap();
             assert_eq!(elements.len(), expected.len());
-            expected
-                .iter()
-                .enumerate()
-                .for_each(|(i, value)| compare(&elements, i, element, value));
+            expected.iter().enumerate().for_each(|(i, value)| compare(&elements, i, element, value));
         }
         DataType::Struct(fields) => {
             let expected = expected.as_object().unwrap();
@@ -171,10 +140,7 @@ fn random_documents_come_back_equal() {
         let joined = records.join(random.pick(&[",", " ,\n", "\n,\r\n\t"]));
         let (text, layout) = match seed % 4 {
             0 => (format!("[{joined}]"), document(None)),
-            1 => (
-                format!("{{\"x\": {{}}, \"r\": [{joined}], \"y\": [{{}}]}}"),
-                document(Some("r")),
-            ),
+            1 => (format!("{{\"x\": {{}}, \"r\": [{joined}], \"y\": [{{}}]}}"), document(Some("r"))),
             2 => (format!("{{\"p\": {{\"a\": 1, \"r\":\n[{joined}]}}}}"), document(Some("p.r"))),
             _ if records.is_empty() => continue,
             _ => (records.join("\n"), Layout::Lines),
@@ -182,36 +148,18 @@ fn random_documents_come_back_equal() {
         let (inspected, loaded) = load(text.as_bytes(), &layout, &[]).unwrap();
         assert_eq!(inspected.records as usize, records.len());
         met.push_str(&columns(&inspected));
-        let mut rows = loaded
-            .iter()
-            .flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
+        let mut rows = loaded.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
         for record in &records {
             let expected: Map<String, Value> = serde_json::from_str(record).unwrap();
             let (batch, row) = rows.next().unwrap();
             for ((name, kind), key) in inspected.columns.iter().zip(&inspected.keys) {
-                compare(
-                    batch.column_by_name(name).unwrap(),
-                    row,
-                    kind,
-                    expected.get(key).unwrap_or(&Value::Null),
-                );
+                compare(batch.column_by_name(name).unwrap(), row, kind, expected.get(key).unwrap_or(&Value::Null));
             }
             assert!(expected.keys().all(|key| inspected.keys.contains(key)));
         }
         assert!(rows.next().is_none());
     }
-    for kind in [
-        "boolean",
-        "bigint",
-        "decimal(",
-        "text",
-        "json",
-        "unknown",
-        "struct(",
-        ")[]",
-        "text[]",
-        "bigint[][]",
-    ] {
+    for kind in ["boolean", "bigint", "decimal(", "text", "json", "unknown", "struct(", ")[]", "text[]", "bigint[][]"] {
         assert!(met.contains(kind), "no {kind} in {met}");
     }
 }
@@ -223,30 +171,19 @@ fn damaged_documents_are_refused_as_by_another_parser() {
         let records: Vec<String> = (0..3).map(|_| random.object(0, seed as usize)).collect();
         let text = format!("[{}]", records.join(",")).into_bytes();
         for end in 0..text.len() {
-            assert!(
-                inspect(&text[..end], &document(None), &[], None).is_err(),
-                "seed {seed}, first {end} bytes"
-            );
+            assert!(inspect(&text[..end], &document(None), &[], None).is_err(), "seed {seed}, first {end} bytes");
         }
         for change in 0..500 {
             let mut damaged = text.clone();
             let at = random.below(damaged.len());
-            damaged[at] = random
-                .pick(&[
-                    "\"", "{", "}", "[", "]", ",", ":", "0", "-", ".", "e", "x", "\\", "\n", " ", "\0",
-                ])
-                .as_bytes()[0];
+            damaged[at] =
+                random.pick(&["\"", "{", "}", "[", "]", ",", ":", "0", "-", ".", "e", "x", "\\", "\n", " ", "\0"]).as_bytes()[0];
             if change % 10 == 0 {
                 damaged[at] = 0x80 + random.below(128) as u8;
             }
             let theirs = serde_json::from_slice::<Vec<Map<String, Value>>>(&damaged);
             let ours = inspect(&damaged, &document(None), &[], None);
-            assert_eq!(
-                ours.is_ok(),
-                theirs.is_ok(),
-                "seed {seed}, {}: {ours:?} {theirs:?}",
-                String::from_utf8_lossy(&damaged)
-            );
+            assert_eq!(ours.is_ok(), theirs.is_ok(), "seed {seed}, {}: {ours:?} {theirs:?}", String::from_utf8_lossy(&damaged));
             if let Ok(inspected) = ours {
                 all(&damaged, &inspected);
             }
