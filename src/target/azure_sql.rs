@@ -11,7 +11,7 @@ use crate::check::{Declared, Measure, UniqueKey};
 use crate::contract::ddl::Flavor;
 use crate::contract::{Column, Contract};
 use crate::diagnostics::Span;
-use crate::expr::{BinaryOp, Expr, Literal};
+use crate::expr::{BinaryOp, Expr, ExprKind, Literal};
 use crate::types::DataType;
 
 /// The most bytes of a key of a clustered index, as a primary key is unless it says otherwise, and of any other.
@@ -155,7 +155,13 @@ impl Rules<'_> {
 
     fn ranges(&mut self) {
         let span = self.span;
-        let stamp = |text: &str| Expr::new(crate::expr::ExprKind::Literal(Literal::Typed(DataType::Timestamp(None), text.into())), span);
+        let literal = |kind: DataType, text: &str| Expr::new(ExprKind::Literal(Literal::Typed(kind, text.into())), span);
+        let stamp = |text: &str| literal(DataType::Timestamp(None), text);
+        let typed = |text: &str| match self.column.data_type {
+            DataType::Date => literal(DataType::Date, text),
+            DataType::TimestampTz(_) => literal(DataType::TimestampTz(None), text),
+            _ => stamp(text),
+        };
         let digits = |text: &str| Expr::number(text, span);
         let outside = |value: &Expr, low: Expr, high: Expr| {
             value.clone().binary(BinaryOp::Less, low).or(value.clone().binary(BinaryOp::Greater, high))
@@ -171,14 +177,16 @@ impl Rules<'_> {
                 (outside(&here, digits("-922337203685477.5808"), digits("922337203685477.5807")), "at most 922337203685477.5807")
             }
             (_, "smallmoney") => (outside(&here, digits("-214748.3648"), digits("214748.3647")), "at most 214748.3647"),
-            (DataType::Date | DataType::Timestamp(_) | DataType::TimestampTz(_), _) => {
-                let year = Expr::call("year", vec![here.clone()], span);
-                // Infinities have no year.
-                let infinite = Expr::call("isinf", vec![here], span);
-                (infinite.or(outside(&year, digits("1"), digits("9999"))), "a date from the year 1 to 9999")
+            (DataType::Date, _) => (outside(&here, typed("0001-01-01"), typed("9999-12-31")), "a date from the year 1 to 9999"),
+            // Compared as they are: parts of an instant depend on a zone.
+            (DataType::Timestamp(_), _) => {
+                (outside(&here, typed("0001-01-01 00:00:00"), typed("9999-12-31 23:59:59.999999")), "a date from the year 1 to 9999")
+            }
+            (DataType::TimestampTz(_), _) => {
+                (outside(&here, typed("0001-01-01 00:00:00+00"), typed("9999-12-31 23:59:59.999999+00")), "a date from the year 1 to 9999")
             }
             (DataType::Time, _) => {
-                let end = Expr::new(crate::expr::ExprKind::Literal(Literal::Typed(DataType::Time, "23:59:59.999999".into())), span);
+                let end = literal(DataType::Time, "23:59:59.999999");
                 (here.binary(BinaryOp::Greater, end), "a time before 24:00:00")
             }
             (DataType::Double, _) => (unfit(here, "2.2250738585072014e-308", span), "a finite number that is not smaller than 2.2e-308"),

@@ -3,8 +3,6 @@
 use super::*;
 use crate::contract::Generated;
 use crate::diagnostics::SourceMap;
-use crate::sql::duckdb::DuckDb;
-use crate::sql::expression;
 
 fn span() -> Span {
     Span { file: SourceMap::default().add("test", ""), start: 0, end: 0 }
