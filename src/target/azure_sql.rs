@@ -11,7 +11,7 @@ use crate::check::{Declared, Measure, UniqueKey};
 use crate::contract::ddl::Flavor;
 use crate::contract::{Column, Contract};
 use crate::diagnostics::Span;
-use crate::expr::{BinaryOp, Expr, Literal};
+use crate::expr::{BinaryOp, Expr, ExprKind, Literal};
 use crate::types::DataType;
 
 /// The most bytes of a key of a clustered index, as a primary key is unless it says otherwise, and of any other.
@@ -181,11 +181,13 @@ impl Rules<'_> {
                 (outside(&here, digits("-922337203685477.5808"), digits("922337203685477.5807")), "at most 922337203685477.5807")
             }
             (_, "smallmoney") => (outside(&here, digits("-214748.3648"), digits("214748.3647")), "at most 214748.3647"),
-            (DataType::Date | DataType::Timestamp(_) | DataType::TimestampTz(_), _) => {
-                let year = Expr::call("year", vec![here.clone()], span);
-                // Infinities have no year.
-                let infinite = Expr::call("isinf", vec![here], span);
-                (infinite.or(outside(&year, digits("1"), digits("9999"))), "a date from the year 1 to 9999")
+            (DataType::Date, _) => (outside(&here, typed("0001-01-01"), typed("9999-12-31")), "a date from the year 1 to 9999"),
+            // Compared as they are: parts of an instant depend on a zone.
+            (DataType::Timestamp(_), _) => {
+                (outside(&here, typed("0001-01-01 00:00:00"), typed("9999-12-31 23:59:59.999999")), "a date from the year 1 to 9999")
+            }
+            (DataType::TimestampTz(_), _) => {
+                (outside(&here, typed("0001-01-01 00:00:00+00"), typed("9999-12-31 23:59:59.999999+00")), "a date from the year 1 to 9999")
             }
             (DataType::Time, _) => {
                 let end =
