@@ -168,6 +168,10 @@ if step "build" cargo build --release; then
     vital=(--seeds 1-20)
     [ $quick = 0 ] || vital=(--seeds 1-3 --quick)
     step "acceptance: vital" python3 tests/acceptance/vital.py --pipe "$pipe" --db "$PIPE_TEST_PG" "${vital[@]}"
+    scout=(--seeds 1-20)
+    [ $quick = 0 ] || scout=(--seeds 1-3 --quick)
+    step "acceptance: scout" python3 tests/acceptance/scout.py --pipe "$pipe" "${scout[@]}"
+    step "acceptance: T-SQL" python3 tests/acceptance/tsql.py --pipe "$pipe"
     step "acceptance: bad input" python3 tests/acceptance/bad_input.py --pipe "$pipe"
     step "acceptance: torture" python3 tests/acceptance/torture.py --pipe "$pipe" --db "$PIPE_TEST_PG"
 fi

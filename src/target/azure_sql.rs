@@ -162,8 +162,13 @@ impl Rules<'_> {
 
     fn ranges(&mut self) {
         let span = self.span;
-        let stamp =
-            |text: &str| Expr::new(crate::expr::ExprKind::Literal(Literal::Typed(DataType::Timestamp(None), text.into())), span);
+        let literal = |kind: DataType, text: &str| Expr::new(ExprKind::Literal(Literal::Typed(kind, text.into())), span);
+        let stamp = |text: &str| literal(DataType::Timestamp(None), text);
+        let typed = |text: &str| match self.column.data_type {
+            DataType::Date => literal(DataType::Date, text),
+            DataType::TimestampTz(_) => literal(DataType::TimestampTz(None), text),
+            _ => stamp(text),
+        };
         let digits = |text: &str| Expr::number(text, span);
         let outside = |value: &Expr, low: Expr, high: Expr| {
             value.clone().binary(BinaryOp::Less, low).or(value.clone().binary(BinaryOp::Greater, high))
@@ -183,15 +188,16 @@ impl Rules<'_> {
             (_, "smallmoney") => (outside(&here, digits("-214748.3648"), digits("214748.3647")), "at most 214748.3647"),
             (DataType::Date, _) => (outside(&here, typed("0001-01-01"), typed("9999-12-31")), "a date from the year 1 to 9999"),
             // Compared as they are: parts of an instant depend on a zone.
-            (DataType::Timestamp(_), _) => {
-                (outside(&here, typed("0001-01-01 00:00:00"), typed("9999-12-31 23:59:59.999999")), "a date from the year 1 to 9999")
-            }
-            (DataType::TimestampTz(_), _) => {
-                (outside(&here, typed("0001-01-01 00:00:00+00"), typed("9999-12-31 23:59:59.999999+00")), "a date from the year 1 to 9999")
-            }
+            (DataType::Timestamp(_), _) => (
+                outside(&here, typed("0001-01-01 00:00:00"), typed("9999-12-31 23:59:59.999999")),
+                "a date from the year 1 to 9999",
+            ),
+            (DataType::TimestampTz(_), _) => (
+                outside(&here, typed("0001-01-01 00:00:00+00"), typed("9999-12-31 23:59:59.999999+00")),
+                "a date from the year 1 to 9999",
+            ),
             (DataType::Time, _) => {
-                let end =
-                    Expr::new(crate::expr::ExprKind::Literal(Literal::Typed(DataType::Time, "23:59:59.999999".into())), span);
+                let end = literal(DataType::Time, "23:59:59.999999");
                 (here.binary(BinaryOp::Greater, end), "a time before 24:00:00")
             }
             (DataType::Double, _) => {

@@ -38,9 +38,7 @@ impl<'a> Plan<'a> {
 
     /// Deletes what a replacement leaves out; empty in other modes.
     pub fn delete(&self) -> String {
-        let Mode::Replace { scope } = &self.table.mode else {
-            return String::new();
-        };
+        let Mode::Replace { scope } = &self.table.mode else { return String::new() };
         let mut conditions = vec![];
         if !scope.is_empty() {
             conditions.push(scope_condition("t", scope));

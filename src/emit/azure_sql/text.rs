@@ -71,9 +71,7 @@ fn special(bytes: &[u8], from: usize) -> Option<(usize, usize, Option<u32>)> {
 /// `REPLACE(N'one{~10}two...', N'{~10}', NCHAR(10))`.
 pub fn constant(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
-    let Some(first) = special(bytes, 0) else {
-        return quoted(bytes, out);
-    };
+    let Some(first) = special(bytes, 0) else { return quoted(bytes, out) };
     let mut found = vec![first];
     let mut from = first.0 + first.1;
     while let Some(next) = special(bytes, from) {

@@ -87,9 +87,8 @@ impl Written {
     pub fn choose(staged: &Staged, column: &Column) -> Option<Written> {
         use Staged as S;
         let into_text = column.data_type.is_text() || matches!(column.data_type, DataType::Json { .. });
-        let number = |json_type: String| {
-            if into_text { (Form::Text, "nvarchar(max)".to_string()) } else { (Form::Number, json_type) }
-        };
+        let number =
+            |json_type: String| if into_text { (Form::Text, "nvarchar(max)".to_string()) } else { (Form::Number, json_type) };
         let (form, json_type) = match staged {
             S::Boolean if into_text => (Form::Text, "nvarchar(max)".to_string()),
             S::Boolean => (Form::Bit, "bit".to_string()),
