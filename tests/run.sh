@@ -56,6 +56,7 @@ install_packages() {
 packages=()
 server_binaries >/dev/null && command -v psql >/dev/null || packages+=(postgresql postgresql-client)
 command -v python3 >/dev/null || packages+=(python3)
+python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)   # for the T-SQL parser, which comes as Python packages
 { command -v c++ || command -v g++ || command -v clang++; } >/dev/null && command -v cc >/dev/null || packages+=(g++)
 if [ ${#packages[@]} -gt 0 ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
@@ -171,7 +172,7 @@ if step "build" cargo build --release; then
     scout=(--seeds 1-20)
     [ $quick = 0 ] || scout=(--seeds 1-3 --quick)
     step "acceptance: scout" python3 tests/acceptance/scout.py --pipe "$pipe" "${scout[@]}"
-    step "acceptance: T-SQL" python3 tests/acceptance/tsql.py --pipe "$pipe"
+    step "acceptance: T-SQL" python3 tests/acceptance/tsql.py --pipe "$pipe" --kit "${XDG_CACHE_HOME:-$HOME/.cache}/pipe-tsql-parser"
     step "acceptance: bad input" python3 tests/acceptance/bad_input.py --pipe "$pipe"
     step "acceptance: torture" python3 tests/acceptance/torture.py --pipe "$pipe" --db "$PIPE_TEST_PG"
 fi
