@@ -306,14 +306,15 @@ def parsed(kit, scripts, failures):
         subprocess.run(["bash", ROOT / "tests/tsql/mslint-setup.sh", kit], check=True, stdout=subprocess.DEVNULL)
     lint = [python, ROOT / "tests/tsql/mslint.py"]
     environment = {**os.environ, "MSLINT_HOME": str(kit)}
-    for flags in (["--parse-only"], [], ["--model"]):
+    # Its model looks at each batch by itself, and knows no table of the session that another batch has made.
+    for flags in ([], ["--model", "--ignore", "#pipe_"]):
         for schema in sorted({s for s, _ in scripts}):
-            for _, script in [pair for pair in scripts if pair[0] == schema]:
-                done = subprocess.run([*lint, *flags, schema, script], env=environment, capture_output=True, text=True)
-                if "libicu" in done.stdout + done.stderr and flags == ["--model"]:
+            for script in sorted({script for s, script in scripts if s == schema}):
+                done = subprocess.run([*lint, schema, script, *flags], env=environment, capture_output=True, text=True)
+                if "libicu" in done.stdout + done.stderr and flags:
                     print("the parser's model needs libicu: skipped")
                     return
-                failures.check(done.returncode == 0, f"parser {' '.join(flags)}: {script.parent.name}/{script.name}", done.stdout[-2000:] + done.stderr[-2000:])
+                failures.check(done.returncode == 0, f"parser {' '.join(flags[:1])}: {script.parent.name}/{script.name}", done.stdout[-2000:] + done.stderr[-2000:])
 
 
 def main():

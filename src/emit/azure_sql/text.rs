@@ -61,6 +61,9 @@ fn special(bytes: &[u8], from: usize) -> Option<(usize, usize, Option<u32>)> {
             0xe2 if matches!(rest.get(i + 1..i + 3), Some([0x80, 0xa8])) => return Some((at, 3, Some(0x2028))),
             0xe2 if matches!(rest.get(i + 1..i + 3), Some([0x80, 0xa9])) => return Some((at, 3, Some(0x2029))),
             0xef if matches!(rest.get(i + 1..i + 3), Some([0xbb, 0xbf])) => return Some((at, 3, Some(0xfeff))),
+            // Others for the end of the file.
+            0xef if matches!(rest.get(i + 1..i + 3), Some([0xbf, 0xbe])) => return Some((at, 3, Some(0xfffe))),
+            0xef if matches!(rest.get(i + 1..i + 3), Some([0xbf, 0xbf])) => return Some((at, 3, Some(0xffff))),
             _ => {}
         }
     }
@@ -182,6 +185,8 @@ pub fn json_string(text: &str, out: &mut Vec<u8>) {
             0xe2 if next(1) == Some(0x80) && next(2) == Some(0xa8) => ("\\u2028".to_string(), 3),
             0xe2 if next(1) == Some(0x80) && next(2) == Some(0xa9) => ("\\u2029".to_string(), 3),
             0xef if next(1) == Some(0xbb) && next(2) == Some(0xbf) => ("\\ufeff".to_string(), 3),
+            0xef if next(1) == Some(0xbf) && next(2) == Some(0xbe) => ("\\ufffe".to_string(), 3),
+            0xef if next(1) == Some(0xbf) && next(2) == Some(0xbf) => ("\\uffff".to_string(), 3),
             _ => {
                 at += 1;
                 continue;
@@ -209,7 +214,7 @@ mod tests {
             ("\r\n", "NCHAR(13) + NCHAR(10)"),
             ("$(x) $$(y)", "N'$' + N'(x) $$' + N'(y)'"),
             ("end\\\n", "N'end\\' + NCHAR(10)"),
-            ("\u{feff}x\u{2028}", "NCHAR(65279) + N'x' + NCHAR(8232)"),
+            ("\u{feff}x\u{2028}\u{ffff}", "NCHAR(65279) + N'x' + NCHAR(8232) + NCHAR(65535)"),
         ] {
             assert_eq!(literal(text), written);
         }
