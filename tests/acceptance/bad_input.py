@@ -361,11 +361,12 @@ CASES = [missing_file, empty_file, blank_file, truncated_json, malformed_json, m
 def judge(failures, name, ran, codes, patterns, out):
     """What holds of every refusal: the right code, the place, no panic, nothing left behind."""
     codes = codes if isinstance(codes, tuple) else (codes,)
+    said = ran.stdout if ran.code == 1 else ran.stderr      # broken rules are a result, everything else is an error
     failures.check(ran.code in codes, f"{name}: exit code {' or '.join(map(str, codes))}", ran)
     for pattern in patterns:
-        failures.check(re.search(pattern, ran.stderr, re.DOTALL | re.IGNORECASE), f"{name}: stderr matches {pattern}", ran)
+        failures.check(re.search(pattern, said, re.DOTALL | re.IGNORECASE), f"{name}: the answer matches {pattern}", ran)
     failures.check(not re.search("panicked|RUST_BACKTRACE|stack overflow", ran.stderr + ran.stdout), f"{name}: no panic", ran)
-    failures.check(ran.stderr.strip(), f"{name}: says something", ran)
+    failures.check(said.strip(), f"{name}: says something", ran)
     failures.check(not leftovers(out), f"{name}: nothing half-written", lambda: f"{leftovers(out)}\n{ran}")
 
 
