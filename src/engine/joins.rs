@@ -278,10 +278,13 @@ fn nearly(sides: &Sides, session: &Session) -> Result<u64, Error> {
 /// The notes of a join for the ledger.
 pub fn notes(join: &Join, facts: &JoinFacts) -> Vec<String> {
     let matched = facts.rows_in.saturating_sub(facts.unmatched_left);
-    let mut notes = vec![format!(
-        "matched {matched}, unmatched left {}, unmatched right {}, repeated {}",
-        facts.unmatched_left, facts.unmatched_right, facts.repeated
-    )];
+    let mut books =
+        format!("matched {matched}, unmatched left {}, unmatched right {}", facts.unmatched_left, facts.unmatched_right);
+    // Where rows may have several partners, or must not by proof, nobody counted.
+    if join.expect.one_on_the_right() && join.right_unique.is_none() {
+        books.push_str(&format!(", repeated {}", facts.repeated));
+    }
+    let mut notes = vec![books];
     let hint = hint(join, facts);
     if facts.unmatched_left > 0 && !hint.starts_with("their keys") {
         notes.push(hint);
