@@ -14,6 +14,7 @@ pub mod one_of;
 pub mod range;
 pub mod references;
 pub mod rows;
+pub mod total;
 pub mod unique;
 
 use std::fmt;
@@ -36,6 +37,7 @@ pub const CHECKS: &[&dyn CheckKind] = &[
     &data_type::Kind,
     &references::Kind,
     &rows::Kind,
+    &total::Kind,
     &condition::Kind,
 ];
 
@@ -94,6 +96,8 @@ pub enum Measure {
     References { columns: Vec<String>, table: String, references: Vec<String> },
     /// The table has this many rows.
     Count(RowCount),
+    /// The sum of the column is that of a column of another relation.
+    Total { column: String, table: String, other: String },
 }
 
 /// What must be unique.

@@ -111,6 +111,17 @@ pub fn references(plan: &Plan, session: &Session, facts: &mut Facts) -> Result<(
         let failing = orphans(&quote(&table.name.value), columns, parent, references, session)?;
         Ok((table.name.value.clone(), *i, failing))
     };
+    for table in plan.tables.iter().filter(|t| t.staged && !facts.blocked.contains(&t.name.value)) {
+        for (i, check) in table.checks.iter().enumerate() {
+            if let Measure::Total { column, table: to, other } = &check.measure
+                && !facts.blocked.contains(to)
+                && super::totals::differing(plan, table, column, (to, other), session)?.is_some()
+                && let Some(known) = facts.tables.get_mut(&table.name.value)
+            {
+                known.failures.insert(i, 1);
+            }
+        }
+    }
     for (table, check, failing) in checks.par_iter().map(count).collect::<Result<Vec<_>, Error>>()? {
         if let Some(known) = facts.tables.get_mut(&table).filter(|_| failing > 0) {
             known.failures.insert(check, failing);

@@ -14,6 +14,7 @@ mod samples;
 mod scheduler;
 pub mod session;
 mod staging;
+mod totals;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

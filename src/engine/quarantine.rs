@@ -74,7 +74,7 @@ pub fn separate(
                 Some(parent) => judge::orphan(columns, parent, &judge::referenced(parent, references)),
                 None => continue,
             },
-            Measure::Count(_) => continue,
+            Measure::Count(_) | Measure::Total { .. } => continue,
         };
         reasons.push(format!("CASE WHEN {condition} THEN {} END", quote_text(&what)));
     }

@@ -6,7 +6,7 @@ use super::folding::{self, Folded};
 use super::judge;
 use super::places::Places;
 use super::session::{Session, quote};
-use super::{Facts, judge::TableFacts};
+use super::{Facts, judge::TableFacts, totals};
 use crate::check::rows::Rows;
 use crate::check::{Check, Measure, RowCount, Tolerance};
 use crate::diagnostics::Severity;
@@ -89,12 +89,14 @@ fn expectations(plan: &Plan, facts: &Facts) -> Vec<Violation> {
 
 /// Counts what breaks a check; a wrong number of rows counts as one.
 fn failing(check: &PlannedCheck, table: &TablePlan, known: &TableFacts, index: usize, facts: &Facts) -> u64 {
-    if table.quarantine && !matches!(check.measure, Measure::Count(_)) {
+    if table.quarantine && !matches!(check.measure, Measure::Count(_) | Measure::Total { .. }) {
         return 0;
     }
     match &check.measure {
         Measure::Count(bound) => u64::from(!holds(bound, known.rows, facts)),
-        Measure::Row(_) | Measure::Unique(_) | Measure::References { .. } => known.failures.get(&index).copied().unwrap_or(0),
+        Measure::Row(_) | Measure::Unique(_) | Measure::References { .. } | Measure::Total { .. } => {
+            known.failures.get(&index).copied().unwrap_or(0)
+        }
     }
 }
 
@@ -181,6 +183,12 @@ fn samples(
             let references = judge::referenced(parent, references);
             let select = select.replace("#raw.", "");
             format!("SELECT {select} FROM {name} AS child WHERE {} ORDER BY {order}", judge::orphan(columns, parent, &references))
+        }
+        Measure::Total { column, table: to, other } => {
+            let Some(sums) = totals::differing(plan, table, column, (to, other), session)? else { return Ok(vec![]) };
+            let names = ["sum".to_string(), format!("sum of {to}.{other}"), "difference".to_string()];
+            let value = sums.first().cloned().flatten();
+            return Ok(vec![Sample { value, row: names.into_iter().zip(sums).collect(), ..Sample::default() }]);
         }
         Measure::Count(_) => return Ok(vec![]),
     };

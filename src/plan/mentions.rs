@@ -28,6 +28,19 @@ pub fn judge(inputs: &Inputs, extracts: &[ExtractPlan], tables: &[TablePlan], ou
                         None => unknown(to, check.declared.span, &names, out),
                     }
                 }
+                Measure::Total { table: to, other, .. } => {
+                    let span = check.declared.span;
+                    let source = extracts.iter().find(|e| e.extract.request.name == *to);
+                    match (tables.iter().find(|t| t.name.value == *to), source) {
+                        (Some(parent), _) => columns(parent, std::slice::from_ref(other), span, out),
+                        (None, Some(source)) if !source.source.columns().iter().any(|(name, _)| name == other) => {
+                            out.error("E0421", span, format!("extract `{to}` has no column `{other}`"))
+                                .suggest(other, source.source.columns().iter().map(|(name, _)| name.as_str()));
+                        }
+                        (None, Some(_)) => {}
+                        (None, None) => count(&RowCount::SameAs(to.clone()), span, &names, out),
+                    }
+                }
                 Measure::Row(_) | Measure::Unique(_) => {}
             }
         }

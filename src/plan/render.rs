@@ -137,6 +137,7 @@ fn judged(measure: &Measure) -> &'static str {
         Measure::Row(_) => "judged while staging",
         Measure::Unique(_) => "counted",
         Measure::References { .. } => "looked up",
+        Measure::Total { .. } => "summed",
         Measure::Count(_) => "compared with the ledger",
     }
 }

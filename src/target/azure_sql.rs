@@ -64,7 +64,7 @@ impl Target for AzureSql {
                 let fails = collation::condition(fails, contract);
                 Declared { check: Arc::new(collation::Collated::new(declared.check.clone(), fails)), ..declared }
             }
-            Measure::References { .. } | Measure::Count(_) => declared,
+            Measure::References { .. } | Measure::Count(_) | Measure::Total { .. } => declared,
         }
     }
 
