@@ -195,6 +195,8 @@ fn one(number: usize, item: &Node, map: &Map, flow: Flow, cx: &mut Lowering) -> 
     out.relation = joined.project(exprs);
     out.columns = fields;
     out.ordered = false;
+    // Rows with several partners, and rows of the right side alone, are not told apart by where the left ones come from.
+    out.origin.shared |= !expect.one_on_the_right() || kind == JoinKind::Full;
     out.open |= right.open;
     join.after = out.relation.clone();
     out.step("join", item.span, Change::Join(Box::new(join)));
