@@ -148,8 +148,7 @@ impl Check for Range {
         let number: Option<f64> = value.parse().ok().filter(|n: &f64| n.is_finite());
         let most = self.high.as_ref().and_then(|h| constant::number(&h.value));
         if let (Some(n), Some(1.0)) = (number, most)
-            && n >= 2.0
-            && n <= 100.0
+            && (2.0..=100.0).contains(&n)
         {
             return Some(format!("{value} looks like a percentage: apply the `ratio` macro, or divide by 100."));
         }
