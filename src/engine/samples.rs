@@ -150,7 +150,9 @@ fn samples(
     let origin = table.origin.columns();
     let order = table.order().iter().map(|c| quote(c)).collect::<Vec<_>>().join(", ");
     let columns = check.declared.check.columns();
-    let raw = columns.first().map(|c| format!("#raw.{c}")).filter(|c| table.hidden.contains(c));
+    // What the source said comes first: a pinned column was cast before anything else.
+    let written = columns.first().into_iter().flat_map(|c| [format!("#written.{c}"), format!("#raw.{c}")]);
+    let raw = written.into_iter().find(|c| table.hidden.contains(c));
     let value = raw.clone().or(columns.first().cloned().filter(|_| columns.len() == 1));
     let mut select: Vec<String> = table.columns.iter().map(|c| quote(&c.name)).collect();
     select.extend(origin.iter().map(|c| quote(c)));
@@ -169,7 +171,7 @@ fn samples(
         Measure::Unique(key) => {
             let parts = key.parts.iter().map(judge::print).collect::<Result<Vec<_>, _>>()?.join(", ");
             let takes_part = judge::takes_part(key)?;
-            let select = select.replace("#raw.", "");
+            let select = select.replace("#raw.", "").replace("#written.", "");
             let unfolded = folded.only_causes(at, &origin);
             format!(
                 "SELECT {select} FROM {name} WHERE {takes_part} AND {unfolded} QUALIFY count(*) OVER (PARTITION BY {parts}) > 1 \
@@ -181,7 +183,7 @@ fn samples(
                 return Ok(vec![]);
             };
             let references = judge::referenced(parent, references);
-            let select = select.replace("#raw.", "");
+            let select = select.replace("#raw.", "").replace("#written.", "");
             format!("SELECT {select} FROM {name} AS child WHERE {} ORDER BY {order}", judge::orphan(columns, parent, &references))
         }
         Measure::Total { column, table: to, other } => {

@@ -31,7 +31,9 @@ pub fn lower(
     let mut relations: BTreeMap<String, Flow> = BTreeMap::new();
     for extract in extracts {
         let name = &extract.extract.request.name;
-        relations.insert(name.clone(), Flow::of_source(name, extract.source.columns(), extract.source.complete()));
+        let mut flow = Flow::of_source(name, extract.source.columns(), extract.source.complete());
+        flow.pins = extract.extract.request.pins.clone();
+        relations.insert(name.clone(), flow);
     }
     let readers = count_readers(inputs);
     let mut plans = vec![];

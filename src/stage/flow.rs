@@ -34,6 +34,8 @@ pub struct Flow {
     /// The columns that `default` fills, by bit of `#fill`.
     pub fills: Vec<String>,
     pub loads: Vec<LoadPlan>,
+    /// The types that an extract's `columns:` pins; a table that reads it casts to them.
+    pub pins: Vec<(String, DataType)>,
     /// Sets of columns that are proven to be unique, with the reason.
     pub keys: Vec<Key>,
     /// The files that the rows are written to.

@@ -1,10 +1,13 @@
 //! `from: raw`: the relation that a table starts with.
 
+use super::cast;
 use super::flow::{Change, Column, Flow, Origin};
 use super::{Clause, Lowering};
-use crate::diagnostics::{Diagnostics, Spanned};
+use crate::diagnostics::{Diagnostics, Span, Spanned};
+use crate::expr::Expr;
 use crate::relation::Relation;
 use crate::spec::yaml::Node;
+use crate::types::DataType;
 
 pub struct From;
 
@@ -24,7 +27,7 @@ impl Clause for From {
     fn lower(&self, body: Option<&Node>, _: Flow, cx: &mut Lowering) -> Option<Flow> {
         let from = body?.expect_text("`from`", cx.out)?;
         let read = cx.relations.get(&from.value)?;
-        let mut flow = read_relation(&from.value, read);
+        let mut flow = pinned(read_relation(&from.value, read), &read.pins, from.span);
         flow.step(self.keyword(), from.span, Change::Enter { from: from.value.clone() });
         Some(flow)
     }
@@ -39,6 +42,45 @@ pub fn read_relation(name: &str, read: &Flow) -> Flow {
     flow.open = read.open;
     flow.keys = super::keys::known(name, read);
     flow
+}
+
+/// Casts the columns that `columns:` pins, and adds those that no record has; what will not cast is reported by the table.
+fn pinned(mut flow: Flow, pins: &[(String, DataType)], span: Span) -> Flow {
+    let mut exprs: Vec<(String, Expr)> = vec![];
+    let mut hidden = vec![];
+    for column in &mut flow.columns {
+        let raw = Expr::column(&column.name, span);
+        let pin = pins.iter().find(|(name, to)| *name == column.name && casts(&column.data_type, to));
+        let Some((name, to)) = pin else {
+            exprs.push((column.name.clone(), raw));
+            continue;
+        };
+        let cast = cast::to(&raw, &column.data_type, to);
+        if let Some(fails) = cast.fails {
+            hidden.extend([(format!("#pinned.{name}"), fails), (format!("#written.{name}"), raw)]);
+        }
+        exprs.push((name.clone(), cast.value));
+        column.data_type = to.clone();
+    }
+    let unseen: Vec<_> = pins.iter().filter(|(name, _)| !exprs.iter().any(|(known, _)| known == name)).collect();
+    for (name, to) in unseen {
+        exprs.push((name.clone(), Expr::null(span).cast(to.clone())));
+        flow.columns.push(Column { name: name.clone(), data_type: to.clone(), lineage: [].into(), direct: false });
+    }
+    if pins.is_empty() {
+        return flow;
+    }
+    exprs.extend(flow.hidden.iter().map(|h| (h.clone(), Expr::column(h, span))));
+    flow.hidden.extend(hidden.iter().map(|(name, _)| name.clone()));
+    exprs.extend(hidden);
+    flow.keys = super::keys::projected(&flow.keys, &exprs);
+    flow.relation = flow.relation.project(exprs);
+    flow
+}
+
+/// Whether a pin is more than what the reader gave already: lists, structs and JSON are read as pinned.
+fn casts(from: &DataType, to: &DataType) -> bool {
+    from != to && !matches!(to, DataType::Json { .. } | DataType::List(_) | DataType::Struct(_))
 }
 
 impl Flow {
@@ -56,6 +98,7 @@ impl Flow {
             words: 0,
             fills: vec![],
             loads: vec![],
+            pins: vec![],
             keys: vec![],
             files: vec![],
             grouped: None,

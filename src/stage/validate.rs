@@ -153,7 +153,7 @@ impl Check for Casts {
 fn casts(flow: &Flow, cx: &Lowering) -> Vec<Declared> {
     let mut found = vec![];
     for hidden in &flow.hidden {
-        for (label, rule) in [("#fails.", "type"), ("#unmapped.", "values")] {
+        for (label, rule) in [("#pinned.", "type"), ("#fails.", "type"), ("#unmapped.", "values")] {
             let Some(column) = hidden.strip_prefix(label) else { continue };
             let span = cx.written_at(column).unwrap_or(cx.table.name.span);
             let to = flow.column(column).map_or(DataType::Unknown, |c| c.data_type.clone());
