@@ -110,7 +110,7 @@ fn too_many(
         if pairs <= matched {
             return Ok(None);
         }
-        let out = pairs + if join.kind == JoinKind::Inner { 0 } else { rows - matched };
+        let out = pairs + if join.kind == JoinKind::Inner { 0 } else { rows - matched } + only_right(join, sides, session)?;
         return Ok(Some(multiplied(table, join, (rows, out), pairs - matched, vec![])));
     }
     let keys = sides.right_keys.join(", ");
@@ -134,11 +134,20 @@ fn too_many(
     if keys_hit == 0 {
         return Ok(None);
     }
-    let out = rows + more - if join.kind == JoinKind::Inner { lost } else { 0 };
+    let out = rows + more + only_right(join, sides, session)? - if join.kind == JoinKind::Inner { lost } else { 0 };
     let worst =
         session.rows(&format!("SELECT {keys}, \"#n\", \"#left\" FROM ({hits}) ORDER BY \"#n\" DESC, {keys} LIMIT {WORST}"))?;
     facts.repeated = keys_hit;
     Ok(Some(multiplied(table, join, (rows, out), keys_hit, worst)))
+}
+
+/// Counts the rows that a full join adds from the right.
+fn only_right(join: &Join, sides: &Sides, session: &Session) -> Result<u64, Error> {
+    if join.kind != JoinKind::Full {
+        return Ok(0);
+    }
+    let alone = format!("SELECT count(*) FROM {} ANTI JOIN {} ON {}", sides.right, sides.left, sides.on);
+    Ok(number(session.rows(&alone)?.first().and_then(|r| r.first())))
 }
 
 /// Judges that a right row has at most one partner.

@@ -172,6 +172,12 @@ fn one(number: usize, item: &Node, map: &Map, flow: Flow, cx: &mut Lowering) -> 
     if !expect.one_on_the_right() {
         out.keys.clear();
     }
+    // A full join adds right rows that may be alike: with NULL in the left side's columns, except in keys of the same name, which are theirs.
+    if kind == JoinKind::Full {
+        let shared = |column: &String| condition.pairs.iter().any(|(l, r)| l.value == *column && r == column);
+        out.keys
+            .retain(|key| !key.columns.iter().all(shared) || join.right_unique.is_some() && key.columns.len() == left_keys.len());
+    }
     let mut exprs = vec![];
     let mut fields = vec![];
     for column in &out.columns {

@@ -50,7 +50,9 @@ pub fn known(name: &str, read: &Flow) -> Vec<Key> {
 }
 
 /// The keys after a list was unnested: an outer key and the position in the list.
-pub fn unnested(keys: &[Key], position: &str) -> Vec<Key> {
+///
+/// `named` says that the column `position` is that position, and not a field of the elements.
+pub fn unnested(keys: &[Key], position: &str, named: bool) -> Vec<Key> {
     let below = |key: &Key, outer: &dyn Fn(&String) -> String| {
         let mut columns: BTreeSet<String> = key.columns.iter().map(outer).collect();
         columns.insert(position.to_string());
@@ -61,11 +63,11 @@ pub fn unnested(keys: &[Key], position: &str) -> Vec<Key> {
     };
     let visible: Vec<Key> = keys.iter().map(|k| below(k, &hidden)).collect();
     // The position has a visible name as well.
-    let named = visible.iter().map(|k| {
+    let shown = visible.iter().filter(|_| named).map(|k| {
         let columns = k.columns.iter().map(|c| if c == position { "position".to_string() } else { c.clone() });
         Key::new(columns, k.why.clone())
     });
-    visible.iter().cloned().chain(named).collect()
+    visible.iter().cloned().chain(shown).collect()
 }
 
 /// The keys that a projection keeps: each of their columns is passed on, or is part of a `uuid5`.
@@ -86,7 +88,9 @@ pub fn projected(keys: &[Key], exprs: &[(String, Expr)]) -> Vec<Key> {
 }
 
 fn passed_on(column: &str, exprs: &[(String, Expr)]) -> Option<String> {
-    exprs.iter().find(|(_, e)| column_of(e).as_deref() == Some(column)).map(|(name, _)| name.clone())
+    // Other values stay other values as text; as integers `1.2` and `1.4`, or `1` and `01`, become one.
+    let distinct = |e: &Expr| !matches!(e.kind, ExprKind::Cast { to: DataType::BigInt | DataType::HugeInt, .. });
+    exprs.iter().find(|(_, e)| distinct(e) && column_of(e).as_deref() == Some(column)).map(|(name, _)| name.clone())
 }
 
 /// The column that an expression is, if it is nothing else; a widening cast changes nothing about uniqueness.

@@ -84,7 +84,8 @@ impl Clause for Unnest {
                 add(Column { name, data_type: other.clone(), lineage: below(""), direct: true }, element.clone());
             }
         }
-        if !columns_have(&columns_names(&element_type), "position") || prefix.is_some() {
+        let numbered = !columns_have(&columns_names(&element_type), "position") || prefix.is_some();
+        if numbered {
             let counted = Column { name: "position".into(), data_type: DataType::BigInt, lineage: [].into(), direct: false };
             add(counted, Expr::column(&position, span));
         }
@@ -95,7 +96,7 @@ impl Clause for Unnest {
         for hidden in flow.hidden.iter().chain([&position]) {
             exprs.push((hidden.clone(), Expr::column(hidden, span)));
         }
-        flow.keys = super::keys::unnested(&flow.keys, &position);
+        flow.keys = super::keys::unnested(&flow.keys, &position, numbered);
         flow.relation = unnested.project(exprs);
         flow.columns = columns;
         flow.hidden.push(position.clone());
