@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::{Failure, Secrets};
@@ -117,9 +118,10 @@ fn failed(sources: SourceMap, out: Diagnostics) -> Failure {
 
 /// Opens all sources and creates their empty tables, so that expressions over them can be typed.
 fn open_sources(extracts: Vec<plan::Extract>, scope: Scope, session: &Session) -> Result<Vec<ExtractPlan>, Error> {
+    let sources: Vec<_> = extracts.par_iter().map(|extract| extract.kind.open(&extract.request, scope, session)).collect();
     let mut opened = vec![];
-    for extract in extracts {
-        let source = extract.kind.open(&extract.request, scope, session)?;
+    for (extract, source) in extracts.into_iter().zip(sources) {
+        let source = source?;
         let mut columns = vec![(crate::relation::ROW.to_string(), DataType::BigInt)];
         columns.extend(source.columns().iter().cloned());
         session.create(&extract.request.name, &columns)?;

@@ -48,14 +48,13 @@ pub struct Facts {
 ///
 /// Errors: a source fails, the engine fails, or the run was interrupted. Broken rules are no errors: they are in the report.
 pub fn execute(plan: &Plan, session: &Session, out: Option<&Path>, progress: &dyn Progress) -> Result<RunReport, Error> {
-    // With many tables each core has one of its own to work on, and the engine's threads would only wait for each other; with few
-    // tables they share the work of one.
-    let staged = plan.tables.iter().filter(|t| t.staged).count();
-    if staged >= 2 * rayon::current_num_threads() {
+    let graph = staging::schedule(plan);
+    // Where many tables can be made at once each core has one of its own to work on, and the engine's threads would only wait for each
+    // other; where they follow one another, the threads share the work of one.
+    if scheduler::width(&graph) >= 4 * rayon::current_num_threads() {
         session.execute("SET threads = 1")?;
     }
     let facts = Mutex::new(Facts::default());
-    let graph = staging::schedule(plan);
     scheduler::run(&graph, &|node| {
         let name = &graph[node];
         progress.begin(name);

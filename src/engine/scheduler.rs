@@ -32,6 +32,24 @@ pub fn run<N: Sync>(graph: &DiGraph<N, ()>, work: &(dyn Fn(NodeIndex) -> Result<
     }
 }
 
+/// Returns how many nodes can at most run at once, taking each as soon as it may.
+pub fn width<N>(graph: &DiGraph<N, ()>) -> usize {
+    let mut level: Vec<usize> = vec![0; graph.node_count()];
+    let mut widths: Vec<usize> = vec![];
+    for node in petgraph::algo::toposort(graph, None).unwrap_or_default() {
+        let before = graph.neighbors_directed(node, Direction::Incoming).filter_map(|n| level.get(n.index()));
+        let own = before.map(|l| l + 1).max().unwrap_or(0);
+        if let Some(level) = level.get_mut(node.index()) {
+            *level = own;
+        }
+        widths.resize(widths.len().max(own + 1), 0);
+        if let Some(width) = widths.get_mut(own) {
+            *width += 1;
+        }
+    }
+    widths.into_iter().max().unwrap_or(0)
+}
+
 struct State<'a, N> {
     graph: &'a DiGraph<N, ()>,
     work: &'a (dyn Fn(NodeIndex) -> Result<(), Error> + Sync),
@@ -81,6 +99,16 @@ mod tests {
         });
         assert!(result.is_ok());
         assert_eq!(done.into_inner().map(|d| d.len()).ok(), Some(50));
+    }
+
+    #[test]
+    fn the_width_is_that_of_the_widest_level() {
+        let mut graph = DiGraph::new();
+        let nodes: Vec<NodeIndex> = (0..6).map(|i| graph.add_node(i)).collect();
+        for (from, to) in [(0, 1), (0, 2), (0, 3), (3, 4), (2, 5)] {
+            graph.add_edge(nodes[from], nodes[to], ());
+        }
+        assert_eq!(width(&graph), 3);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Delimited text, read by the engine as text and typed by all its values.
 //!
-//! Ragged rows and wrong bytes are errors with their line: nothing is skipped. A column's type is the narrowest of boolean, whole number,
-//! decimal, date and timestamp that every value has exactly; a number with leading zeros ("007") is text, since it is a code.
+//! Ragged rows and wrong bytes are errors with their line: nothing is skipped. A number with leading zeros ("007") is text, since it is a
+//! code.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::csv_types::{self, Loaded};
 use super::json::column_name;
 use super::origin::Place;
 use super::{CsvOptions, Request, Scope, Source, SourceKind, Staging, csv_header, record_number};
@@ -63,12 +64,17 @@ fn open(request: &Request, _: Scope, delimiter: &str, staging: &dyn Staging) -> 
     for file in &request.files {
         readable(file)?;
         let (names, blank) = csv_header::names(file, &request.csv, delimiter, staging)?;
-        scans.push(Scan { call: scan(file, &request.csv, delimiter, (names.len(), blank)), names });
+        let call = scan(file, &request.csv, delimiter, (names.len(), blank));
+        scans.push(Scan {
+            call: format!("read_csv({call}, max_line_size = {MAX_LINE})"),
+            quick: Some(format!("read_csv({call})")),
+            names,
+        });
     }
-    Scanned::open(request, &scans, false, staging)
+    Scanned::open(request, &scans, staging)
 }
 
-/// The engine's call that reads a file, every column as text; columns are named by their number, `0` and so on.
+/// The arguments of the engine's call that reads a file, every column as text; columns are named by their number, `0` and so on.
 ///
 /// `blank` lines stand before the header. Nothing is guessed: the engine's sniffer would take a ragged row for another delimiter.
 fn scan(file: &Path, options: &CsvOptions, delimiter: &str, (columns, blank): (usize, usize)) -> String {
@@ -81,7 +87,6 @@ fn scan(file: &Path, options: &CsvOptions, delimiter: &str, (columns, blank): (u
         format!("header = {}, skip = {blank}", options.header),
         format!("quote = {}", text(options.quote.as_deref().unwrap_or("\""))),
         format!("escape = {}", text(options.quote.as_deref().unwrap_or("\""))),
-        format!("max_line_size = {MAX_LINE}"),
         "ignore_errors = false, null_padding = false, strict_mode = true".to_string(),
     ];
     match options.nulls.is_empty() {
@@ -95,7 +100,7 @@ fn scan(file: &Path, options: &CsvOptions, delimiter: &str, (columns, blank): (u
     if let Some(encoding) = &options.encoding {
         arguments.push(format!("encoding = {}", text(encoding)));
     }
-    format!("read_csv({})", arguments.join(", "))
+    arguments.join(", ")
 }
 
 /// Quotes a path for the engine; characters that it would take for a pattern lose that meaning.
@@ -118,6 +123,8 @@ fn readable(file: &Path) -> Result<(), Error> {
 /// The engine's call that reads a file, and the names that the file gives its columns, in the call's order.
 pub struct Scan {
     pub call: String,
+    /// A call that gives only text, and shares the file among all threads, since it refuses very long lines.
+    pub quick: Option<String>,
     pub names: Vec<String>,
 }
 
@@ -129,20 +136,24 @@ pub struct Scanned {
     columns: Vec<(String, DataType)>,
     /// Whether the reader gives the types, or text that is still to be typed.
     typed: bool,
+    /// The rows, where typing the columns has loaded them already.
+    loaded: Option<Loaded>,
     limit: Option<u64>,
 }
 
 impl Scanned {
     /// Reads the columns; text columns are typed by all their values.
-    pub fn open(request: &Request, scans: &[Scan], typed: bool, staging: &dyn Staging) -> Result<Box<dyn Source>, Error> {
+    pub fn open(request: &Request, scans: &[Scan], staging: &dyn Staging) -> Result<Box<dyn Source>, Error> {
         let mut columns: Vec<(String, DataType)> = vec![];
-        let mut queries = vec![];
+        let (mut queries, mut quick) = (vec![], vec![]);
         for (scan, file) in scans.iter().zip(&request.files) {
             let found = staging.describe(&format!("SELECT * FROM {}", scan.call)).map_err(|e| at_line(e, file))?;
             let mut taken = BTreeSet::new();
             let names: Vec<String> = scan.names.iter().map(|name| column_name(name, &mut taken)).collect();
             let select = found.iter().zip(&names).map(|((given, _), name)| format!("{} AS {}", quote(given), quote(name)));
-            queries.push(format!("SELECT {} FROM {}", select.collect::<Vec<_>>().join(", "), scan.call));
+            let select = select.collect::<Vec<_>>().join(", ");
+            queries.push(format!("SELECT {select} FROM {}", scan.call));
+            quick.extend(scan.quick.iter().map(|call| format!("SELECT {select} FROM {call}")));
             if columns.is_empty() {
                 columns = names.into_iter().zip(found.into_iter().map(|(_, data_type)| data_type)).collect();
                 continue;
@@ -151,33 +162,20 @@ impl Scanned {
                 return Err(other_columns(file, request));
             }
         }
+        let typed = quick.is_empty();
         if typed && queries.len() > 1 {
             // Files may differ in their types: the engine finds those that hold the values of all.
             let all = staging.describe(&queries.join(" UNION ALL ")).map_err(|_| other_columns(&request.files[0], request))?;
             columns = all;
         }
-        let mut source = Scanned { files: request.files.clone(), scans: queries, columns, typed, limit: request.limit };
+        let mut loaded = None;
         if !typed {
-            source.infer(request, staging)?;
-        }
-        Ok(Box::new(source))
-    }
-
-    /// Types each text column by all its values, in one scan of the files.
-    fn infer(&mut self, request: &Request, staging: &dyn Staging) -> Result<(), Error> {
-        let pinned = |name: &str| request.pins.iter().any(|(p, _)| p == name);
-        let open: Vec<usize> = (0..self.columns.len()).filter(|i| !pinned(&self.columns[*i].0)).collect();
-        // The engine's time to plan grows faster than the number of aggregates: a wide file is rather read more than once.
-        for some in open.chunks(AT_ONCE) {
-            let measures: Vec<String> = some.iter().map(|i| measures(&self.columns[*i].0)).collect();
-            let sql = format!("SELECT {} FROM ({})", measures.join(", "), self.scans.join(" UNION ALL "));
-            let row = staging.rows(&sql).map_err(|e| at_line(e, &self.files[0]))?.into_iter().next().unwrap_or_default();
-            let numbers: Vec<u64> = row.into_iter().map(|c| c.and_then(|t| t.parse().ok()).unwrap_or(0)).collect();
-            for (i, found) in some.iter().zip(numbers.chunks(MEASURES)) {
-                self.columns[*i].1 = narrowest(found);
+            loaded = csv_types::guess(request, &quick, &mut columns, staging)?;
+            if loaded.is_none() {
+                csv_types::infer(request, &queries, &mut columns, staging)?;
             }
         }
-        Ok(())
+        Ok(Box::new(Scanned { files: request.files.clone(), scans: queries, columns, typed, loaded, limit: request.limit }))
     }
 }
 
@@ -187,44 +185,9 @@ fn other_columns(file: &Path, request: &Request) -> Error {
     Error::new("X0204", message).at(file).help("Files that one `file:` pattern names must have the same columns.")
 }
 
-fn quote(name: &str) -> String {
+/// Quotes a name for the engine.
+pub fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// How many columns are typed in one scan.
-const AT_ONCE: usize = 200;
-
-/// How many numbers [`measures`] gives for a column.
-const MEASURES: usize = 8;
-
-/// Counts, for one column: values, booleans, whole numbers, decimals, most whole digits, most digits after the point, dates, timestamps.
-fn measures(column: &str) -> String {
-    let c = quote(column);
-    let whole = format!("regexp_full_match({c}, '-?(0|[1-9][0-9]*)')");
-    let decimal = format!("regexp_full_match({c}, '-?(0|[1-9][0-9]*)(\\.[0-9]+)?')");
-    format!(
-        "count({c}), count(*) FILTER ({c} IN ('true', 'false')), count(*) FILTER ({whole} AND TRY_CAST({c} AS BIGINT) IS NOT NULL), \
-         count(*) FILTER ({decimal}), max(length(split_part(ltrim({c}, '-'), '.', 1))) FILTER ({decimal}), \
-         max(length(split_part({c}, '.', 2))) FILTER ({decimal}), \
-         count(*) FILTER (regexp_full_match({c}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}') AND TRY_CAST({c} AS DATE) IS NOT NULL), \
-         count(*) FILTER (regexp_full_match({c}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[ T][0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(\\.[0-9]{{1,6}})?') \
-         AND TRY_CAST({c} AS TIMESTAMP) IS NOT NULL)"
-    )
-}
-
-fn narrowest(found: &[u64]) -> DataType {
-    let &[values, booleans, wholes, decimals, before, after, dates, timestamps] = found else {
-        return DataType::Text;
-    };
-    match values {
-        0 => DataType::Unknown,
-        n if n == booleans => DataType::Boolean,
-        n if n == wholes => DataType::BigInt,
-        n if n == decimals && before + after <= 38 => DataType::Decimal(Some(((before + after) as u8, after as u8))),
-        n if n == dates => DataType::Date,
-        n if n == timestamps => DataType::Timestamp(None),
-        _ => DataType::Text,
-    }
 }
 
 impl Source for Scanned {
@@ -237,13 +200,17 @@ impl Source for Scanned {
     }
 
     fn load(&self, table: &str, staging: &dyn Staging) -> Result<(), Error> {
+        if let Some(Loaded { query }) = &self.loaded {
+            let table = quote(table);
+            return staging.execute(&format!("DROP TABLE {table}; CREATE VIEW {table} AS {query}"));
+        }
         for (i, (scan, file)) in self.scans.iter().zip(&self.files).enumerate() {
             let list: Vec<String> = self
                 .columns
                 .iter()
                 .map(|(name, t)| match (self.typed, t) {
                     (true, _) | (_, DataType::Text | DataType::Unknown) => quote(name),
-                    (_, t) => format!("CAST({} AS {})", quote(name), t.to_string().to_uppercase()),
+                    (_, t) => csv_types::cast(name, t),
                 })
                 .collect();
             let limit = self.limit.map(|n| format!(" LIMIT {n}")).unwrap_or_default();
@@ -373,13 +340,5 @@ mod tests {
         assert_eq!(line_of(text, b'"', 2), Some(5));
         assert_eq!(line_of(text, b'"', 3), Some(6));
         assert_eq!(line_of(text, b'"', 4), None);
-    }
-
-    #[test]
-    fn types_are_the_narrowest_that_lose_nothing() {
-        assert_eq!(narrowest(&[3, 0, 3, 3, 2, 0, 0, 0]), DataType::BigInt);
-        assert_eq!(narrowest(&[3, 0, 1, 3, 2, 3, 0, 0]), DataType::Decimal(Some((5, 3))));
-        assert_eq!(narrowest(&[3, 0, 2, 2, 2, 0, 0, 0]), DataType::Text);
-        assert_eq!(narrowest(&[0, 0, 0, 0, 0, 0, 0, 0]), DataType::Unknown);
     }
 }

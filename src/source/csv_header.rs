@@ -16,12 +16,19 @@ const LINES: usize = 100;
 pub fn names(file: &Path, options: &CsvOptions, delimiter: &str, staging: &dyn Staging) -> Result<(Vec<String>, usize), Error> {
     let encoding = options.encoding.as_ref().map(|e| format!(", encoding = '{}'", e.replace('\'', "''"))).unwrap_or_default();
     // With a delimiter and a quote that no text has, a line is one field.
-    let call = format!(
-        "SELECT * FROM read_csv({}, auto_detect = false, columns = {{'line': 'VARCHAR'}}, header = false, delim = '\x01\x02\x01\x02', \
-         quote = '', escape = '', strict_mode = false, max_line_size = {MAX_LINE}{encoding}) LIMIT {LINES}",
-        path_text(file)
-    );
-    let lines = staging.rows(&call).map_err(|e| at_line(e, file))?;
+    let read = |line: &str| {
+        staging.rows(&format!(
+            "SELECT * FROM read_csv({}, auto_detect = false, columns = {{'line': 'VARCHAR'}}, header = false, \
+             delim = '\x01\x02\x01\x02', quote = '', escape = '', strict_mode = false{line}{encoding}) LIMIT {LINES}",
+            path_text(file)
+        ))
+    };
+    // Room for very long lines is dear: it is asked for where a line needs it.
+    let lines = match read("") {
+        Err(error) if !error.is_interrupted() => read(&format!(", max_line_size = {MAX_LINE}")),
+        lines => lines,
+    };
+    let lines = lines.map_err(|e| at_line(e, file))?;
     let lines: Vec<String> = lines.into_iter().map(|row| row.into_iter().next().flatten().unwrap_or_default()).collect();
     let blank = lines.iter().take_while(|line| line.is_empty()).count();
     let lines = lines.get(blank..).unwrap_or_default();

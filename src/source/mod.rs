@@ -6,6 +6,7 @@
 
 pub mod csv;
 mod csv_header;
+mod csv_types;
 pub mod inline;
 pub mod json;
 pub mod json_file;

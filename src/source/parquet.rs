@@ -22,9 +22,9 @@ impl SourceKind for Parquet {
             std::fs::File::open(file).map_err(|e| Error::file(file, "cannot read", &e))?;
             let call = format!("read_parquet({})", super::csv::path_text(file));
             let columns = staging.describe(&format!("SELECT * FROM {call}")).map_err(|e| super::csv::at_line(e, file))?;
-            scans.push(Scan { call, names: columns.into_iter().map(|(name, _)| name).collect() });
+            scans.push(Scan { call, quick: None, names: columns.into_iter().map(|(name, _)| name).collect() });
         }
-        Scanned::open(request, &scans, true, staging)
+        Scanned::open(request, &scans, staging)
     }
 
     fn place(&self, request: &Request, file: usize, record: u64) -> Place {

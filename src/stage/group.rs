@@ -7,7 +7,7 @@ use super::flow::{Change, Column, Flow};
 use super::{Clause, Lowering};
 use crate::diagnostics::{Span, Spanned};
 use crate::expr::parse::is_aggregate;
-use crate::expr::{Call, Expr, ExprKind, OrderBy};
+use crate::expr::{Call, Expr, ExprKind, OrderBy, UnaryOp};
 use crate::relation::{ROW, Relation};
 use crate::spec::yaml::{Node, Value};
 use crate::types::DataType;
@@ -225,11 +225,41 @@ fn put_in_order(call: &mut Call, flow: &Flow, cx: &mut Lowering) {
     let Some(span) = argument.as_ref().map(|a| a.span) else {
         return;
     };
+    if ["arg_min", "argmin", "min_by"].contains(&call.function.as_str())
+        && !call.distinct
+        && let [_, key] = call.arguments.as_mut_slice()
+    {
+        break_ties(key, &mut call.filter, false, &flow.origin.order(&flow.columns));
+        return;
+    }
+    // Of equal ones the first wins: numbers can be turned round, and hidden columns are numbers.
+    let numbered = flow.origin.order(&[]) == flow.origin.order(&flow.columns);
+    if ["arg_max", "argmax", "max_by"].contains(&call.function.as_str())
+        && !call.distinct
+        && numbered
+        && let [_, key] = call.arguments.as_mut_slice()
+    {
+        break_ties(key, &mut call.filter, true, &flow.origin.order(&[]));
+        return;
+    }
     let by = |expr: Expr| OrderBy { expr, descending: false, nulls_first: None };
     call.order_by = match call.distinct {
         true => argument.into_iter().map(by).collect(),
         false => flow.origin.order(&flow.columns).iter().map(|c| by(Expr::column(c, span))).collect(),
     };
+}
+
+/// Makes the order of rows a part of the key, turned round where the greatest is looked for: sorting the rows of all groups would cost ten times as much.
+fn break_ties(key: &mut Expr, filter: &mut Option<Box<Expr>>, greatest: bool, order: &[String]) {
+    let span = key.span;
+    let there = key.clone().is_not_null();
+    *filter = Some(Box::new(filter.take().map_or(there.clone(), |filter| filter.and(there))));
+    let number = |column: &String| match greatest {
+        true => Expr::new(ExprKind::Unary(UnaryOp::Minus, Box::new(Expr::column(column, span))), span),
+        false => Expr::column(column, span),
+    };
+    let parts = std::iter::once(key.clone()).chain(order.iter().map(number)).collect();
+    *key = Expr::call("row", parts, span);
 }
 
 /// What the books keep of a group's rows: the first record, and casts that failed in any of them.

@@ -1,0 +1,218 @@
+//! The types of a delimited file's columns: guessed by its head, held to by every value, and measured only where the guess was wrong.
+//!
+//! A type is the narrowest of boolean, whole number, decimal, date and timestamp that every value has exactly. Measuring all values by
+//! patterns costs far more than reading them: most files keep on as they begin, and one pass reads, verifies and loads them.
+//! In: queries that give a file's columns as text. Out: the types, and where the guess held the table that already has the rows.
+
+use super::csv::{at_line, quote};
+use super::{Request, Staging, record_number};
+use crate::error::Error;
+use crate::types::DataType;
+
+/// How many records the guess looks at.
+const HEAD: usize = 20_000;
+
+/// How many files get a table of their own.
+const FILES: usize = 16;
+
+/// How many columns are typed in one scan: the engine's time to plan grows faster than the number of aggregates.
+const AT_ONCE: usize = 200;
+
+/// How many numbers [`measures`] gives for a column.
+const MEASURES: usize = 8;
+
+/// The widest decimal that the guess tries; wider ones are measured.
+const DIGITS: u8 = 18;
+
+/// Rows that were loaded while they were typed.
+pub struct Loaded {
+    /// The query that gives them, numbered, in the final types.
+    pub query: String,
+}
+
+/// Types all columns and loads all rows by the types that the head of the first file shows.
+///
+/// `None`: some value is of another type, or a line is wrong or very long; nothing was loaded.
+pub fn guess(
+    request: &Request,
+    scans: &[String],
+    columns: &mut [(String, DataType)],
+    staging: &dyn Staging,
+) -> Result<Option<Loaded>, Error> {
+    let Some(first) = scans.first().filter(|_| scans.len() <= FILES && request.limit.is_none()) else { return Ok(None) };
+    let mut guessed = columns.to_vec();
+    let open = open(request, columns);
+    let head = format!("(SELECT * FROM ({first}) LIMIT {HEAD})");
+    match measure(&head, &open, &mut guessed, staging) {
+        Err(error) if error.is_interrupted() => return Err(error),
+        Err(_) => return Ok(None),
+        Ok(()) => {}
+    }
+    for (_, guess) in &mut guessed {
+        if let DataType::Decimal(size) = guess {
+            *guess = match size {
+                Some((digits, after)) if *digits <= DIGITS => DataType::Decimal(Some((DIGITS, *after))),
+                _ => DataType::Unknown,
+            };
+        }
+    }
+    let list: Vec<String> = guessed.iter().map(|(name, guess)| format!("{} AS {}", exactly(name, guess), quote(name))).collect();
+    let mut parts = vec![];
+    for (i, scan) in scans.iter().enumerate() {
+        let table = quote(&format!("#csv.{}.{i}", request.name));
+        match staging.execute(&format!("CREATE OR REPLACE TABLE {table} AS SELECT {} FROM ({scan})", list.join(", "))) {
+            Err(error) if error.is_interrupted() => return Err(error),
+            Err(_) => return Ok(None),
+            Ok(()) => parts.push((record_number(i, 0), table)),
+        }
+    }
+    // What the head did not tell is measured now, among the loaded rows.
+    let unknown: Vec<usize> = open.iter().copied().filter(|i| guessed[*i].1 == DataType::Unknown).collect();
+    let all: Vec<String> = parts.iter().map(|(_, table)| format!("SELECT * FROM {table}")).collect();
+    let all = format!("({})", all.join(" UNION ALL "));
+    measure(&all, &unknown, &mut guessed, staging)?;
+    whole_digits(&all, &mut guessed, staging)?;
+    for ((_, data_type), (_, guess)) in columns.iter_mut().zip(&guessed) {
+        *data_type = guess.clone();
+    }
+    let list: Vec<String> = columns
+        .iter()
+        .enumerate()
+        .map(|(i, (name, t))| match t {
+            DataType::Decimal(_) => cast(name, t),
+            t if unknown.contains(&i) && !matches!(t, DataType::Text | DataType::Unknown) => cast(name, t),
+            _ => quote(name),
+        })
+        .collect();
+    let list = list.join(", ");
+    let row = quote(crate::relation::ROW);
+    let parts: Vec<String> =
+        parts.iter().map(|(number, table)| format!("SELECT rowid + {number} AS {row}, {list} FROM {table}")).collect();
+    Ok(Some(Loaded { query: parts.join(" UNION ALL ") }))
+}
+
+/// Types each text column by all its values, in one scan of the files.
+pub fn infer(
+    request: &Request,
+    scans: &[String],
+    columns: &mut [(String, DataType)],
+    staging: &dyn Staging,
+) -> Result<(), Error> {
+    let open = open(request, columns);
+    let all = format!("({})", scans.join(" UNION ALL "));
+    let named = request.files.first().cloned().unwrap_or_default();
+    measure(&all, &open, columns, staging).map_err(|e| at_line(e, &named))
+}
+
+/// Casts a text that is known to be of a type.
+pub fn cast(name: &str, data_type: &DataType) -> String {
+    format!("CAST({} AS {}) AS {}", quote(name), data_type.to_string().to_uppercase(), quote(name))
+}
+
+/// The columns that the author did not pin.
+fn open(request: &Request, columns: &[(String, DataType)]) -> Vec<usize> {
+    let pinned = |name: &str| request.pins.iter().any(|(p, _)| p == name);
+    (0..columns.len()).filter(|i| !pinned(&columns[*i].0)).collect()
+}
+
+/// Types some of the columns of `source` by all its rows.
+fn measure(source: &str, some: &[usize], columns: &mut [(String, DataType)], staging: &dyn Staging) -> Result<(), Error> {
+    for some in some.chunks(AT_ONCE) {
+        let measures: Vec<String> = some.iter().map(|i| measures(&columns[*i].0)).collect();
+        let sql = format!("SELECT {} FROM {source}", measures.join(", "));
+        let row = staging.rows(&sql)?.into_iter().next().unwrap_or_default();
+        let numbers: Vec<u64> = row.into_iter().map(|c| c.and_then(|t| t.parse().ok()).unwrap_or(0)).collect();
+        for (i, found) in some.iter().zip(numbers.chunks(MEASURES)) {
+            columns[*i].1 = narrowest(found);
+        }
+    }
+    Ok(())
+}
+
+/// Gives decimals the digits before the point that their greatest value has.
+fn whole_digits(source: &str, columns: &mut [(String, DataType)], staging: &dyn Staging) -> Result<(), Error> {
+    let decimals: Vec<usize> =
+        (0..columns.len()).filter(|i| matches!(columns[*i].1, DataType::Decimal(Some((DIGITS, _))))).collect();
+    if decimals.is_empty() {
+        return Ok(());
+    }
+    let lengths = decimals.iter().map(|i| format!("length(trunc(max(abs({})))::HUGEINT::VARCHAR)", quote(&columns[*i].0)));
+    let sql = format!("SELECT {} FROM {source}", lengths.collect::<Vec<_>>().join(", "));
+    let row = staging.rows(&sql)?.into_iter().next().unwrap_or_default();
+    for (i, digits) in decimals.iter().zip(row) {
+        let before: u8 = digits.and_then(|d| d.parse().ok()).unwrap_or(1);
+        if let DataType::Decimal(Some((digits, after))) = &mut columns[*i].1 {
+            *digits = before + *after;
+        }
+    }
+    Ok(())
+}
+
+const WHOLE: &str = "-?(0|[1-9][0-9]*)";
+const DATE: &str = "[0-9]{4}-[0-9]{2}-[0-9]{2}";
+const TIME: &str = "[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,6})?";
+
+/// The value in a guessed type, which it must have exactly as [`measures`] means it.
+///
+/// Most values print as they were written, which is cheap to see; only the others are held against the pattern.
+fn exactly(name: &str, guess: &DataType) -> String {
+    let c = quote(name);
+    let typed = guess.to_string().to_uppercase();
+    let value = format!("TRY_CAST({c} AS {typed})");
+    let same = format!("{value}::VARCHAR = {c}");
+    let (plain, pattern) = match guess {
+        DataType::Boolean => (format!("{c} IN ('true', 'false')"), None),
+        DataType::BigInt => (same, Some(WHOLE.to_string())),
+        DataType::Decimal(Some((_, after))) => (same, Some(format!("{WHOLE}(\\.[0-9]{{1,{after}}})?"))),
+        DataType::Date => (format!("length({c}) = 10 AND {same}"), Some(DATE.to_string())),
+        DataType::Timestamp(_) => (format!("length({c}) = 19 AND {same}"), Some(format!("{DATE}[ T]{TIME}"))),
+        _ => return c,
+    };
+    let otherwise = match pattern {
+        Some(pattern) => format!("WHEN regexp_full_match({c}, '{pattern}') AND {value} IS NOT NULL THEN {value} "),
+        None => String::new(),
+    };
+    format!("CASE WHEN {c} IS NULL THEN NULL WHEN {plain} THEN {value} {otherwise}ELSE error('not as guessed') END")
+}
+
+/// Counts, for one column: values, booleans, whole numbers, decimals, most whole digits, most digits after the point, dates, timestamps.
+fn measures(column: &str) -> String {
+    let c = quote(column);
+    let whole = format!("regexp_full_match({c}, '{WHOLE}')");
+    let decimal = format!("regexp_full_match({c}, '{WHOLE}(\\.[0-9]+)?')");
+    format!(
+        "count({c}), count(*) FILTER ({c} IN ('true', 'false')), count(*) FILTER ({whole} AND TRY_CAST({c} AS BIGINT) IS NOT NULL), \
+         count(*) FILTER ({decimal}), max(length(split_part(ltrim({c}, '-'), '.', 1))) FILTER ({decimal}), \
+         max(length(split_part({c}, '.', 2))) FILTER ({decimal}), \
+         count(*) FILTER (regexp_full_match({c}, '{DATE}') AND TRY_CAST({c} AS DATE) IS NOT NULL), \
+         count(*) FILTER (regexp_full_match({c}, '{DATE}[ T]{TIME}') AND TRY_CAST({c} AS TIMESTAMP) IS NOT NULL)"
+    )
+}
+
+fn narrowest(found: &[u64]) -> DataType {
+    let &[values, booleans, wholes, decimals, before, after, dates, timestamps] = found else {
+        return DataType::Text;
+    };
+    match values {
+        0 => DataType::Unknown,
+        n if n == booleans => DataType::Boolean,
+        n if n == wholes => DataType::BigInt,
+        n if n == decimals && before + after <= 38 => DataType::Decimal(Some(((before + after) as u8, after as u8))),
+        n if n == dates => DataType::Date,
+        n if n == timestamps => DataType::Timestamp(None),
+        _ => DataType::Text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_the_narrowest_that_lose_nothing() {
+        assert_eq!(narrowest(&[3, 0, 3, 3, 2, 0, 0, 0]), DataType::BigInt);
+        assert_eq!(narrowest(&[3, 0, 1, 3, 2, 3, 0, 0]), DataType::Decimal(Some((5, 3))));
+        assert_eq!(narrowest(&[3, 0, 2, 2, 2, 0, 0, 0]), DataType::Text);
+        assert_eq!(narrowest(&[0, 0, 0, 0, 0, 0, 0, 0]), DataType::Unknown);
+    }
+}
