@@ -122,8 +122,8 @@ fn open_sources(extracts: Vec<plan::Extract>, scope: Scope, session: &Session) -
         let source = extract.kind.open(&extract.request, scope, session)?;
         let mut columns = vec![(crate::relation::ROW.to_string(), DataType::BigInt)];
         columns.extend(source.columns().iter().cloned());
-        session.create(&extract.request.name, &columns)?;
-        opened.push(ExtractPlan { extract, source });
+        session.create(&extract.request.staged(), &columns)?;
+        opened.push(ExtractPlan { extract, source, pinned: None });
     }
     Ok(opened)
 }

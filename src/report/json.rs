@@ -19,6 +19,13 @@ pub fn report(report: &RunReport, sources: &SourceMap, dry_run: bool) -> Value {
         "dry_run": dry_run,
         "ledger": ledger(&report.ledger),
         "violations": report.violations.iter().map(|v| violation(v, sources)).collect::<Vec<_>>(),
+        "tolerated": report.tolerated.iter().map(|t| json!({
+            "table": t.table, "columns": t.columns, "rule": t.rule, "constraint": t.name, "severity": t.severity.to_string(),
+            "count": t.count, "rows": t.rows, "max": t.max, "found": t.found,
+        })).collect::<Vec<_>>(),
+        "proofs": report.proofs.iter().map(|p| json!({
+            "stage": p.stage, "relation": p.relation, "key": p.key, "why": p.why,
+        })).collect::<Vec<_>>(),
         "unjudged": report.unjudged.iter().map(|u| json!({"table": u.table, "what": u.what, "why": u.why})).collect::<Vec<_>>(),
         "quarantined": report.quarantined.iter().map(|q| json!({
             "table": q.table, "rows": q.rows, "file": q.file,
@@ -53,6 +60,7 @@ fn violation(v: &Violation, sources: &SourceMap) -> Value {
         "severity": v.severity.to_string(),
         "allowed": v.allowed,
         "why": v.why,
+        "found": v.found,
         "count": v.count,
         "rows": v.rows,
         "demanded_by": {"file": sources.path(v.span.file), "line": line, "column": column},
