@@ -165,7 +165,7 @@ mod tests {
             (first.name.as_deref(), first.severity, first.why.as_deref()),
             (Some("named"), Severity::Warning, Some("because"))
         );
-        assert_eq!((first.tolerance, second.tolerance), (Tolerance::Share(0.005), Tolerance::Rows(5)));
+        assert_eq!((&first.tolerance, &second.tolerance), (&Tolerance::Share(0.005), &Tolerance::Rows(5)));
     }
 
     #[test]

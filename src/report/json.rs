@@ -1,11 +1,14 @@
 //! A run as JSON, for tools: `pipe run --format json` and `run.json`.
 //!
-//! The schema is stable: keys are added, never renamed. It is described in the README.
+//! Keys are added, never renamed: `schema.json` describes them all.
 
 use serde_json::{Map, Value, json};
 
 use super::{LedgerLine, RunReport, Sample, Violation};
 use crate::diagnostics::SourceMap;
+
+/// The JSON Schema of a run's result.
+pub const SCHEMA: &str = include_str!("schema.json");
 
 /// Longer values are cut in samples: a report is read, the data is in the source.
 const LONGEST: usize = 1000;
