@@ -35,7 +35,11 @@ impl CheckKind for Kind {
             };
             match seconds(&text.value) {
                 Some(seconds) => {
-                    checks.push(Arc::new(Fresh { column: column.value.clone(), seconds, written: text.value.trim().to_string() }))
+                    checks.push(Arc::new(Fresh {
+                        column: column.value.clone(),
+                        seconds,
+                        written: text.value.trim().to_string(),
+                    }));
                 }
                 None => {
                     out.error("E0418", text.span, format!("`{}` is no span of time", text.value))

@@ -4,6 +4,8 @@
 
 mod compile;
 mod files;
+mod init;
+mod profile;
 mod secrets;
 mod write;
 
@@ -13,6 +15,8 @@ use std::sync::atomic::AtomicBool;
 
 pub use crate::emit::rows::RowFormat;
 pub use compile::{Compiled, Options};
+pub use init::init;
+pub use profile::{Profile, profile};
 pub use secrets::Secrets;
 
 use crate::diagnostics::{Diagnostic, SourceMap};

@@ -36,7 +36,7 @@ pub fn judge(
     let at = |i: usize| number(row.get(i));
     let (of, here, there, repeated, other) = (at(0), at(1), at(2), at(3), at(4));
     let rows = format!("SELECT * FROM {} WHERE {} ORDER BY ALL LIMIT {SHOWN}", query.met, query.failing());
-    let samples: Vec<Sample> = session.rows(&rows)?.into_iter().map(|row| query.sample(row, agreement, &compared)).collect();
+    let samples: Vec<Sample> = session.rows(&rows)?.into_iter().map(|row| query.sample(&row, agreement, &compared)).collect();
     // A key that repeats and is on one side only is one key.
     let failing = format!("SELECT count(*) FROM {} WHERE {}", query.met, query.failing());
     let count = number(session.rows(&failing)?.first().and_then(|r| r.first()));
@@ -94,7 +94,7 @@ impl Query {
     }
 
     /// Shows one key: where it is missing, or which values differ.
-    fn sample(&self, row: Vec<Option<String>>, agreement: &Agreement, compared: &[(String, String)]) -> Sample {
+    fn sample(&self, row: &[Option<String>], agreement: &Agreement, compared: &[(String, String)]) -> Sample {
         let width = agreement.keys.len();
         let key: Vec<(String, Option<String>)> =
             agreement.keys.iter().map(|(here, _)| here.clone()).zip(row.iter().take(width).cloned()).collect();

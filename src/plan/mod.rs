@@ -5,6 +5,7 @@
 //! Does not know how a query is run or a script is written.
 
 mod graph;
+pub mod lineage;
 mod mentions;
 mod order;
 mod pins;

@@ -10,3 +10,4 @@ mod floors;
 mod rejects;
 mod report_schema;
 mod support;
+mod tools;
