@@ -13,6 +13,7 @@ mod plan;
 mod profile;
 mod progress;
 mod run;
+mod test;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -75,6 +76,8 @@ enum Command {
     Lineage(lineage::Arguments),
     /// Describe the columns of a data file
     Profile(profile::Arguments),
+    /// Run pipelines on examples and compare the rows
+    Test(test::Arguments),
     /// Write a small project that runs
     Init(init::Arguments),
     /// Explain a code such as E0203
@@ -107,6 +110,7 @@ pub fn main() -> ExitCode {
         Command::Plan(arguments) => plan::run(&arguments, &mut output, stopped),
         Command::Lineage(arguments) => lineage::run(&arguments, &mut output, stopped),
         Command::Profile(arguments) => profile::run(&arguments, &mut output, stopped),
+        Command::Test(arguments) => test::run(&arguments, &mut output, &stopped),
         Command::Init(arguments) => init::run(&arguments, &mut output),
         Command::Completions(arguments) => completions::run(&arguments, &mut output),
         Command::Explain(arguments) => explain::run(&arguments, &mut output),

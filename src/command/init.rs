@@ -12,6 +12,7 @@ const FILES: &[(&str, &str)] = &[
     ("pipelines/people.yaml", include_str!("starter/people.yaml")),
     ("data/people.csv", include_str!("starter/people.csv")),
     ("schemas/people.sql", include_str!("starter/people.sql")),
+    ("tests/people.yaml", include_str!("starter/people_test.yaml")),
     (".gitignore", "out/\n"),
 ];
 

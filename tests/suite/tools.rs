@@ -45,6 +45,43 @@ fn a_profile_describes_every_column() {
     assert_eq!(folder.pipe(&["profile", "nobody.csv"]).code, 3, "no file");
 }
 
+#[test]
+fn examples_are_run_and_compared() {
+    let folder = Folder::with(&[]);
+    folder.pipe(&["init"]);
+    let ran = folder.pipe(&["test"]);
+    assert_eq!((ran.code, ran.out.contains("2 passed, 0 failed")), (0, true), "{}{}", ran.out, ran.err);
+    assert!(!folder.path().join("out").exists(), "a test writes nothing");
+    let wrong = "pipeline: people
+tests:
+  other rows:
+    extract: {raw: [{name: Ada, email: a@b, joined: 2021-03-01, team: eng}, {name: Bob, email: b@b, joined: 2021-03-01, team: ops}]}
+    expect: {people: [{name: Ada, team: operations}, {name: Bob, team: operations}]}
+  nothing fails:
+    extract: {raw: [{name: Ada, email: a@b, joined: 2021-03-01, team: eng}]}
+    fails: [people.name not_null]
+  something fails:
+    extract: {raw: [{name: Ada, email: a@b, joined: 1999-03-01, team: eng}]}
+    expect: {people: []}
+";
+    folder.write("tests/people.yaml", wrong.as_bytes());
+    let tests = folder.pipe(&["test", "--format", "json"]).json()["tests"].clone();
+    let problems = |i: usize| -> Vec<String> {
+        tests[i]["problems"].as_array().unwrap().iter().map(|p| p.as_str().unwrap().to_string()).collect()
+    };
+    let lacks = r#"people lacks the row {"name":"Ada","team":"operations"}"#;
+    assert_eq!(problems(0), [lacks, "people has a row more: {name: Ada, team: engineering}"]);
+    assert_eq!(problems(1), ["`people.name not_null` should fail, and holds"]);
+    assert_eq!(problems(2), ["`people.joined_on expr` fails", "people has 1 rows, and should have none"]);
+    assert_eq!(folder.pipe(&["test"]).code, 1);
+    folder.write("tests/people.yaml", b"pipeline: people\ntests: {a: {extract: {rwa: []}, expect: {people: []}}}");
+    let unknown = folder.pipe(&["test"]);
+    assert_eq!((unknown.code, unknown.err.contains("has no extract `rwa`")), (2, true), "{}", unknown.err);
+    folder.write("tests/people.yaml", b"pipeline: people\ntests: {a: {extrct: {}}}");
+    let wrong = folder.pipe(&["test"]);
+    assert_eq!((wrong.code, wrong.err.contains("Did you mean `extract`?")), (2, true), "{}", wrong.err);
+}
+
 const TWO: &str = "\
 extract: {raw: {rows: [{id: 1, first: Ada, last: L, goals: [{text: a}]}]}}
 tables:
