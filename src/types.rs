@@ -59,6 +59,14 @@ impl DataType {
         self.is_integer() || matches!(self, DataType::Decimal(_) | DataType::Real | DataType::Double)
     }
 
+    /// Tells whether values of both types can be equal without a conversion that nobody asked for.
+    pub fn compares_with(&self, other: &DataType) -> bool {
+        let unknown = *self == DataType::Unknown || *other == DataType::Unknown;
+        let both = |test: fn(&DataType) -> bool| test(self) && test(other);
+        let temporal = |t: &DataType| matches!(t, DataType::Date | DataType::Timestamp(_) | DataType::TimestampTz(_));
+        unknown || self == other || both(DataType::is_text) || both(DataType::is_number) || both(temporal)
+    }
+
     /// Parses a type as authors write it (`decimal(3,2)`, `text[]`, `timestamp with time zone`), in Postgres's, DuckDB's and T-SQL's words.
     ///
     /// Returns `None` for words that no target knows as a type.

@@ -3,7 +3,7 @@
 //! In: a YAML list, each item one check with what its author says about it. Out: [`Declared`] checks.
 //! Does not know what any kind of check means: the item is given to the kind that its key names.
 
-use super::{CHECKS, CheckKind, Declared, Tolerance};
+use super::{CHECKS, CheckKind, Declared, Tolerance, Tolerated};
 use crate::diagnostics::{Diagnostics, Severity, Span, Spanned};
 use crate::spec::yaml::{Map, Node};
 
@@ -25,8 +25,10 @@ fn decode_item(item: &Node, out: &mut Diagnostics) -> Vec<Declared> {
     let name = map.get("name").and_then(|n| n.expect_text("`name`", out)).map(|t| t.value);
     let why = map.get("why").and_then(|n| n.expect_text("`why`", out)).map(|t| t.value);
     let severity = map.get("severity").and_then(|n| severity(n, out)).unwrap_or(Severity::Error);
-    let tolerance = map.get("max").and_then(|n| tolerance(n, out)).unwrap_or(Tolerance::Rows(0));
-    let Some((kind, body)) = the_check(map, item.span, out) else {
+    let found = the_check(map, item.span, out);
+    let what = found.map_or(Tolerated::Rows, |(kind, _)| kind.tolerates());
+    let tolerance = map.get("max").and_then(|n| tolerance(n, what, out)).unwrap_or(Tolerance::Rows(0));
+    let Some((kind, body)) = found else {
         return vec![];
     };
     kind.decode(body, out)
@@ -35,7 +37,7 @@ fn decode_item(item: &Node, out: &mut Diagnostics) -> Vec<Declared> {
             check,
             name: name.clone(),
             severity,
-            tolerance,
+            tolerance: tolerance.clone(),
             why: why.clone(),
             span: item.span,
             enforced: false,
@@ -92,15 +94,30 @@ fn severity(node: &Node, out: &mut Diagnostics) -> Option<Severity> {
     }
 }
 
-fn tolerance(node: &Node, out: &mut Diagnostics) -> Option<Tolerance> {
+fn tolerance(node: &Node, what: Tolerated, out: &mut Diagnostics) -> Option<Tolerance> {
     let text = node.expect_text("`max`", out)?;
+    if what == Tolerated::Nothing {
+        out.error("E0411", node.span, "`max` stands at a check that fails as a whole")
+            .help("Only failing rows and differences of sums can be tolerated in part; give the check `severity: warn`, or another bound.");
+        return None;
+    }
+    let amount = |text: &str| {
+        let digits = text.strip_prefix('+').unwrap_or(text).replace('_', "");
+        let (whole, fraction) = digits.split_once('.').unwrap_or((&digits, ""));
+        let plain = |part: &str| part.len() <= 30 && part.bytes().all(|b| b.is_ascii_digit());
+        (plain(whole) && plain(fraction) && !(whole.is_empty() && fraction.is_empty())).then(|| Tolerance::Amount(digits.clone()))
+    };
     let read = match text.value.trim().strip_suffix('%') {
         Some(percent) => {
             percent.trim().parse().ok().filter(|p| (0.0..=100.0).contains(p)).map(|p: f64| Tolerance::Share(p / 100.0))
         }
+        None if what == Tolerated::Amount => amount(text.value.trim()),
         None => text.value.trim().parse().ok().map(Tolerance::Rows),
     };
-    if read.is_none() {
+    if read.is_none() && what == Tolerated::Amount {
+        out.error("E0411", text.span, format!("`max: {}` is not a difference", text.value))
+            .help("Write by how much the sums may differ (`max: 0.01`), or which share of the other sum that is (`max: 0.5%`).");
+    } else if read.is_none() {
         out.error("E0411", text.span, format!("`max: {}` is not a number of rows", text.value))
             .help("Write how many failing rows are accepted (`max: 5`), or their share (`max: 0.5%`).");
     }
@@ -148,7 +165,7 @@ mod tests {
             (first.name.as_deref(), first.severity, first.why.as_deref()),
             (Some("named"), Severity::Warning, Some("because"))
         );
-        assert_eq!((first.tolerance, second.tolerance), (Tolerance::Share(0.005), Tolerance::Rows(5)));
+        assert_eq!((&first.tolerance, &second.tolerance), (&Tolerance::Share(0.005), &Tolerance::Rows(5)));
     }
 
     #[test]

@@ -3,9 +3,11 @@
 //! A kind decodes itself from YAML and says how it is measured ([`Measure`], closed), so that the engine can judge all checks of a
 //! table in one scan and the dialects can say the same in the target. Does not know about stages, engines or dialects.
 
+pub mod agreement;
 pub mod condition;
 pub mod constant;
 pub mod data_type;
+pub mod fresh;
 pub mod length;
 mod list;
 pub mod matches;
@@ -24,6 +26,7 @@ use crate::diagnostics::{Diagnostics, Severity, Span};
 use crate::expr::Expr;
 use crate::spec::yaml::Node;
 
+pub use agreement::Agreement;
 pub use list::decode_list;
 
 /// Every kind of check that `validate:` knows.
@@ -39,6 +42,8 @@ pub const CHECKS: &[&dyn CheckKind] = &[
     &rows::Kind,
     &total::Kind,
     &condition::Kind,
+    &fresh::Kind,
+    &agreement::Kind,
 ];
 
 /// A kind of check, as an author declares it.
@@ -51,6 +56,11 @@ pub trait CheckKind: Sync {
 
     /// Reads the value of the key; one declaration may give several checks (`one_of: {a: [...], b: [...]}`).
     fn decode(&self, body: &Node, out: &mut Diagnostics) -> Vec<Arc<dyn Check>>;
+
+    /// What `max:` counts for this kind.
+    fn tolerates(&self) -> Tolerated {
+        Tolerated::Rows
+    }
 
     /// Whether this kind can stand under a contract's column.
     fn stands_under_column(&self) -> bool {
@@ -98,6 +108,10 @@ pub enum Measure {
     Count(RowCount),
     /// The sum of the column is that of a column of another relation.
     Total { column: String, table: String, other: String },
+    /// The newest value of the column is at most this old.
+    Fresh { column: String, seconds: u64 },
+    /// The rows are those of another relation, by key.
+    Agreement(Agreement),
 }
 
 /// What must be unique.
@@ -138,10 +152,48 @@ pub struct Declared {
     pub enforced: bool,
 }
 
-/// How many failing rows are accepted.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// How much failure is accepted.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Tolerance {
     Rows(u64),
-    /// Of all rows, from 0 to 1.
+    /// Of all rows (of a total: of the other sum), from 0 to 1.
     Share(f64),
+    /// A difference between sums, as written.
+    Amount(String),
+}
+
+/// What `max:` may stand for in a kind of check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tolerated {
+    /// A number or share of failing rows.
+    Rows,
+    /// A difference, or its share.
+    Amount,
+    /// There is nothing that could be tolerated in part.
+    Nothing,
+}
+
+impl Tolerance {
+    /// The number of failing rows of so many that is accepted.
+    pub fn rows_of(&self, rows: u64) -> u64 {
+        match self {
+            Tolerance::Rows(n) => *n,
+            // What is written as 29% of 100 rows must not become 28 on the way through floating point.
+            Tolerance::Share(share) => (share * rows as f64 + 1e-9).floor() as u64,
+            Tolerance::Amount(_) => 0,
+        }
+    }
+}
+
+impl fmt::Display for Tolerance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Tolerance::Rows(n) => write!(f, "{n}"),
+            Tolerance::Share(share) => {
+                let percent = format!("{:.6}", share * 100.0);
+                write!(f, "{}%", percent.trim_end_matches('0').trim_end_matches('.'))
+            }
+            Tolerance::Amount(text) => f.write_str(text),
+        }
+    }
 }

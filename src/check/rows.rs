@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Check, CheckKind, Measure, RowCount};
+use super::{Check, CheckKind, Measure, RowCount, Tolerated};
 use crate::diagnostics::Diagnostics;
 use crate::spec::yaml::{Node, Value};
 
@@ -19,6 +19,10 @@ impl CheckKind for Kind {
 
     fn summary(&self) -> &'static str {
         "the table has a number of rows"
+    }
+
+    fn tolerates(&self) -> Tolerated {
+        Tolerated::Nothing
     }
 
     fn decode(&self, body: &Node, out: &mut Diagnostics) -> Vec<Arc<dyn Check>> {

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{Check, CheckKind, Measure};
+use super::{Check, CheckKind, Measure, Tolerated};
 use crate::diagnostics::Diagnostics;
 use crate::spec::yaml::Node;
 
@@ -18,6 +18,10 @@ impl CheckKind for Kind {
 
     fn summary(&self) -> &'static str {
         "the sum of a column is that of a column elsewhere"
+    }
+
+    fn tolerates(&self) -> Tolerated {
+        Tolerated::Amount
     }
 
     fn decode(&self, body: &Node, out: &mut Diagnostics) -> Vec<Arc<dyn Check>> {

@@ -1,13 +1,14 @@
-//! `pipe explain CODE`: cause, example and fix behind a code.
+//! `pipe explain CODE`: cause, example and fix behind a code; `pipe explain report`: the schema of `run --format json`.
 
 use super::Outcome;
 use super::output::Output;
 use crate::diagnostics::{closest, codes};
 use crate::error::Error;
+use crate::report::json;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// The code, such as E0203; without one, all codes are listed
+    /// The code, such as E0203, or `report` for the schema of `run --format json`; without one, all codes are listed
     code: Option<String>,
 }
 
@@ -17,6 +18,10 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         output.result(&list);
         return Outcome::Done;
     };
+    if wanted == "report" {
+        output.result(json::SCHEMA);
+        return Outcome::Done;
+    }
     let wanted = wanted.to_uppercase();
     match codes::find(&wanted) {
         Some(code) => {

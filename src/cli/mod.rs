@@ -4,11 +4,16 @@
 //! arguments; what it does is `command`'s business.
 
 mod check;
+mod completions;
 mod explain;
+mod init;
+mod lineage;
 mod output;
 mod plan;
+mod profile;
 mod progress;
 mod run;
+mod test;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -67,8 +72,18 @@ enum Command {
     Check(check::Arguments),
     /// Show the stages, the checks and the SQL of a pipeline
     Plan(plan::Arguments),
+    /// Tell where a column comes from and what it feeds
+    Lineage(lineage::Arguments),
+    /// Describe the columns of a data file
+    Profile(profile::Arguments),
+    /// Run pipelines on examples and compare the rows
+    Test(test::Arguments),
+    /// Write a small project that runs
+    Init(init::Arguments),
     /// Explain a code such as E0203
     Explain(explain::Arguments),
+    /// Write a script that lets a shell complete commands and flags
+    Completions(completions::Arguments),
 }
 
 /// What a command ended with; the number is the process's exit code.
@@ -93,6 +108,11 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments, &mut output, stopped),
         Command::Check(arguments) => check::run(&arguments, &mut output, &stopped),
         Command::Plan(arguments) => plan::run(&arguments, &mut output, stopped),
+        Command::Lineage(arguments) => lineage::run(&arguments, &mut output, stopped),
+        Command::Profile(arguments) => profile::run(&arguments, &mut output, stopped),
+        Command::Test(arguments) => test::run(&arguments, &mut output, &stopped),
+        Command::Init(arguments) => init::run(&arguments, &mut output),
+        Command::Completions(arguments) => completions::run(&arguments, &mut output),
         Command::Explain(arguments) => explain::run(&arguments, &mut output),
     };
     ExitCode::from(outcome as u8)

@@ -65,6 +65,7 @@ impl CompileArguments {
             select: self.select.clone(),
             limit: self.limit,
             resources: Resources { threads: self.threads, memory: self.memory.clone() },
+            given: Default::default(),
             secrets: output.secrets(),
         }
     }

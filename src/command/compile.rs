@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Failure, Secrets};
 use crate::contract::{self, Contract};
-use crate::diagnostics::{Diagnostic, Diagnostics, SourceMap, Spanned};
+use crate::diagnostics::{Diagnostic, Diagnostics, SourceMap, Span, Spanned};
 use crate::engine::{Resources, Session};
 use crate::error::Error;
 use crate::plan::{self, ExtractPlan, Inputs, Plan, Selection};
@@ -31,6 +31,8 @@ pub struct Options {
     pub select: Vec<String>,
     pub limit: Option<u64>,
     pub resources: Resources,
+    /// Rows that stand in the place of extracts.
+    pub given: BTreeMap<String, Node>,
     /// Where the values of the environment that templates use are noted.
     pub secrets: Secrets,
 }
@@ -60,7 +62,8 @@ pub fn compile(name: &Path, options: &Options, scope: Scope, stopped: Arc<Atomic
     let project = Project::load(&mut sources, &path, &mut out)?;
     let node = spec::read_yaml(&mut sources, &path, &mut out)?;
     let spec = node.and_then(|node| PipelineSpec::decode(&path, &node, &mut out));
-    let Some(spec) = spec else { return Err(failed(sources, out)) };
+    let Some(mut spec) = spec else { return Err(failed(sources, out)) };
+    give(&mut spec, &options.given)?;
     let Some((target, dialect)) = choose_target(&spec, &project, options, &mut out) else {
         return Err(failed(sources, out));
     };
@@ -112,6 +115,37 @@ pub fn compile(name: &Path, options: &Options, scope: Scope, stopped: Arc<Atomic
     Ok(Compiled { project, plan, session, warnings: out.into_sorted(), sources, spec_hash, watch })
 }
 
+/// Puts given rows into the place of extracts; of these, only the pinned types stay.
+fn give(spec: &mut PipelineSpec, given: &BTreeMap<String, Node>) -> Result<(), Error> {
+    for (name, rows) in given {
+        let Some((key, body)) = spec.extracts.iter_mut().find(|(key, _)| key.value == *name) else {
+            return Err(Error::new("X0106", format!("the pipeline `{}` has no extract `{name}`", spec.name.value)));
+        };
+        let mut entries = vec![(Spanned::new("rows".to_string(), key.span), placed(rows, key.span))];
+        if let Value::Map(map) = &body.value {
+            entries.extend(map.entries.iter().filter(|(key, _)| key.value == "columns").cloned());
+        }
+        body.value = Value::Map(Map { entries });
+    }
+    Ok(())
+}
+
+/// The same value at another place: the file that it stands in is not one of the pipeline's.
+fn placed(node: &Node, span: Span) -> Node {
+    let value = match &node.value {
+        Value::List(items) => Value::List(items.iter().map(|item| placed(item, span)).collect()),
+        Value::Map(map) => Value::Map(Map {
+            entries: map
+                .entries
+                .iter()
+                .map(|(key, value)| (Spanned::new(key.value.clone(), span), placed(value, span)))
+                .collect(),
+        }),
+        scalar => scalar.clone(),
+    };
+    Node { value, span }
+}
+
 fn failed(sources: SourceMap, out: Diagnostics) -> Failure {
     Failure::Spec(sources, out.into_sorted())
 }
@@ -124,8 +158,8 @@ fn open_sources(extracts: Vec<plan::Extract>, scope: Scope, session: &Session) -
         let source = source?;
         let mut columns = vec![(crate::relation::ROW.to_string(), DataType::BigInt)];
         columns.extend(source.columns().iter().cloned());
-        session.create(&extract.request.name, &columns)?;
-        opened.push(ExtractPlan { extract, source });
+        session.create(&extract.request.staged(), &columns)?;
+        opened.push(ExtractPlan { extract, source, pinned: None });
     }
     Ok(opened)
 }

@@ -4,7 +4,10 @@
 
 mod compile;
 mod files;
+mod init;
+mod profile;
 mod secrets;
+mod test;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -13,7 +16,10 @@ use std::sync::atomic::AtomicBool;
 
 pub use crate::emit::rows::RowFormat;
 pub use compile::{Compiled, Options};
+pub use init::init;
+pub use profile::{Profile, profile};
 pub use secrets::Secrets;
+pub use test::{Tested, test, test_files};
 
 use crate::diagnostics::{Diagnostic, SourceMap};
 use crate::engine::{self, Progress};
@@ -125,10 +131,14 @@ pub fn plan(pipeline: &Path, options: &Options, stopped: Arc<AtomicBool>) -> Res
 
 /// Returns the named pipelines, or all in `pipelines/`.
 pub fn all_pipelines(named: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+    yaml_files(named, Path::new("pipelines"))
+}
+
+/// Returns the named files, or all YAML files of a folder.
+fn yaml_files(named: &[PathBuf], folder: &Path) -> Result<Vec<PathBuf>, Error> {
     if !named.is_empty() {
         return Ok(named.to_vec());
     }
-    let folder = Path::new("pipelines");
     let entries = std::fs::read_dir(folder).map_err(|e| Error::file(folder, "cannot list", &e))?;
     let yaml = |p: &PathBuf| p.extension().is_some_and(|e| e == "yaml" || e == "yml");
     let mut found: Vec<PathBuf> = entries.flatten().map(|e| e.path()).filter(yaml).collect();

@@ -224,6 +224,7 @@ fn violation(table: &str, join: &Join, count: u64, worst: Vec<Vec<Option<String>
         severity: Severity::Error,
         allowed: String::new(),
         why: None,
+        found: None,
         count,
         rows: 0,
         span: join.span,

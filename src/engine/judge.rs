@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use super::Facts;
+use super::findings::Finding;
 use super::joins::JoinFacts;
 use super::session::{Session, quote};
 use super::staging::number;
-use crate::check::{Measure, UniqueKey};
+use crate::check::{Declared, Measure, UniqueKey};
 use crate::error::Error;
 use crate::expr::Expr;
 use crate::plan::{Plan, TablePlan};
@@ -36,6 +37,8 @@ pub struct TableFacts {
     pub joins: BTreeMap<usize, JoinFacts>,
     /// Declarations of joins that do not hold; the table was not made.
     pub broken: Vec<Violation>,
+    /// What checks of the whole table found, by check.
+    pub findings: BTreeMap<usize, Finding>,
 }
 
 /// Measures a table.
@@ -102,26 +105,15 @@ pub fn references(plan: &Plan, session: &Session, facts: &mut Facts) -> Result<(
         for (i, check) in table.checks.iter().enumerate() {
             if let Measure::References { columns, table: to, references } = &check.measure {
                 let made = |name: &str| !facts.blocked.contains(name);
-                let parent = parent(plan, to).filter(|p| made(&p.name.value) && made(&table.name.value));
+                let parent = parent(plan, to, &check.declared).filter(|p| made(p.name()) && made(&table.name.value));
                 checks.extend(parent.map(|parent| (table, i, columns, parent, references)));
             }
         }
     }
-    let count = |(table, i, columns, parent, references): &(&TablePlan, usize, &Vec<String>, &TablePlan, &Vec<String>)| {
+    let count = |(table, i, columns, parent, references): &(&TablePlan, usize, &Vec<String>, Parent, &Vec<String>)| {
         let failing = orphans(&quote(&table.name.value), columns, parent, references, session)?;
         Ok((table.name.value.clone(), *i, failing))
     };
-    for table in plan.tables.iter().filter(|t| t.staged && !facts.blocked.contains(&t.name.value)) {
-        for (i, check) in table.checks.iter().enumerate() {
-            if let Measure::Total { column, table: to, other } = &check.measure
-                && !facts.blocked.contains(to)
-                && super::totals::differing(plan, table, column, (to, other), session)?.is_some()
-                && let Some(known) = facts.tables.get_mut(&table.name.value)
-            {
-                known.failures.insert(i, 1);
-            }
-        }
-    }
     for (table, check, failing) in checks.par_iter().map(count).collect::<Result<Vec<_>, Error>>()? {
         if let Some(known) = facts.tables.get_mut(&table).filter(|_| failing > 0) {
             known.failures.insert(check, failing);
@@ -188,17 +180,51 @@ fn repeated(name: &str, key: &UniqueKey, session: &Session) -> Result<u64, Error
     Ok(number(session.rows(&sql)?.first().and_then(|r| r.first())))
 }
 
+/// The relation that a reference points to.
+#[derive(Clone, Copy)]
+pub enum Parent<'a> {
+    Table(&'a TablePlan),
+    /// An extract, by name; only what authors write may point there.
+    Extract(&'a str),
+}
+
+impl<'a> Parent<'a> {
+    pub fn name(&self) -> &'a str {
+        match self {
+            Parent::Table(table) => &table.name.value,
+            Parent::Extract(name) => name,
+        }
+    }
+
+    pub fn as_table(&self) -> Option<&'a TablePlan> {
+        match self {
+            Parent::Table(table) => Some(table),
+            Parent::Extract(_) => None,
+        }
+    }
+
+    /// The columns that a foreign key points to: as written, else the parent's primary key.
+    pub fn referenced(&self, references: &[String]) -> Vec<String> {
+        if !references.is_empty() {
+            return references.to_vec();
+        }
+        let loads = self.as_table().map(|t| t.loads.as_slice()).unwrap_or_default();
+        let contracts = loads.iter().filter_map(|l| l.contract.as_ref());
+        contracts.map(|c| c.primary_key.clone()).next().unwrap_or_default()
+    }
+}
+
 /// The condition that a row refers to nothing, over the alias `child`.
-pub fn orphan(columns: &[String], parent: &TablePlan, references: &[String]) -> String {
+pub fn orphan(columns: &[String], parent: &Parent, references: &[String]) -> String {
     let there: Vec<String> = columns.iter().map(|c| format!("child.{} IS NOT NULL", quote(c))).collect();
     let same: Vec<String> =
         columns.iter().zip(references).map(|(c, r)| format!("parent.{} = child.{}", quote(r), quote(c))).collect();
-    let parent = quote(&parent.name.value);
+    let parent = quote(parent.name());
     format!("{} AND NOT EXISTS (SELECT 1 FROM {parent} AS parent WHERE {})", there.join(" AND "), same.join(" AND "))
 }
 
-fn orphans(name: &str, columns: &[String], parent: &TablePlan, references: &[String], session: &Session) -> Result<u64, Error> {
-    let references = referenced(parent, references);
+fn orphans(name: &str, columns: &[String], parent: &Parent, references: &[String], session: &Session) -> Result<u64, Error> {
+    let references = parent.referenced(references);
     if references.len() != columns.len() {
         return Ok(0);
     }
@@ -206,19 +232,12 @@ fn orphans(name: &str, columns: &[String], parent: &TablePlan, references: &[Str
     Ok(number(session.rows(&sql)?.first().and_then(|r| r.first())))
 }
 
-/// The columns that a foreign key points to: as written, else the parent's primary key.
-pub fn referenced(parent: &TablePlan, references: &[String]) -> Vec<String> {
-    if !references.is_empty() {
-        return references.to_vec();
-    }
-    let contracts = parent.loads.iter().filter_map(|l| l.contract.as_ref());
-    contracts.map(|c| c.primary_key.clone()).next().unwrap_or_default()
-}
-
-/// Finds the table of this pipeline that gives the rows of a target table, or that has this name.
-pub fn parent<'a>(plan: &'a Plan, name: &str) -> Option<&'a TablePlan> {
+/// Finds what gives the rows of a target table, or has this name: a table of this pipeline, or for what an author wrote an extract.
+pub fn parent<'a>(plan: &'a Plan, name: &str, declared: &Declared) -> Option<Parent<'a>> {
     let loads = |t: &&TablePlan| t.loads.iter().any(|l| l.table == name);
-    plan.tables.iter().find(loads).or_else(|| plan.table(name))
+    let table = plan.tables.iter().find(loads).or_else(|| plan.table(name)).map(Parent::Table);
+    let named = || plan.extracts.iter().map(|e| e.extract.request.name.as_str()).find(|e| *e == name);
+    table.or_else(|| if declared.enforced { None } else { named().map(Parent::Extract) })
 }
 
 /// Lists the constraints that cannot be judged before the load, with the reason.
@@ -227,7 +246,7 @@ pub fn unjudged(plan: &Plan) -> Vec<Unjudged> {
     for table in &plan.tables {
         for check in &table.checks {
             if let Measure::References { columns, table: to, .. } = &check.measure
-                && parent(plan, to).is_none()
+                && parent(plan, to, &check.declared).is_none()
             {
                 let what = format!("{} references {to}", columns.join(", "));
                 found.push(Unjudged { table: table.name.value.clone(), what, why: "its rows live in the target".to_string() });

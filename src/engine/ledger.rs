@@ -7,7 +7,7 @@ use super::joins;
 use super::judge::TableFacts;
 use crate::plan::{Plan, TablePlan};
 use crate::relation::JoinKind;
-use crate::report::LedgerLine;
+use crate::report::{LedgerLine, Proof};
 use crate::stage::Change;
 
 /// Writes the books of all stages, in the order of the plan.
@@ -24,6 +24,37 @@ pub fn lines(plan: &Plan, facts: &Facts) -> Vec<LedgerLine> {
         }
     }
     lines
+}
+
+/// Lists the joins that are held to their declaration by proof.
+pub fn proofs(plan: &Plan, facts: &Facts) -> Vec<Proof> {
+    let mut proofs = vec![];
+    for table in &plan.tables {
+        let Some(known) = facts.tables.get(&table.name.value).filter(|k| k.broken.is_empty()) else { continue };
+        for (i, step) in table.steps.iter().enumerate() {
+            let Change::Join(join) = &step.change else { continue };
+            let stage = format!("{}.{}", table.name.value, step.clause);
+            let keys = |right: bool| {
+                join.keys.iter().map(move |(l, r)| if right { r.trim_start_matches("right.") } else { l }.to_string())
+            };
+            let mut add = |relation: &str, right: bool, why: &Option<String>| {
+                let proof = |why: &String| Proof {
+                    stage: stage.clone(),
+                    relation: relation.to_string(),
+                    key: keys(right).collect(),
+                    why: why.clone(),
+                };
+                proofs.extend(why.as_ref().filter(|_| known.joins.contains_key(&i)).map(proof));
+            };
+            if join.expect.one_on_the_right() {
+                add(&join.to, true, &join.right_unique);
+            }
+            if join.expect.one_on_the_left() {
+                add(&table.name.value, false, &join.left_unique);
+            }
+        }
+    }
+    proofs
 }
 
 fn table_lines(table: &TablePlan, known: &TableFacts, facts: &Facts) -> Vec<LedgerLine> {

@@ -3,11 +3,15 @@
 //! In: a [`Plan`]. Out: a [`RunReport`] and the staged tables in the [`Session`].
 //! Does not know how reports are printed or scripts are written.
 
+mod agreement;
 mod engine_types;
+mod findings;
 mod folding;
+mod fresh;
 mod joins;
 mod judge;
 mod ledger;
+mod pins;
 mod places;
 mod quarantine;
 mod samples;
@@ -22,7 +26,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::error::Error;
 use crate::plan::{Plan, TablePlan};
-use crate::report::RunReport;
+use crate::report::{RunReport, Unjudged};
 use crate::source::Staging;
 pub use session::{Resources, Session};
 pub use staging::count;
@@ -42,6 +46,9 @@ pub struct Facts {
     pub tables: BTreeMap<String, judge::TableFacts>,
     /// Tables that were not made, since a join of theirs or of a table they read does not hold.
     pub blocked: BTreeSet<String>,
+    /// Checks that could not be judged: by table and index, and in words.
+    pub skipped: BTreeSet<(String, usize)>,
+    pub unjudged: Vec<Unjudged>,
 }
 
 /// Loads the sources, stages and judges every table, and writes quarantined rows below `out` if there is one.
@@ -84,10 +91,18 @@ pub fn execute(plan: &Plan, session: &Session, out: Option<&Path>, progress: &dy
     })?;
     let mut facts = facts.into_inner().unwrap_or_else(PoisonError::into_inner);
     judge::references(plan, session, &mut facts)?;
+    findings::judge(plan, session, &mut facts)?;
     let mut report = RunReport::new(plan);
     report.ledger = ledger::lines(plan, &facts);
-    report.violations = samples::violations(plan, session, &facts)?;
+    report.proofs = ledger::proofs(plan, &facts);
+    report.violations = pins::violations(plan, session)?;
+    report.violations.extend(samples::violations(plan, session, &facts, &mut report.tolerated)?);
     report.unjudged = judge::unjudged(plan);
+    report.unjudged.append(&mut facts.unjudged);
+    if report.failed() {
+        // What does not pass is not loaded, so the books must not say so.
+        report.ledger.retain(|line| !line.stage.ends_with(".load"));
+    }
     report.quarantined = quarantine::write(plan, session, &facts, out)?;
     Ok(report)
 }

@@ -11,7 +11,8 @@ use crate::source::{Staging, split_number};
 /// What names the records that a table's rows descend from.
 pub struct Places<'a> {
     extract: Option<&'a ExtractPlan>,
-    table: &'a TablePlan,
+    /// The lists that were unnested on the way.
+    lists: &'a [String],
     /// Paths of the source's fields that make the natural key.
     key: Vec<String>,
 }
@@ -20,7 +21,12 @@ impl<'a> Places<'a> {
     pub fn new(plan: &'a Plan, table: &'a TablePlan) -> Places<'a> {
         let source = table.origin.source.as_deref();
         let extract = plan.extracts.iter().find(|e| Some(e.extract.request.name.as_str()) == source);
-        Places { extract, table, key: source.map(|s| natural_key(table, s)).unwrap_or_default() }
+        Places { extract, lists: &table.origin.lists, key: source.map(|s| natural_key(table, s)).unwrap_or_default() }
+    }
+
+    /// The places of an extract's own records.
+    pub fn of_extract(extract: &'a ExtractPlan) -> Places<'a> {
+        Places { extract: Some(extract), lists: &[], key: vec![] }
     }
 
     /// Fills in file, position and key from the origin columns (`#row`, `#1`, ...), in their order.
@@ -33,7 +39,7 @@ impl<'a> Places<'a> {
         let place = extract.extract.kind.place(&extract.extract.request, file, record);
         sample.file = place.file.map(|f| f.display().to_string());
         let mut position = place.position;
-        for (list, at) in self.table.origin.lists.iter().zip(origin.iter().skip(1)) {
+        for (list, at) in self.lists.iter().zip(origin.iter().skip(1)) {
             let at = at.as_ref().and_then(|n| n.parse::<u64>().ok()).map_or("-".to_string(), |n| (n - 1).to_string());
             position.push_str(&format!(".{list}[{at}]"));
         }
@@ -42,7 +48,7 @@ impl<'a> Places<'a> {
             return Ok(());
         }
         let columns: Vec<String> = self.key.iter().map(|p| path(p)).collect();
-        let source = quote(&extract.extract.request.name);
+        let source = quote(&extract.extract.request.staged());
         let sql = format!("SELECT {} FROM {source} WHERE {} = {number}", columns.join(", "), quote(crate::relation::ROW));
         if let Some(row) = session.rows(&sql)?.into_iter().next() {
             sample.key = self.key.iter().cloned().zip(row).collect();

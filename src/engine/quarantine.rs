@@ -25,20 +25,39 @@ pub struct Separated {
 /// The column of the quarantine file that says why a row is there.
 const REASONS: &str = "_reasons";
 
-/// The tables of this pipeline that a table refers to and that put rows into quarantine, themselves or with their own parents.
+/// The tables of this pipeline that must be judged before a table, since its rows leave with those they refer to: parents that put rows
+/// into quarantine, themselves or with their own parents; and every parent of a table that has a quarantine of its own.
 pub fn parents<'a>(plan: &'a Plan, table: &TablePlan) -> Vec<&'a TablePlan> {
-    let mut found = vec![];
+    parents_besides(plan, table, &mut vec![table.name.value.clone()])
+}
+
+/// Does so without coming back to tables that were seen: references may form a cycle.
+fn parents_besides<'a>(plan: &'a Plan, table: &TablePlan, seen: &mut Vec<String>) -> Vec<&'a TablePlan> {
+    let mut found: Vec<&TablePlan> = vec![];
     for check in &table.checks {
         if let Measure::References { table: to, .. } = &check.measure
-            && let Some(parent) = judge::parent(plan, to)
+            && let Some(parent) = judge::parent(plan, to, &check.declared).and_then(|p| p.as_table())
+            && !seen.contains(&parent.name.value)
         {
-            let leaves = parent.name.value != table.name.value && (parent.quarantine || !parents(plan, parent).is_empty());
-            if leaves && !found.iter().any(|p: &&TablePlan| p.name.value == parent.name.value) {
+            let before = seen.len();
+            seen.push(parent.name.value.clone());
+            let leaves = table.quarantine || parent.quarantine || !parents_besides(plan, parent, seen).is_empty();
+            seen.truncate(before);
+            if leaves && !found.iter().any(|p| p.name.value == parent.name.value) {
                 found.push(parent);
             }
         }
     }
     found
+}
+
+/// The extracts that a table with a quarantine refers to.
+pub fn extracts<'a>(plan: &'a Plan, table: &TablePlan) -> Vec<&'a str> {
+    let refers = table.checks.iter().filter(|_| table.quarantine).filter_map(|check| match &check.measure {
+        Measure::References { table: to, .. } => judge::parent(plan, to, &check.declared),
+        _ => None,
+    });
+    refers.filter(|p| p.as_table().is_none()).map(|p| p.name()).collect()
 }
 
 /// Moves the rows that break a rule, or refer to a row that left, out of a staged table.
@@ -52,11 +71,20 @@ pub fn separate(
     let mut reasons = vec![];
     for (i, check) in table.checks.iter().enumerate() {
         let parents_left = match &check.measure {
-            Measure::References { table: to, .. } => judge::parent(plan, to)
-                .is_some_and(|p| lock(facts).tables.get(&p.name.value).is_some_and(|f| f.quarantined.rows > 0)),
+            Measure::References { table: to, .. } => judge::parent(plan, to, &check.declared)
+                .is_some_and(|p| lock(facts).tables.get(p.name()).is_some_and(|f| f.quarantined.rows > 0)),
             _ => false,
         };
-        let own = table.quarantine && check.declared.severity == Severity::Error && known.failures.contains_key(&i);
+        // A parent that is not there yet refers back to this table; what refers to nothing in it is an error after all.
+        let parent_known = || match &check.measure {
+            Measure::References { table: to, .. } => judge::parent(plan, to, &check.declared).is_some_and(|p| {
+                let facts = lock(facts);
+                facts.sources.contains_key(p.name()) || facts.tables.contains_key(p.name())
+            }),
+            _ => false,
+        };
+        let own =
+            table.quarantine && check.declared.severity == Severity::Error && (known.failures.contains_key(&i) || parent_known());
         if !own && !parents_left {
             continue;
         }
@@ -70,11 +98,11 @@ pub fn separate(
                 let parts = key.parts.iter().map(judge::print).collect::<Result<Vec<_>, _>>()?.join(", ");
                 format!("{} AND count(*) OVER (PARTITION BY {parts}) > 1", judge::takes_part(key)?)
             }
-            Measure::References { columns, table: to, references } => match judge::parent(plan, to) {
-                Some(parent) => judge::orphan(columns, parent, &judge::referenced(parent, references)),
+            Measure::References { columns, table: to, references } => match judge::parent(plan, to, &check.declared) {
+                Some(parent) => judge::orphan(columns, &parent, &parent.referenced(references)),
                 None => continue,
             },
-            Measure::Count(_) | Measure::Total { .. } => continue,
+            Measure::Count(_) | Measure::Total { .. } | Measure::Fresh { .. } | Measure::Agreement(_) => continue,
         };
         reasons.push(format!("CASE WHEN {condition} THEN {} END", quote_text(&what)));
     }

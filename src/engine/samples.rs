@@ -2,17 +2,18 @@
 //!
 //! Only runs where something failed, so it may compute a table's rows a second time to show the values before their casts.
 
+use super::findings::{Finding, accepted};
 use super::folding::{self, Folded};
 use super::judge;
 use super::places::Places;
 use super::session::{Session, quote};
-use super::{Facts, judge::TableFacts, totals};
+use super::{Facts, judge::TableFacts};
 use crate::check::rows::Rows;
 use crate::check::{Check, Measure, RowCount, Tolerance};
 use crate::diagnostics::Severity;
 use crate::error::Error;
 use crate::plan::{Plan, TablePlan};
-use crate::report::{Consequence, Sample, Violation};
+use crate::report::{Consequence, Sample, Tolerated, Violation};
 use crate::source::Staging;
 use crate::sql;
 use crate::stage::PlannedCheck;
@@ -21,7 +22,14 @@ use crate::stage::PlannedCheck;
 const SAMPLES: usize = 10;
 
 /// Returns the violations of all tables; those that follow from another are folded under it.
-pub fn violations(plan: &Plan, session: &Session, facts: &Facts) -> Result<Vec<Violation>, Error> {
+///
+/// What is broken no more than its author accepts goes into `tolerated`.
+pub fn violations(
+    plan: &Plan,
+    session: &Session,
+    facts: &Facts,
+    tolerated: &mut Vec<Tolerated>,
+) -> Result<Vec<Violation>, Error> {
     let mut found: Vec<((usize, usize), Violation)> = vec![];
     let folded = folding::fold(plan, session, facts)?;
     for (t, table) in plan.tables.iter().enumerate() {
@@ -33,13 +41,24 @@ pub fn violations(plan: &Plan, session: &Session, facts: &Facts) -> Result<Vec<V
             continue;
         }
         for (c, check) in table.checks.iter().enumerate() {
-            let count = failing(check, table, known, c, facts).saturating_sub(folded.follows(t, c));
-            if count == 0
-                || count <= tolerated(&check.declared.tolerance, known.rows) && check.declared.severity == Severity::Error
-            {
+            let finding = known.findings.get(&c);
+            let all = finding.map_or_else(|| failing(check, table, known, c, facts), |f| f.count);
+            let count = all.saturating_sub(folded.follows(t, c));
+            if count == 0 || facts.skipped.contains(&(table.name.value.clone(), c)) {
                 continue;
             }
-            let mut violation = describe(table, check, count, known.rows);
+            let rows = finding.map_or(known.rows, |f| f.of);
+            let mut violation = describe(table, check, count, rows);
+            if finding.map_or_else(|| accepted(&check.declared.tolerance, count, known.rows), |f| f.tolerated) {
+                tolerated.push(tolerate(violation, &check.declared.tolerance, finding));
+                continue;
+            }
+            if let Some(finding) = finding {
+                violation.found = Some(finding.text.clone());
+                violation.samples.clone_from(&finding.samples);
+                found.push(((t, c), violation));
+                continue;
+            }
             violation.samples = samples(plan, table, check, &folded, (t, c), session)?;
             found.push(((t, c), violation));
         }
@@ -77,6 +96,7 @@ fn expectations(plan: &Plan, facts: &Facts) -> Vec<Violation> {
             severity: Severity::Error,
             allowed: check.allowed(),
             why: None,
+            found: None,
             count: 1,
             rows,
             span: expected.span,
@@ -89,14 +109,15 @@ fn expectations(plan: &Plan, facts: &Facts) -> Vec<Violation> {
 
 /// Counts what breaks a check; a wrong number of rows counts as one.
 fn failing(check: &PlannedCheck, table: &TablePlan, known: &TableFacts, index: usize, facts: &Facts) -> u64 {
-    if table.quarantine && !matches!(check.measure, Measure::Count(_) | Measure::Total { .. }) {
+    // Rows that break a rule have left; references were judged again without them.
+    if table.quarantine && matches!(check.measure, Measure::Row(_) | Measure::Unique(_)) {
         return 0;
     }
     match &check.measure {
         Measure::Count(bound) => u64::from(!holds(bound, known.rows, facts)),
-        Measure::Row(_) | Measure::Unique(_) | Measure::References { .. } | Measure::Total { .. } => {
-            known.failures.get(&index).copied().unwrap_or(0)
-        }
+        Measure::Row(_) | Measure::Unique(_) | Measure::References { .. } => known.failures.get(&index).copied().unwrap_or(0),
+        // These have findings.
+        Measure::Total { .. } | Measure::Fresh { .. } | Measure::Agreement(_) => 0,
     }
 }
 
@@ -113,10 +134,18 @@ pub fn holds(bound: &RowCount, rows: u64, facts: &Facts) -> bool {
     }
 }
 
-fn tolerated(tolerance: &Tolerance, rows: u64) -> u64 {
-    match tolerance {
-        Tolerance::Rows(n) => *n,
-        Tolerance::Share(share) => (share * rows as f64).floor() as u64,
+/// Notes a rule that is broken, but not beyond what is accepted.
+fn tolerate(violation: Violation, tolerance: &Tolerance, finding: Option<&Finding>) -> Tolerated {
+    Tolerated {
+        table: violation.table,
+        columns: violation.columns,
+        rule: violation.rule,
+        name: violation.name,
+        severity: violation.severity,
+        count: violation.count,
+        rows: violation.rows,
+        max: tolerance.to_string(),
+        found: finding.map(|f| f.text.clone()),
     }
 }
 
@@ -130,6 +159,7 @@ fn describe(table: &TablePlan, check: &PlannedCheck, count: u64, rows: u64) -> V
         severity: declared.severity,
         allowed: declared.check.allowed(),
         why: declared.why.clone(),
+        found: None,
         count,
         rows,
         span: declared.span,
@@ -179,20 +209,17 @@ fn samples(
             )
         }
         Measure::References { columns, table: to, references } => {
-            let Some(parent) = judge::parent(plan, to) else {
+            let Some(parent) = judge::parent(plan, to, &check.declared) else {
                 return Ok(vec![]);
             };
-            let references = judge::referenced(parent, references);
+            let references = parent.referenced(references);
             let select = select.replace("#raw.", "").replace("#written.", "");
-            format!("SELECT {select} FROM {name} AS child WHERE {} ORDER BY {order}", judge::orphan(columns, parent, &references))
+            format!(
+                "SELECT {select} FROM {name} AS child WHERE {} ORDER BY {order}",
+                judge::orphan(columns, &parent, &references)
+            )
         }
-        Measure::Total { column, table: to, other } => {
-            let Some(sums) = totals::differing(plan, table, column, (to, other), session)? else { return Ok(vec![]) };
-            let names = ["sum".to_string(), format!("sum of {to}.{other}"), "difference".to_string()];
-            let value = sums.first().cloned().flatten();
-            return Ok(vec![Sample { value, row: names.into_iter().zip(sums).collect(), ..Sample::default() }]);
-        }
-        Measure::Count(_) => return Ok(vec![]),
+        Measure::Count(_) | Measure::Total { .. } | Measure::Fresh { .. } | Measure::Agreement(_) => return Ok(vec![]),
     };
     let places = Places::new(plan, table);
     let mut samples = vec![];

@@ -22,9 +22,11 @@ use crate::stage::Change;
 pub fn schedule(plan: &Plan) -> DiGraph<String, ()> {
     let mut graph = plan.graph.clone();
     for child in &plan.tables {
-        for parent in quarantine::parents(plan, child) {
+        let mut before: Vec<&str> = quarantine::parents(plan, child).iter().map(|p| p.name.value.as_str()).collect();
+        before.extend(quarantine::extracts(plan, child));
+        for parent in before {
             let find = |name: &str| graph.node_indices().find(|n| graph[*n] == name);
-            if let (Some(from), Some(to)) = (find(&parent.name.value), find(&child.name.value)) {
+            if let (Some(from), Some(to)) = (find(parent), find(&child.name.value)) {
                 let edge = graph.update_edge(from, to, ());
                 if petgraph::algo::is_cyclic_directed(&graph) {
                     graph.remove_edge(edge);
@@ -38,8 +40,8 @@ pub fn schedule(plan: &Plan) -> DiGraph<String, ()> {
 /// Loads all rows of a source into its table, which exists and is empty.
 pub fn load(plan: &ExtractPlan, session: &Session) -> Result<u64, Error> {
     let request = &plan.extract.request;
-    plan.source.load(&request.name, session)?;
-    count(session, &request.name)
+    plan.source.load(&request.staged(), session)?;
+    count(session, &request.staged())
 }
 
 /// Stages one table and judges its rows.

@@ -5,8 +5,10 @@
 //! Does not know how a query is run or a script is written.
 
 mod graph;
+pub mod lineage;
 mod mentions;
 mod order;
+mod pins;
 pub mod render;
 mod rules;
 mod select;
@@ -20,6 +22,7 @@ use std::sync::Arc;
 
 use petgraph::graph::DiGraph;
 
+pub use pins::Pinned;
 pub use select::Selection;
 pub use sources::{Extract, extracts};
 
@@ -52,6 +55,8 @@ pub struct Plan {
 pub struct ExtractPlan {
     pub extract: Extract,
     pub source: Box<dyn Source>,
+    /// What its readers meet, where `columns:` pins types.
+    pub pinned: Option<Pinned>,
 }
 
 /// One table, lowered.
@@ -116,13 +121,15 @@ pub fn survey(spec: &PipelineSpec, project: &Project, templates: &Templates, sou
 }
 
 /// Builds the plan: order, lowering, rules, selection and load order, in this sequence.
-pub fn build(inputs: &Inputs, extracts: Vec<ExtractPlan>, sources: &mut SourceMap, out: &mut Diagnostics) -> Option<Plan> {
+pub fn build(inputs: &Inputs, mut extracts: Vec<ExtractPlan>, sources: &mut SourceMap, out: &mut Diagnostics) -> Option<Plan> {
     let shared = transforms::read(inputs.spec, inputs.project, inputs.templates, sources, out);
     let (graph, sequence) = graph::order(inputs.spec, out)?;
-    let mut tables = tables::lower(inputs, &extracts, &sequence, &shared, sources, out);
+    let relations = pins::relations(inputs, &mut extracts);
+    let mut tables = tables::lower(inputs, relations, &sequence, &shared, sources, out);
     mentions::judge(inputs, &extracts, &tables, out);
     rules::apply(inputs, &tables, out);
     select::apply(&inputs.selection, &mut tables, &graph, out);
+    pins::note_readers(inputs, &tables, &mut extracts);
     let (load_order, deferred) = order::loads(&tables, out);
     if out.has_errors() {
         return None;

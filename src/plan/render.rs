@@ -138,6 +138,8 @@ fn judged(measure: &Measure) -> &'static str {
         Measure::Unique(_) => "counted",
         Measure::References { .. } => "looked up",
         Measure::Total { .. } => "summed",
+        Measure::Fresh { .. } => "compared with the clock",
+        Measure::Agreement(_) => "compared row by row",
         Measure::Count(_) => "compared with the ledger",
     }
 }

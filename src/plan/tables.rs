@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::transforms::Shared;
-use super::{ExtractPlan, Inputs, TablePlan};
+use super::{Inputs, TablePlan};
 use crate::contract::Contract;
 use crate::diagnostics::{Diagnostics, SourceMap};
 use crate::expr::Expr;
@@ -15,26 +15,19 @@ use crate::relation::{JoinKind, Relation};
 use crate::spec::pipeline::TableSpec;
 use crate::spec::yaml::Value;
 use crate::stage::{
-    Binder, Change, FilePlan, Flow, Lowering, STAGES, Step, TableContext, destination, innermost, is_loaded, on_failure,
+    Binder, Change, FilePlan, Flow, Lowering, STAGES, Step, TableContext, destinations, innermost, is_loaded, on_failure,
 };
 use crate::types::DataType;
 
-/// Lowers the tables in `sequence`; what could not be lowered has its reasons in `out`.
+/// Lowers the tables in `sequence` over the extracts in `relations`; what could not be lowered has its reasons in `out`.
 pub fn lower(
     inputs: &Inputs,
-    extracts: &[ExtractPlan],
+    mut relations: BTreeMap<String, Flow>,
     sequence: &[usize],
     shared: &Shared,
     sources: &SourceMap,
     out: &mut Diagnostics,
 ) -> Vec<TablePlan> {
-    let mut relations: BTreeMap<String, Flow> = BTreeMap::new();
-    for extract in extracts {
-        let name = &extract.extract.request.name;
-        let mut flow = Flow::of_source(name, extract.source.columns(), extract.source.complete());
-        flow.pins = extract.extract.request.pins.clone();
-        relations.insert(name.clone(), flow);
-    }
     let readers = count_readers(inputs);
     let mut plans = vec![];
     for spec in sequence.iter().filter_map(|i| inputs.spec.tables.get(*i)) {
@@ -121,14 +114,15 @@ fn reserved_names(spec: &TableSpec, flow: &Flow, cx: &mut Lowering) -> bool {
 fn context<'a>(spec: &'a TableSpec, inputs: &Inputs, shared: &Shared) -> TableContext<'a> {
     let name = &spec.name.value;
     let loaded = is_loaded(&spec.clauses);
-    let contract = spec.clauses.get("load").and_then(|body| {
-        let (schema, table) = destination(name, body)?;
-        find_contract(inputs, schema.as_deref(), &table)
-    });
+    let targets = spec.clauses.get("load").map(|body| destinations(name, body)).unwrap_or_default();
+    let found: Vec<_> = targets.iter().map(|(schema, table)| find_contract(inputs, schema.as_deref(), table)).collect();
+    let contract = found.first().cloned().flatten();
+    let contracts = found.into_iter().flatten().collect();
     TableContext {
         name: &spec.name,
         clauses: &spec.clauses,
         contract,
+        contracts,
         values: shared.values.get(name).cloned().unwrap_or_default(),
         defaults: shared.defaults.get(name).cloned().unwrap_or_default(),
         loaded,

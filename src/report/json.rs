@@ -1,11 +1,14 @@
 //! A run as JSON, for tools: `pipe run --format json` and `run.json`.
 //!
-//! The schema is stable: keys are added, never renamed. It is described in the README.
+//! Keys are added, never renamed: `schema.json` describes them all.
 
 use serde_json::{Map, Value, json};
 
 use super::{LedgerLine, RunReport, Sample, Violation};
 use crate::diagnostics::SourceMap;
+
+/// The JSON Schema of a run's result.
+pub const SCHEMA: &str = include_str!("schema.json");
 
 /// Longer values are cut in samples: a report is read, the data is in the source.
 const LONGEST: usize = 1000;
@@ -19,6 +22,13 @@ pub fn report(report: &RunReport, sources: &SourceMap, dry_run: bool) -> Value {
         "dry_run": dry_run,
         "ledger": ledger(&report.ledger),
         "violations": report.violations.iter().map(|v| violation(v, sources)).collect::<Vec<_>>(),
+        "tolerated": report.tolerated.iter().map(|t| json!({
+            "table": t.table, "columns": t.columns, "rule": t.rule, "constraint": t.name, "severity": t.severity.to_string(),
+            "count": t.count, "rows": t.rows, "max": t.max, "found": t.found,
+        })).collect::<Vec<_>>(),
+        "proofs": report.proofs.iter().map(|p| json!({
+            "stage": p.stage, "relation": p.relation, "key": p.key, "why": p.why,
+        })).collect::<Vec<_>>(),
         "unjudged": report.unjudged.iter().map(|u| json!({"table": u.table, "what": u.what, "why": u.why})).collect::<Vec<_>>(),
         "quarantined": report.quarantined.iter().map(|q| json!({
             "table": q.table, "rows": q.rows, "file": q.file,
@@ -53,6 +63,7 @@ fn violation(v: &Violation, sources: &SourceMap) -> Value {
         "severity": v.severity.to_string(),
         "allowed": v.allowed,
         "why": v.why,
+        "found": v.found,
         "count": v.count,
         "rows": v.rows,
         "demanded_by": {"file": sources.path(v.span.file), "line": line, "column": column},

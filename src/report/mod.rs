@@ -15,6 +15,9 @@ pub struct RunReport {
     pub target: String,
     pub ledger: Vec<LedgerLine>,
     pub violations: Vec<Violation>,
+    pub tolerated: Vec<Tolerated>,
+    /// What was known without counting.
+    pub proofs: Vec<Proof>,
     pub unjudged: Vec<Unjudged>,
     pub quarantined: Vec<Quarantined>,
     /// The files that were written, as shown.
@@ -46,6 +49,8 @@ pub struct Violation {
     /// What is allowed.
     pub allowed: String,
     pub why: Option<String>,
+    /// What a check of the whole table found, in words; its rows then have no share.
+    pub found: Option<String>,
     /// Failing rows, without those that follow from another violation.
     pub count: u64,
     pub rows: u64,
@@ -80,6 +85,32 @@ pub struct Consequence {
     pub rule: String,
     pub name: Option<String>,
     pub count: u64,
+}
+
+/// A rule that rows break, as few as its author accepts.
+#[derive(Clone, Debug)]
+pub struct Tolerated {
+    pub table: String,
+    pub columns: Vec<String>,
+    pub rule: String,
+    pub name: Option<String>,
+    pub severity: Severity,
+    pub count: u64,
+    pub rows: u64,
+    /// What is accepted, as written.
+    pub max: String,
+    /// What a check of the whole table found.
+    pub found: Option<String>,
+}
+
+/// A declaration of a join that holds by proof, so that no query was needed.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    pub stage: String,
+    /// The relation whose key it is about, and the key.
+    pub relation: String,
+    pub key: Vec<String>,
+    pub why: String,
 }
 
 /// A constraint that nobody can judge before the load.

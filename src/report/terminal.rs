@@ -2,7 +2,7 @@
 //!
 //! In: a [`RunReport`]. Out: text. Colour adds nothing that the words do not say.
 
-use super::{LedgerLine, RunReport, Sample, Violation};
+use super::{LedgerLine, RunReport, Sample, Tolerated, Violation};
 use crate::diagnostics::{Severity, SourceMap};
 
 /// How many rows of a violation people are shown.
@@ -21,6 +21,10 @@ pub fn report(report: &RunReport, sources: &SourceMap, color: bool, quiet: bool)
         out.push_str(&violation_text(violation, sources, color));
     }
     if !quiet {
+        for tolerated in &report.tolerated {
+            out.push('\n');
+            out.push_str(&tolerated_text(tolerated));
+        }
         for unjudged in &report.unjudged {
             out.push_str(&format!("\nnot judged: {} {}: {}\n", unjudged.table, unjudged.what, unjudged.why));
         }
@@ -55,9 +59,38 @@ fn closing(report: &RunReport, quiet: bool) -> String {
     if quiet {
         return String::new();
     }
+    let mut passed = "every check passed".to_string();
+    let warnings = report.violations.len() as u64;
+    if warnings > 0 {
+        passed = format!("no error, {warnings} warning{}", plural(warnings));
+    }
+    let tolerated = report.tolerated.len() as u64;
+    if tolerated > 0 {
+        passed.push_str(&format!(", {tolerated} within what is tolerated"));
+    }
     match report.written.is_empty() {
-        true => "\nevery check passed; nothing was written\n".to_string(),
-        false => format!("\nevery check passed; wrote {}\n", report.written.join(", ")),
+        true => format!("\n{passed}; nothing was written\n"),
+        false => format!("\n{passed}; wrote {}\n", report.written.join(", ")),
+    }
+}
+
+/// A rule that is broken no more than its author accepts, on one line.
+fn tolerated_text(t: &Tolerated) -> String {
+    let name = t.name.as_ref().map(|n| format!(" [{n}]")).unwrap_or_default();
+    let subject = subject(&t.table, &t.columns, t.found.is_some());
+    let what = match &t.found {
+        Some(found) => found.clone(),
+        None => format!("{} row{} of {} ({})", grouped(t.count), plural(t.count), grouped(t.rows), percent(t.count, t.rows)),
+    };
+    format!("tolerated: {subject} breaks {}{name}: {what}; max {}\n", t.rule, t.max)
+}
+
+/// What breaks a rule: the table, with its columns unless the whole of it is meant and these are many.
+fn subject(table: &str, columns: &[String], whole: bool) -> String {
+    match columns {
+        [] => table.to_string(),
+        [_, _, ..] if whole => table.to_string(),
+        columns => format!("{table}.{}", columns.join(", ")),
     }
 }
 
@@ -88,7 +121,6 @@ fn violation_text(v: &Violation, sources: &SourceMap, color: bool) -> String {
         (true, Severity::Error) => ("\x1b[1;31m", "\x1b[0m"),
         (true, Severity::Warning) => ("\x1b[1;33m", "\x1b[0m"),
     };
-    let columns = v.columns.join(", ");
     // A join breaks its declaration by keys, a table by its number of rows.
     let unit = match v.rule.as_str() {
         "join" => "key",
@@ -100,7 +132,7 @@ fn violation_text(v: &Violation, sources: &SourceMap, color: bool) -> String {
         String::new()
     };
     let name = v.name.as_ref().map(|n| format!(" [{n}]")).unwrap_or_default();
-    let subject = if columns.is_empty() { v.table.clone() } else { format!("{}.{columns}", v.table) };
+    let subject = subject(&v.table, &v.columns, v.found.is_some());
     // A count is broken by the table as a whole, so that no share of its rows says anything.
     if v.rule == "rows" {
         let (line, column) = sources.line_column(v.span);
@@ -114,17 +146,16 @@ fn violation_text(v: &Violation, sources: &SourceMap, color: bool) -> String {
             sources.path(v.span.file).display()
         );
     }
-    let mut out = format!(
-        "{mark}{}{end}: {subject} breaks {}{name}: {} {unit}{}{share}\n",
-        v.severity,
-        v.rule,
-        grouped(v.count),
-        plural(v.count)
-    );
+    let what = v.found.clone().unwrap_or_else(|| format!("{} {unit}{}{share}", grouped(v.count), plural(v.count)));
+    let mut out = format!("{mark}{}{end}: {subject} breaks {}{name}: {what}\n", v.severity, v.rule);
     let (line, column) = sources.line_column(v.span);
     out.push_str(&format!("  allowed: {}   --> {}:{line}:{column}\n", v.allowed, sources.path(v.span.file).display()));
     if let Some(why) = &v.why {
         out.push_str(&format!("  why: {why}\n"));
+    }
+    if v.rule == "total" {
+        // Its one sample says what the headline says.
+        return out;
     }
     for sample in v.samples.iter().take(SHOWN) {
         out.push_str(&sample_text(sample, v));
@@ -159,6 +190,8 @@ fn sample_text(sample: &Sample, v: &Violation) -> String {
     };
     let key: Vec<String> = sample.key.iter().map(|(name, value)| format!("{name} {}", shown(value))).collect();
     let values: Vec<String> = match v.columns.len() {
+        // A difference between relations is told by its key, and then by the values that differ.
+        _ if v.found.is_some() => sample.key.iter().map(|(name, value)| format!("{name} {}", shown(value))).collect(),
         1 => vec![shown(&sample.value)],
         _ => sample
             .row
@@ -167,12 +200,12 @@ fn sample_text(sample: &Sample, v: &Violation) -> String {
             .map(|(name, value)| format!("{name} {}", shown(value)))
             .collect(),
     };
-    let key = if key.is_empty() { String::new() } else { format!("  ({})", key.join(", ")) };
+    let key = if key.is_empty() || v.found.is_some() { String::new() } else { format!("  ({})", key.join(", ")) };
     let mut out = format!("  {}  {place}{key}\n", values.join(", "));
     let others: Vec<String> = sample
         .row
         .iter()
-        .filter(|(name, _)| !v.columns.contains(name))
+        .filter(|(name, _)| v.found.is_some() || !v.columns.contains(name))
         .map(|(name, value)| format!("{name} {}", shown(value)))
         .collect();
     let line: String = others.join(", ").chars().take(160).collect();

@@ -65,6 +65,14 @@ pub struct Request {
     pub limit: Option<u64>,
 }
 
+impl Request {
+    /// The name of the engine's table that holds the records as they are written; where types are pinned, what readers see under the
+    /// extract's own name are the cast values.
+    pub fn staged(&self) -> String {
+        if self.pins.is_empty() { self.name.clone() } else { format!("{}#written", self.name) }
+    }
+}
+
 /// How a delimited file is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CsvOptions {

@@ -34,14 +34,21 @@ pub struct Flow {
     /// The columns that `default` fills, by bit of `#fill`.
     pub fills: Vec<String>,
     pub loads: Vec<LoadPlan>,
-    /// The types that an extract's `columns:` pins; a table that reads it casts to them.
-    pub pins: Vec<(String, DataType)>,
+    /// An extract whose `columns:` pins types, as it is written: a table that begins with it casts its values itself.
+    pub written: Option<Box<Written>>,
     /// Sets of columns that are proven to be unique, with the reason.
     pub keys: Vec<Key>,
     /// The files that the rows are written to.
     pub files: Vec<FilePlan>,
     /// After `group_by`: what `map` may speak of besides the keys.
     pub grouped: Option<Grouped>,
+}
+
+/// An extract before the casts to its pinned types.
+#[derive(Clone, Debug)]
+pub struct Written {
+    pub flow: Flow,
+    pub pins: Vec<(String, DataType)>,
 }
 
 /// A column that expressions can name.

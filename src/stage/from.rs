@@ -1,7 +1,7 @@
 //! `from: raw`: the relation that a table starts with.
 
 use super::cast;
-use super::flow::{Change, Column, Flow, Origin};
+use super::flow::{Change, Column, Flow, Origin, Written};
 use super::{Clause, Lowering};
 use crate::diagnostics::{Diagnostics, Span, Spanned};
 use crate::expr::Expr;
@@ -27,7 +27,10 @@ impl Clause for From {
     fn lower(&self, body: Option<&Node>, _: Flow, cx: &mut Lowering) -> Option<Flow> {
         let from = body?.expect_text("`from`", cx.out)?;
         let read = cx.relations.get(&from.value)?;
-        let mut flow = pinned(read_relation(&from.value, read), &read.pins, from.span);
+        let mut flow = match &read.written {
+            Some(written) => pinned(written.flow.clone(), &written.pins, from.span),
+            None => read_relation(&from.value, read),
+        };
         flow.step(self.keyword(), from.span, Change::Enter { from: from.value.clone() });
         Some(flow)
     }
@@ -78,6 +81,20 @@ fn pinned(mut flow: Flow, pins: &[(String, DataType)], span: Span) -> Flow {
     flow
 }
 
+/// Makes an extract with pinned types of its records: the relation as all others read it, and the one that tells what does not cast.
+///
+/// Records that do not cast have NULL there; columns `#pinned.<name>` of the second relation are TRUE for them.
+pub fn pinned_extract(staged: &str, mut raw: Flow, pins: &[(String, DataType)], span: Span) -> (Flow, Flow) {
+    raw.relation = Relation::scan(staged);
+    let judged = pinned(raw.clone(), pins, span);
+    let mut seen = judged.clone();
+    seen.hidden = seen.origin.columns();
+    let kept = seen.columns.iter().map(|c| &c.name).chain(&seen.hidden).map(|c| (c.clone(), Expr::column(c, span))).collect();
+    seen.relation = judged.relation.clone().project(kept);
+    seen.written = Some(Box::new(Written { flow: raw, pins: pins.to_vec() }));
+    (seen, judged)
+}
+
 /// Whether a pin is more than what the reader gave already: lists, structs and JSON are read as pinned.
 fn casts(from: &DataType, to: &DataType) -> bool {
     from != to && !matches!(to, DataType::Json { .. } | DataType::List(_) | DataType::Struct(_))
@@ -98,7 +115,7 @@ impl Flow {
             words: 0,
             fills: vec![],
             loads: vec![],
-            pins: vec![],
+            written: None,
             keys: vec![],
             files: vec![],
             grouped: None,

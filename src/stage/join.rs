@@ -137,7 +137,7 @@ fn one(number: usize, item: &Node, map: &Map, flow: Flow, cx: &mut Lowering) -> 
     for column in &mut right.columns {
         column.name = right_name(&column.name);
     }
-    let condition = condition(map, item, &flow, &right, cx)?;
+    let condition = condition(map, item, &flow, &right, expect, cx)?;
     let pairs: Vec<(String, String)> = condition.pairs.iter().map(|(l, r)| (l.value.clone(), right_name(r))).collect();
     let columns = wanted(map, &read, &condition, kind, &flow, cx)?;
     let (left_keys, right_keys): (Vec<String>, Vec<String>) = pairs.iter().cloned().unzip();
@@ -220,14 +220,24 @@ struct Condition {
     pairs: Vec<(Spanned<String>, String)>,
 }
 
-fn condition(map: &Map, item: &Node, left: &Flow, right: &Flow, cx: &mut Lowering) -> Option<Condition> {
+fn condition(map: &Map, item: &Node, left: &Flow, right: &Flow, expect: Expect, cx: &mut Lowering) -> Option<Condition> {
     let Some(on) = map.get("on") else {
         cx.out
             .error("E0601", item.span, "a join has no `on`: every row would meet every other")
-            .help("Name the key: `on: transaction_id`, `on: {left_name: right_name}`, or a condition over `left.` and `right.`.");
+            .help("Name the key: `on: transaction_id`, `on: {left_name: right_name}`, or a condition over `left.` and `right.`.")
+            .help("Where every pair is wanted, declare it: `on: true, expect: many_to_many`.");
         return None;
     };
     let pairs: Vec<(Spanned<String>, Spanned<String>)> = match &on.value {
+        Value::Boolean(true) if expect == Expect::ManyToMany => {
+            return Some(Condition { on: Expr::boolean(true, on.span), pairs: vec![] });
+        }
+        Value::Boolean(_) => {
+            cx.out
+                .error("E0606", on.span, "`on` names no key: every row would meet every other, or none")
+                .help("Name the key, or declare that every pair is wanted: `{to: ..., on: true, expect: many_to_many}`.");
+            return None;
+        }
         Value::Map(pairs) => {
             let pair = |(l, r): &(Spanned<String>, Node), out: &mut Diagnostics| Some((l.clone(), r.expect_text("a key", out)?));
             pairs.entries.iter().map(|e| pair(e, cx.out)).collect::<Option<_>>()?
@@ -274,10 +284,7 @@ fn key_column(name: &Spanned<String>, side: &Flow, which: &str, cx: &mut Lowerin
 /// Refuses keys that could only be equal after a conversion that nobody asked for.
 fn comparable(at: &Spanned<String>, left: &Column, right: &Column, cx: &mut Lowering) -> Option<()> {
     let (l, r) = (&left.data_type, &right.data_type);
-    let unknown = *l == DataType::Unknown || *r == DataType::Unknown;
-    let both = |test: fn(&DataType) -> bool| test(l) && test(r);
-    let temporal = |t: &DataType| matches!(t, DataType::Date | DataType::Timestamp(_) | DataType::TimestampTz(_));
-    if unknown || l == r || both(DataType::is_text) || both(DataType::is_number) || temporal(l) && temporal(r) {
+    if l.compares_with(r) {
         return Some(());
     }
     let right_name = right.name.trim_start_matches("right.");

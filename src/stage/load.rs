@@ -120,9 +120,9 @@ fn as_file(sink: &Node) -> Option<&Map> {
     }
 }
 
-/// Returns the schema and name of the target's table that a block loads, the first if it is several; nothing is reported.
-pub fn destination(name: &str, body: &Node) -> Option<(Option<String>, String)> {
-    sinks(body).into_iter().find(|sink| as_file(sink).is_none()).map(|sink| table_of(name, sink))
+/// Returns the schemas and names of the target's tables that a block loads; nothing is reported.
+pub fn destinations(name: &str, body: &Node) -> Vec<(Option<String>, String)> {
+    sinks(body).into_iter().filter(|sink| as_file(sink).is_none()).map(|sink| table_of(name, sink)).collect()
 }
 
 fn table_of(name: &str, body: &Node) -> (Option<String>, String) {
@@ -184,8 +184,8 @@ fn decode(body: &Node, flow: &Flow, cx: &mut Lowering) -> Option<LoadPlan> {
         Some(_) => return None,
     };
     let schema = schema.or(cx.target_schema.map(String::from));
-    // The contract is the first table's; another one is loaded without.
-    let contract = cx.table.contract.clone().filter(|c| c.table == table);
+    let same = |c: &&Arc<Contract>| c.table == table && (schema.is_none() || c.schema.is_none() || c.schema == schema);
+    let contract = cx.table.contracts.iter().find(same).cloned();
     Some(LoadPlan { span: body.span, schema, table, mode, contract })
 }
 

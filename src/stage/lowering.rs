@@ -36,6 +36,8 @@ pub struct TableContext<'a> {
     pub clauses: &'a Map,
     /// The contract of the table that is loaded, if there is one.
     pub contract: Option<Arc<Contract>>,
+    /// The contracts of all tables that a list of loads names; the first among them.
+    pub contracts: Vec<Arc<Contract>>,
     /// Value mappings and defaults that shared files give this table.
     pub values: BTreeMap<String, Node>,
     pub defaults: BTreeMap<String, Node>,

@@ -43,7 +43,7 @@ impl Clause for Validate {
 
     fn lower(&self, body: Option<&Node>, mut flow: Flow, cx: &mut Lowering) -> Option<Flow> {
         let mut declared = casts(&flow, cx);
-        if let Some(contract) = cx.table.contract.clone() {
+        for contract in cx.table.contracts.clone() {
             for column in contract.columns.iter().filter(|c| flow.column(&c.name).is_some()) {
                 declared.extend(cx.target.column_checks(column));
             }
@@ -51,7 +51,8 @@ impl Clause for Validate {
             declared.extend(cx.target.table_checks(&contract));
         }
         if let Some(body) = body {
-            declared.extend(check::decode_list(body, cx.out));
+            let body = super::validate_templates::rendered(body, cx);
+            declared.extend(check::decode_list(&body, cx.out));
         }
         if declared.is_empty() {
             return Some(flow);

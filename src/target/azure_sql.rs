@@ -64,7 +64,11 @@ impl Target for AzureSql {
                 let fails = collation::condition(fails, contract);
                 Declared { check: Arc::new(collation::Collated::new(declared.check.clone(), fails)), ..declared }
             }
-            Measure::References { .. } | Measure::Count(_) | Measure::Total { .. } => declared,
+            Measure::References { .. }
+            | Measure::Count(_)
+            | Measure::Total { .. }
+            | Measure::Fresh { .. }
+            | Measure::Agreement(_) => declared,
         }
     }
 

@@ -53,6 +53,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("annotate_snippets::", &["src/diagnostics/render"]),
     ("minijinja::", &["src/spec/template"]),
     ("clap::", &["src/cli/"]),
+    ("clap_complete::", &["src/cli/"]),
     ("indicatif::", &["src/cli/"]),
 ];
 

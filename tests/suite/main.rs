@@ -4,7 +4,10 @@
 
 mod algebra;
 mod cases;
+mod checks;
 mod commands;
 mod floors;
 mod rejects;
+mod report_schema;
 mod support;
+mod tools;

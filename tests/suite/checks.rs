@@ -1,0 +1,95 @@
+//! Checks of whole tables where a run has only a part of what they speak of, and against a clock that is told.
+
+use std::process::Command;
+
+use crate::support::Folder;
+
+const TWO: &str = "\
+target: {dialect: postgres}
+extract:
+  old: {rows: [{id: 1, n: 1}, {id: 2, n: 2}]}
+  new: {rows: [{id: 1, n: 1}, {id: 2, n: 2}]}
+tables:
+  kept: {from: old, load: {mode: upsert, key: id}}
+  other:
+    from: new
+    validate:
+      - total: {column: n, same_as: kept.n}
+      - agrees_with: {to: kept, on: id}
+      - rows: {same_as: kept}
+    load: {mode: upsert, key: id}
+";
+
+fn unjudged(folder: &Folder, arguments: &[&str]) -> Vec<String> {
+    let report = folder.pipe(&[&["run", "p.yaml", "--dry-run", "--format", "json"], arguments].concat()).json();
+    assert_eq!(report["status"], "ok", "{report}");
+    let line = |u: &serde_json::Value| format!("{} {}", u["what"].as_str().unwrap(), u["why"].as_str().unwrap());
+    report["unjudged"].as_array().unwrap().iter().map(line).collect()
+}
+
+#[test]
+fn what_could_not_be_compared_is_said() {
+    let folder = Folder::with(&[("p.yaml", TWO)]);
+    assert_eq!(unjudged(&folder, &[]), Vec::<String>::new());
+    let why = "`kept` is not part of this run (`--select`)";
+    assert_eq!(
+        unjudged(&folder, &["--select", "other"]),
+        [
+            format!("total the sum of kept.n {why}"),
+            format!("agrees_with the keys and values of kept, by id {why}"),
+            format!("rows as many rows as kept {why}"),
+        ]
+    );
+    assert_eq!(
+        unjudged(&folder, &["--limit", "1"]),
+        ["agrees_with the keys and values of kept, by id both sides are samples (`--limit`)"]
+    );
+    let text = folder.pipe(&["run", "p.yaml", "--dry-run", "--select", "other"]).out;
+    assert!(text.contains("not judged: other total the sum of kept.n: `kept` is not part"), "{text}");
+}
+
+#[test]
+fn freshness_is_judged_to_the_second() {
+    let spec = "target: {dialect: postgres}
+extract: {raw: {rows: [{at: '2024-03-01T12:00:00', day: '2024-03-01'}], columns: {at: timestamp, day: date}}}
+tables: {t: {from: raw, validate: [{fresh: {at: 2h}}, {fresh: {day: 1d}}]}}
+";
+    let folder = Folder::with(&[("p.yaml", spec)]);
+    let stale = |epoch: i64| -> Vec<String> {
+        let output = Command::new(env!("CARGO_BIN_EXE_pipe"))
+            .args(["run", "p.yaml", "--dry-run", "--format", "json"])
+            .current_dir(folder.path())
+            .env("SOURCE_DATE_EPOCH", epoch.to_string())
+            .output()
+            .unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        report["violations"].as_array().unwrap().iter().map(|v| v["column"].as_str().unwrap().to_string()).collect()
+    };
+    let noon = 1_709_294_400;
+    assert_eq!(stale(noon), Vec::<String>::new());
+    assert_eq!(stale(noon + 7200), Vec::<String>::new(), "two hours are not more than two hours");
+    assert_eq!(stale(noon + 7201), ["at"]);
+    assert_eq!(stale(noon + 36 * 3600 - 1), ["at"], "of a date the whole day counts");
+    assert_eq!(stale(noon + 36 * 3600), ["at", "day"]);
+}
+
+#[test]
+fn a_sum_that_cannot_be_exact_does_not_pass() {
+    let spec = "target: {dialect: postgres}
+extract: {raw: {rows: [{n: '1e300'}, {n: '1'}], columns: {n: double}}}
+tables: {t: {from: raw, validate: [{total: {column: n, same_as: raw.n}, max: 50%}]}}
+";
+    let ran = Folder::with(&[("p.yaml", spec)]).pipe(&["run", "p.yaml", "--dry-run"]);
+    assert_eq!((ran.code, ran.out.contains("there is no exact sum")), (1, true), "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn a_failed_run_lists_nothing_as_loaded() {
+    let folder = Folder::with(&[("p.yaml", &TWO.replace("{id: 2, n: 2}]}\ntables", "{id: 2, n: 3}]}\ntables"))]);
+    let stages = |arguments: &[&str]| -> Vec<String> {
+        let report = folder.pipe(&[&["run", "p.yaml", "--format", "json"], arguments].concat()).json();
+        report["ledger"].as_array().unwrap().iter().map(|l| l["stage"].as_str().unwrap().to_string()).collect()
+    };
+    assert_eq!(stages(&[]), ["old.extract", "new.extract", "kept.from", "other.from", "other.validate"]);
+    assert_eq!(stages(&["--select", "kept"]).last().map(String::as_str), Some("kept.load"));
+}
