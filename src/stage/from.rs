@@ -101,6 +101,7 @@ impl Flow {
             pins: vec![],
             keys: vec![],
             files: vec![],
+            views: vec![],
             grouped: None,
         }
     }

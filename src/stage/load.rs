@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::flow::{Change, Flow};
-use super::{Clause, Lowering, file};
+use super::{Clause, Lowering, file, view};
 use crate::check::Measure;
 use crate::contract::{Contract, Generated};
 use crate::diagnostics::{Diagnostics, Span, Spanned};
@@ -11,7 +11,7 @@ use crate::spec::yaml::{Map, Node, Value};
 
 pub struct Load;
 
-const KEYS: &[&str] = &["table", "mode", "key", "scope", "file", "format"];
+const KEYS: &[&str] = &["table", "mode", "key", "scope", "file", "format", "view", "over"];
 const MODES: &[&str] = &["insert", "upsert", "replace"];
 
 /// A table's way into the target.
@@ -89,6 +89,19 @@ impl Load {
             flow.files.push(file);
             return Some(());
         }
+        if let Some(map) = as_view(body) {
+            let view = view::decode(map, cx)?;
+            if let Some(twin) = flow.views.iter().find(|v| v.shown() == view.shown()) {
+                cx.out
+                    .error("E0451", view.span, format!("the view `{}` is written twice", view.shown()))
+                    .label(twin.span, "the first time")
+                    .help("Keep one of them.");
+                return None;
+            }
+            flow.step(self.keyword(), body.span, Change::View { name: view.shown() });
+            flow.views.push(view);
+            return Some(());
+        }
         let plan = decode(body, flow, cx)?;
         if let Some(twin) = flow.loads.iter().find(|l| l.shown() == plan.shown()) {
             cx.out
@@ -120,9 +133,16 @@ fn as_file(sink: &Node) -> Option<&Map> {
     }
 }
 
+fn as_view(sink: &Node) -> Option<&Map> {
+    match &sink.value {
+        Value::Map(map) if map.get("view").is_some() => Some(map),
+        _ => None,
+    }
+}
+
 /// Returns the schema and name of the target's table that a block loads, the first if it is several; nothing is reported.
 pub fn destination(name: &str, body: &Node) -> Option<(Option<String>, String)> {
-    sinks(body).into_iter().find(|sink| as_file(sink).is_none()).map(|sink| table_of(name, sink))
+    sinks(body).into_iter().find(|sink| as_file(sink).is_none() && as_view(sink).is_none()).map(|sink| table_of(name, sink))
 }
 
 fn table_of(name: &str, body: &Node) -> (Option<String>, String) {
