@@ -7,9 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ExtractPlan, Inputs, TablePlan};
+use crate::contract::Contract;
 use crate::diagnostics::{Diagnostics, Spanned};
 use crate::sql::view::{self, Input, Tongue};
 use crate::stage::{Change, ViewPlan};
+use crate::types::DataType;
 
 /// A written view.
 pub struct View {
@@ -65,7 +67,10 @@ fn one(
             out.error("E0463", plan.span, format!("the view `{}` would read itself: `{name}` is the table of its name", plan.shown()))
                 .help(format!("Say which table holds the rows: `over: {{{name}: schema.table}}`."));
         }
-        sources.insert(name.clone(), Input { schema, table: place, columns });
+        let pins = extract.map(|e| e.extract.request.pins.clone()).unwrap_or_default();
+        let cast = !pins.is_empty();
+        let pins = with_contract(pins, &columns, &schema, &place, inputs);
+        sources.insert(name.clone(), Input { schema, table: place, columns, pins, cast });
     }
     let stages: Vec<&TablePlan> =
         tables.iter().filter(|t| reads.contains(&t.name.value) && !sources.contains_key(&t.name.value) || t.name.value == table.name.value).collect();
@@ -97,6 +102,30 @@ fn one(
             None
         }
     }
+}
+
+/// Adds the types that a contract states, where they are of the same kind as those that were found.
+fn with_contract(
+    mut pins: Vec<(String, DataType)>,
+    columns: &[(String, DataType)],
+    schema: &Option<String>,
+    table: &str,
+    inputs: &Inputs,
+) -> Vec<(String, DataType)> {
+    let Some(contract) = contract_of(inputs, schema, table) else { return pins };
+    for (name, found) in columns {
+        let Some(stated) = contract.column(name).map(|c| &c.data_type) else { continue };
+        let alike = found.is_text() && stated.is_text() || found.is_number() && stated.is_number();
+        if alike && found != stated && !pins.iter().any(|(pin, _)| pin == name) {
+            pins.push((name.clone(), stated.clone()));
+        }
+    }
+    pins
+}
+
+fn contract_of<'a>(inputs: &'a Inputs, schema: &Option<String>, table: &str) -> Option<&'a Contract> {
+    let same = |c: &Contract| c.table == table && (c.schema.is_none() || schema.is_none() || c.schema == *schema);
+    inputs.contracts.iter().map(|c| &**c).find(|c| same(c))
 }
 
 /// Gathers the relations that a view reads, as far as `over` does not stop at one.
@@ -155,8 +184,7 @@ fn judge(table: &TablePlan, plan: &ViewPlan, inputs: &Inputs, out: &mut Diagnost
 fn has_columns(view: &view::View, takes: &BTreeMap<String, Vec<String>>, plan: &ViewPlan, inputs: &Inputs, out: &mut Diagnostics) -> bool {
     let errors = out.errors();
     for (name, input) in &view.inputs {
-        let same = |c: &str, i: &Option<String>, s: &Option<String>| c == input.table && (i.is_none() || s.is_none() || i == s);
-        let Some(contract) = inputs.contracts.iter().find(|c| same(&c.table, &c.schema, &input.schema)) else {
+        let Some(contract) = contract_of(inputs, &input.schema, &input.table) else {
             continue;
         };
         for column in takes.get(name).into_iter().flatten().filter(|c| contract.column(c).is_none()) {

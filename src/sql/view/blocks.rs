@@ -87,13 +87,18 @@ impl Blocks<'_> {
     fn input(&mut self, name: &str, input: &Input, needed: &BTreeSet<String>) -> Result<(), Unsupported> {
         let mut columns = vec![];
         let mut list = vec![];
-        for (column, kind) in input.columns.iter().filter(|(c, _)| needed.contains(c)) {
+        for (column, kind) in input.typed().iter().filter(|(c, _)| needed.contains(c)) {
             let quoted = self.tongue.quote(column, self.span)?;
             let named = |mut refused: Unsupported| {
                 refused.what = format!("column `{column}` of `{name}`: {}", refused.what);
                 refused
             };
-            let mut sql = format!("CAST({quoted} AS {})", self.tongue.type_name(kind, self.span).map_err(named)?);
+            let mut wanted = self.tongue.type_name(kind, self.span).map_err(named)?;
+            // Digits that were never seen in a file may yet come: nothing is rounded.
+            if self.tongue == Tongue::Postgres && matches!(kind, DataType::Decimal(_)) {
+                wanted = "numeric".to_string();
+            }
+            let mut sql = format!("CAST({quoted} AS {wanted})");
             if kind.is_text() {
                 sql = self.tongue.collate(&sql);
             }

@@ -57,6 +57,22 @@ pub struct Input {
     pub schema: Option<String>,
     pub table: String,
     pub columns: Vec<(String, DataType)>,
+    /// The types that the author pins: the table's own, so that nothing is cast from text.
+    pub pins: Vec<(String, DataType)>,
+    /// Whether the stages cast to these types where they start from the input.
+    pub cast: bool,
+}
+
+impl Input {
+    /// The columns with the types that they have in the view.
+    fn typed(&self) -> Vec<(String, DataType)> {
+        let pin = |name: &str| self.pins.iter().find(|(n, _)| n == name);
+        let mut columns: Vec<(String, DataType)> =
+            self.columns.iter().map(|(name, kind)| (name.clone(), pin(name).map_or(kind, |(_, pin)| pin).clone())).collect();
+        // A pinned column that no record has.
+        columns.extend(self.pins.iter().filter(|(n, _)| !self.columns.iter().any(|(c, _)| c == n)).cloned());
+        columns
+    }
 }
 
 /// A written view, and the columns that it takes of each input.

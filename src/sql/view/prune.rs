@@ -30,7 +30,7 @@ pub fn tables(view: &View) -> Result<Needs, Unsupported> {
         let Some(need) = needed.remove(*name).filter(|_| !view.inputs.contains_key(*name)) else {
             continue;
         };
-        tables.push(((*name).to_string(), prune(relation, &need, view.span, &mut needed)?));
+        tables.push(((*name).to_string(), prune(&unpinned(relation, view)?, &need, view.span, &mut needed)?));
     }
     tables.reverse();
     let mut inputs = BTreeMap::new();
@@ -42,6 +42,43 @@ pub fn tables(view: &View) -> Result<Needs, Unsupported> {
         inputs.insert(name, need.into_keys().collect());
     }
     Ok(Needs { tables, inputs })
+}
+
+/// Reads pinned columns of inputs as they are: the target's table has them in that type.
+fn unpinned(relation: &Relation, view: &View) -> Result<Relation, Unsupported> {
+    let mut relation = relation.clone();
+    unpin(&mut relation, view)?;
+    Ok(relation)
+}
+
+fn unpin(relation: &mut Relation, view: &View) -> Result<(), Unsupported> {
+    let pins = |table: &String| view.inputs.get(table).filter(|i| i.cast).map(|i| &i.pins);
+    match relation {
+        Relation::Project { input, columns } => {
+            let Relation::Scan { table } = &**input else { return unpin(input, view) };
+            let Some(pins) = pins(table) else { return Ok(()) };
+            if let Some((_, expr)) = columns.iter().find(|(name, _)| name.starts_with("right.")) {
+                let what = format!("the pinned columns of `{table}` in a join (read it in a table of its own and join that)");
+                return Err(Unsupported::new(what, expr.span));
+            }
+            for (name, expr) in columns.iter_mut().filter(|(name, _)| pins.iter().any(|(pin, _)| pin == name)) {
+                *expr = Expr::column(name.as_str(), expr.span);
+            }
+            Ok(())
+        }
+        Relation::Scan { .. } | Relation::Query { .. } => Ok(()),
+        Relation::Union { inputs } => inputs.iter_mut().try_for_each(|input| unpin(input, view)),
+        Relation::Join { left, right, .. } => {
+            unpin(left, view)?;
+            unpin(right, view)
+        }
+        Relation::Filter { input, .. }
+        | Relation::Unnest { input, .. }
+        | Relation::Unpivot { input, .. }
+        | Relation::Aggregate { input, .. }
+        | Relation::Distinct { input, .. }
+        | Relation::Sort { input, .. } => unpin(input, view),
+    }
 }
 
 /// Whether a hidden column is a row's place in its source.

@@ -261,10 +261,17 @@ impl Sentence<'_> {
                 value(Printed::new(format!("CAST({left} AS {double}) / CAST({right} AS {double})"), Binding::Product))
             }
             BinaryOp::IntegerDivide | BinaryOp::Modulo if a.is_integer() && b.is_integer() => {
-                let symbol = if op == BinaryOp::Modulo { "%" } else { "/" };
-                // By zero the engine gives NULL.
-                let (left, right) = (self.value(left)?.within(Binding::Sign), self.value(right)?.sql);
-                value(Printed::new(format!("{left} {symbol} NULLIF({right}, 0)"), Binding::Product))
+                let (left, right) = (self.value(left)?, self.value(right)?);
+                // Whole numbers beyond 64 bits are decimals in the targets, which divide with a remainder.
+                match (op, &kind, self.tongue) {
+                    (BinaryOp::IntegerDivide, DataType::HugeInt, Tongue::Postgres) => {
+                        value(Printed::atom(format!("div({}, {})", left.sql, right.sql)))
+                    }
+                    (BinaryOp::IntegerDivide, DataType::HugeInt, Tongue::Tsql) => refused("`//`"),
+                    // Division by zero fails in all of them.
+                    (BinaryOp::IntegerDivide, ..) => value(infix("/", Binding::Product, &left, &right)),
+                    _ => value(infix("%", Binding::Product, &left, &right)),
+                }
             }
             BinaryOp::Concat if a.is_text() || b.is_text() => {
                 let (left, right) = (self.as_text(&self.value(left)?, &a, left.span)?, self.as_text(&self.value(right)?, &b, right.span)?);
