@@ -130,9 +130,7 @@ impl Outputs {
     fn views(&self, plan: &Plan, header: &Header) -> Result<Option<Pending>, Error> {
         let statements: Vec<&str> = plan.views.iter().map(|v| v.sql.as_str()).collect();
         match emit::find(plan.dialect.name()) {
-            Some(dialect) if !statements.is_empty() => {
-                self.file(VIEWS, |out| dialect.views(header, &statements, out)).map(Some)
-            }
+            Some(dialect) if !statements.is_empty() => self.file(VIEWS, |out| dialect.views(header, &statements, out)).map(Some),
             _ => Ok(None),
         }
     }

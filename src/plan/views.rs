@@ -64,16 +64,22 @@ fn one(
         };
         let (schema, place) = place(name, over, plan);
         if place == plan.name && schema == plan.schema {
-            out.error("E0463", plan.span, format!("the view `{}` would read itself: `{name}` is the table of its name", plan.shown()))
-                .help(format!("Say which table holds the rows: `over: {{{name}: schema.table}}`."));
+            out.error(
+                "E0463",
+                plan.span,
+                format!("the view `{}` would read itself: `{name}` is the table of its name", plan.shown()),
+            )
+            .help(format!("Say which table holds the rows: `over: {{{name}: schema.table}}`."));
         }
         let pins = extract.map(|e| e.extract.request.pins.clone()).unwrap_or_default();
         let cast = !pins.is_empty();
         let pins = with_contract(pins, &columns, &schema, &place, inputs);
         sources.insert(name.clone(), Input { schema, table: place, columns, pins, cast });
     }
-    let stages: Vec<&TablePlan> =
-        tables.iter().filter(|t| reads.contains(&t.name.value) && !sources.contains_key(&t.name.value) || t.name.value == table.name.value).collect();
+    let stages: Vec<&TablePlan> = tables
+        .iter()
+        .filter(|t| reads.contains(&t.name.value) && !sources.contains_key(&t.name.value) || t.name.value == table.name.value)
+        .collect();
     for stage in &stages {
         judge(stage, plan, inputs, out);
     }
@@ -160,11 +166,18 @@ fn judge(table: &TablePlan, plan: &ViewPlan, inputs: &Inputs, out: &mut Diagnost
     for step in &table.steps {
         match &step.change {
             Change::Query { .. } => {
-                out.error("E0461", step.span, format!("the view `{view}` cannot hold a query of {}'s engine", inputs.dialect.name()))
-                    .help("`sql` is in the engine's own words: use the clauses of a table, or load the rows into a table.");
+                out.error(
+                    "E0461",
+                    step.span,
+                    format!("the view `{view}` cannot hold a query of {}'s engine", inputs.dialect.name()),
+                )
+                .help("`sql` is in the engine's own words: use the clauses of a table, or load the rows into a table.");
             }
             Change::Join(join) if join.expect.one_on_the_right() => {
-                let made = |why: &String| ["grouped by it", "made distinct on it", "made of a key: grouped by it", "made of a key: made distinct on it"].contains(&why.as_str());
+                let made = |why: &String| {
+                    ["grouped by it", "made distinct on it", "made of a key: grouped by it", "made of a key: made distinct on it"]
+                        .contains(&why.as_str())
+                };
                 if !join.right_unique.as_ref().is_some_and(made) {
                     out.error("E0462", step.span, format!("the view `{view}` joins `{}` on a key that nothing makes unique", join.to))
                         .label(plan.span, "a view counts no rows: more rows of one key would repeat those it shows")
@@ -181,7 +194,13 @@ fn judge(table: &TablePlan, plan: &ViewPlan, inputs: &Inputs, out: &mut Diagnost
 }
 
 /// Compares what a view takes with the contracts of the tables that it reads.
-fn has_columns(view: &view::View, takes: &BTreeMap<String, Vec<String>>, plan: &ViewPlan, inputs: &Inputs, out: &mut Diagnostics) -> bool {
+fn has_columns(
+    view: &view::View,
+    takes: &BTreeMap<String, Vec<String>>,
+    plan: &ViewPlan,
+    inputs: &Inputs,
+    out: &mut Diagnostics,
+) -> bool {
     let errors = out.errors();
     for (name, input) in &view.inputs {
         let Some(contract) = contract_of(inputs, &input.schema, &input.table) else {
@@ -189,10 +208,14 @@ fn has_columns(view: &view::View, takes: &BTreeMap<String, Vec<String>>, plan: &
         };
         for column in takes.get(name).into_iter().flatten().filter(|c| contract.column(c).is_none()) {
             let names: Vec<&str> = contract.columns.iter().map(|c| c.name.as_str()).collect();
-            out.error("E0463", plan.span, format!("the view reads column `{column}` of `{}`, which has no such column", input.table))
-                .label(contract.span, "the contract")
-                .suggest(column, names.iter().copied())
-                .help("Give the extract the names that the table has, or read another table with `over`.");
+            out.error(
+                "E0463",
+                plan.span,
+                format!("the view reads column `{column}` of `{}`, which has no such column", input.table),
+            )
+            .label(contract.span, "the contract")
+            .suggest(column, names.iter().copied())
+            .help("Give the extract the names that the table has, or read another table with `over`.");
         }
     }
     out.errors() == errors

@@ -37,7 +37,11 @@ pub fn decode(map: &Map, cx: &mut Lowering) -> Option<ViewPlan> {
     let limit = cx.target.identifier_limit();
     if name.is_empty() || name.len() > limit {
         cx.out
-            .error("E0431", written.span, format!("the name of view `{name}` has {} bytes; {} keeps {limit}", name.len(), cx.target.name()))
+            .error(
+                "E0431",
+                written.span,
+                format!("the name of view `{name}` has {} bytes; {} keeps {limit}", name.len(), cx.target.name()),
+            )
             .help(format!("Choose a name of 1 to {limit} bytes."));
         return None;
     }

@@ -6,6 +6,8 @@ them (join, group_by, distinct, union, unnest, unpivot, where, map). Every table
 created and read, and its rows are compared with the file that the same table writes; what it refuses must carry a code of views, at a place.
 Nothing is retried: a view that PostgreSQL does not take, or whose rows differ, is a failure.
 
+The view of `examples/scout` is read as well, over the tables of its sources.
+
     views.py --pipe BIN --db URL [--plans N] [--seed S] [--seconds T] [--floor F]
 """
 import argparse
@@ -348,6 +350,35 @@ def normal(value, kind):
     return value.replace(" ", "") if kind == "ints" else value
 
 
+def scout(pipe, url, failures):
+    """The example's view, with Postgres as its target, over tables that hold the generated sources: the rows that the case expects."""
+    with harness.folder("views") as folder:
+        made = harness.run(["python3", harness.KIT / "generate.py", folder, "--case", "scout", "--seed", "3"])
+        example = harness.ROOT / "examples/scout"
+        (folder / "pipe.yaml").write_text("targets:\n  scout: {dialect: postgres, schema: dbo}\ndefault_target: scout\nvars: {data: scout/data}\n")
+        (folder / "pipelines").mkdir()
+        (folder / "pipelines/flat_export.yaml").write_text((example / "pipelines/flat_export.yaml").read_text())
+        ran = harness.run([pipe, "run", "flat_export", "--out", "out"], cwd=folder)
+        if not failures.check(made.code == 0 and ran.code == 0, "scout: run", f"{made}\n{ran}"):
+            return
+        sql = ["DROP SCHEMA IF EXISTS dbo CASCADE; CREATE SCHEMA dbo;"]
+        for name in ("transactions", "sales_interactions", "persona_rules"):
+            path = folder / f"scout/data/{name}.csv"
+            header = next(csv.reader(path.open(newline="", encoding="utf-8")))
+            kinds = {"transaction_date": "timestamp", "quantity": "integer", "amount": "decimal(12,2)", "store_id": "integer", "priority": "integer", "from_hour": "integer", "to_hour": "integer"}
+            sql.append(f"CREATE TABLE dbo.{name} ({', '.join(f'{c} ' + kinds.get(c, 'text') for c in header)});\n\\copy dbo.{name} FROM '{path}' (FORMAT csv, HEADER true)")
+        (folder / "load.sql").write_text("\n".join(sql) + "\n")
+        for script in ("load.sql", "out/views.sql"):
+            done = harness.psql(url, "-f", folder / script)
+            if not failures.check(done.code == 0, f"scout: PostgreSQL takes {script}", done):
+                return
+        header, *want = csv.reader((folder / "scout/expected/flat_export.csv").open(newline="", encoding="utf-8"))
+        done = harness.psql(url, "-c", f"\\copy (SELECT {', '.join(header)} FROM dbo.v_flat_export) TO STDOUT (FORMAT csv)")
+        have = Counter(tuple(r) for r in csv.reader(io.StringIO(done.stdout, newline="")))
+        want = Counter(tuple("" if v == "\\N" else v.replace("T", " ") if c == "transaction_ts" else v for c, v in zip(header, r)) for r in want)
+        failures.check(have == want and len(have) > 1000, "scout: the view shows what the case expects", lambda: f"{len(have)} rows\nmissing {list((want - have).items())[:3]}\nunexpected {list((have - want).items())[:3]}\n{done.stderr}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pipe", required=True)
@@ -360,6 +391,7 @@ def main():
     print(f"views: seed {options.seed}", flush=True)
     failures, seen, started, rounds = harness.Failures(), Counter(), time.monotonic(), 0
     with harness.database(options.db, "views") as url:
+        scout(options.pipe, url, failures)
         while rounds * TABLES < options.plans and time.monotonic() - started < options.seconds and failures.count < 12:
             with harness.folder("views") as folder:
                 Round(random.Random(f"{options.seed}.{rounds}"), folder, url, options, failures).play(rounds, seen)

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::prune::Needs;
+use super::prune::{Needed, Needs};
 use super::say::{Names, Sentence};
 use super::{Input, Tongue, Unsupported, View};
 use crate::diagnostics::Span;
@@ -38,7 +38,7 @@ struct Blocks<'a> {
 }
 
 /// Writes the statement of a view.
-pub fn statement(view: &View, needs: Needs) -> Result<String, Unsupported> {
+pub fn statement(view: &View, needs: &Needs) -> Result<String, Unsupported> {
     let mut blocks = Blocks {
         tongue: view.tongue,
         table: view.name,
@@ -84,16 +84,17 @@ impl Blocks<'_> {
     }
 
     /// The rows of a table of the target, in the types and the collation that the stages were planned with.
-    fn input(&mut self, name: &str, input: &Input, needed: &BTreeSet<String>) -> Result<(), Unsupported> {
+    fn input(&mut self, name: &str, input: &Input, needed: &Needed) -> Result<(), Unsupported> {
         let mut columns = vec![];
         let mut list = vec![];
-        for (column, kind) in input.typed().iter().filter(|(c, _)| needed.contains(c)) {
-            let quoted = self.tongue.quote(column, self.span)?;
+        for (column, kind) in &input.typed() {
+            let Some(span) = needed.get(column).copied() else { continue };
+            let quoted = self.tongue.quote(column, span)?;
             let named = |mut refused: Unsupported| {
                 refused.what = format!("column `{column}` of `{name}`: {}", refused.what);
                 refused
             };
-            let mut wanted = self.tongue.type_name(kind, self.span).map_err(named)?;
+            let mut wanted = self.tongue.type_name(kind, span).map_err(named)?;
             // Digits that were never seen in a file may yet come: nothing is rounded.
             if self.tongue == Tongue::Postgres && matches!(kind, DataType::Decimal(_)) {
                 wanted = "numeric".to_string();
@@ -105,18 +106,18 @@ impl Blocks<'_> {
             list.push(format!("{sql} AS {quoted}"));
             columns.push((column.clone(), kind.clone()));
         }
-        if let Some(unknown) = needed.iter().find(|c| !columns.iter().any(|(known, _)| known == *c)) {
-            return Err(Unsupported::new(format!("the column `{unknown}` of `{name}`"), self.span));
+        if let Some((unknown, span)) = needed.iter().find(|(c, _)| !columns.iter().any(|(known, _)| known == *c)) {
+            return Err(Unsupported::new(format!("the column `{unknown}` of `{name}`"), *span));
         }
         let from = self.tongue.relation(input.schema.as_deref(), &input.table, self.span)?;
-        let select = format!("SELECT {}\n    FROM {from}", self.list(list)?);
+        let select = format!("SELECT {}\n    FROM {from}", self.list(&list)?);
         let rows = self.add(&format!("{name}.extract"), &select, columns)?;
         self.known.insert(name.to_string(), rows);
         Ok(())
     }
 
     /// A SELECT list: rows without columns still are as many.
-    fn list(&self, list: Vec<String>) -> Result<String, Unsupported> {
+    fn list(&self, list: &[String]) -> Result<String, Unsupported> {
         Ok(if list.is_empty() { format!("1 AS {}", self.tongue.quote("#one", self.span)?) } else { list.join(", ") })
     }
 
@@ -132,7 +133,14 @@ impl Blocks<'_> {
             },
             Relation::Project { input, columns } => {
                 let same = |(name, expr): &(String, Expr)| matches!(&expr.kind, ExprKind::Column(c) if c == name);
-                let plain = matches!(**input, Relation::Scan { .. } | Relation::Aggregate { .. } | Relation::Distinct { .. } | Relation::Union { .. } | Relation::Project { .. });
+                let plain = matches!(
+                    **input,
+                    Relation::Scan { .. }
+                        | Relation::Aggregate { .. }
+                        | Relation::Distinct { .. }
+                        | Relation::Union { .. }
+                        | Relation::Project { .. }
+                );
                 if plain && !columns.is_empty() && columns.iter().all(same) {
                     let mut rows = self.lower(input)?;
                     let order = |name: &String| columns.iter().position(|(c, _)| c == name);
@@ -195,7 +203,7 @@ impl Blocks<'_> {
                 if let Some(condition) = &from.condition {
                     inside += &format!(" WHERE {condition}");
                 }
-                let select = format!("SELECT {}\n    FROM ({inside}) AS numbered\n    WHERE {number} = 1", self.list(outer)?);
+                let select = format!("SELECT {}\n    FROM ({inside}) AS numbered\n    WHERE {number} = 1", self.list(&outer)?);
                 self.add(&self.label("distinct"), &select, columns)
             }
             Relation::Union { inputs } => {
@@ -206,12 +214,14 @@ impl Blocks<'_> {
                 let columns = parts.first().map(|p| p.columns.clone()).unwrap_or_default();
                 let mut selects = vec![];
                 for part in &parts {
-                    let other = columns.iter().find(|(name, kind)| !part.columns.iter().any(|(n, k)| n == name && super::say::family(k) == super::say::family(kind)));
+                    let other = columns.iter().find(|(name, kind)| {
+                        !part.columns.iter().any(|(n, k)| n == name && super::say::family(k) == super::say::family(kind))
+                    });
                     if let Some((name, kind)) = other {
                         return Err(Unsupported::new(format!("a union in which `{name}` is not always {kind}"), self.span));
                     }
                     let list = columns.iter().map(|(c, _)| self.tongue.quote(c, self.span)).collect::<Result<Vec<_>, _>>()?;
-                    selects.push(format!("SELECT {} FROM {}", self.list(list)?, part.name));
+                    selects.push(format!("SELECT {} FROM {}", self.list(&list)?, part.name));
                 }
                 self.add(&self.label("union"), &selects.join("\n    UNION ALL "), columns)
             }
@@ -244,7 +254,7 @@ impl Blocks<'_> {
             list.push(format!("{sql} AS {}", self.tongue.quote(name, self.span)?));
             made.push((name.clone(), kind));
         }
-        let mut select = format!("SELECT {}\n    FROM {}", self.list(list)?, from.sql);
+        let mut select = format!("SELECT {}\n    FROM {}", self.list(&list)?, from.sql);
         if let Some(condition) = &from.condition {
             select += &format!("\n    WHERE {condition}");
         }
@@ -287,10 +297,17 @@ impl Blocks<'_> {
                 };
                 self.tongue.type_name(&kind, list.span)?;
                 let list = sentence.value(list)?.sql;
-                let (element_name, position_name) = (self.tongue.quote(element, self.span)?, self.tongue.quote(position, self.span)?);
+                let (element_name, position_name) =
+                    (self.tongue.quote(element, self.span)?, self.tongue.quote(position, self.span)?);
                 let sql = match keep_empty {
-                    true => format!("{} AS i LEFT JOIN LATERAL unnest({list}) WITH ORDINALITY AS e({element_name}, {position_name}) ON TRUE", rows.name),
-                    false => format!("{} AS i CROSS JOIN LATERAL unnest({list}) WITH ORDINALITY AS e({element_name}, {position_name})", rows.name),
+                    true => format!(
+                        "{} AS i LEFT JOIN LATERAL unnest({list}) WITH ORDINALITY AS e({element_name}, {position_name}) ON TRUE",
+                        rows.name
+                    ),
+                    false => format!(
+                        "{} AS i CROSS JOIN LATERAL unnest({list}) WITH ORDINALITY AS e({element_name}, {position_name})",
+                        rows.name
+                    ),
                 };
                 let value = format!("e.{element_name}");
                 let value = if kind.is_text() { format!("({})", self.tongue.collate(&value)) } else { value };

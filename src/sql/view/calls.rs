@@ -37,7 +37,11 @@ impl Sentence<'_> {
         match (name, call.arguments.as_slice()) {
             ("coalesce" | "ifnull", list) => {
                 let list: Vec<String> = list.iter().map(|a| self.alternative(a, kind)).collect::<Result<_, _>>()?;
-                if list.len() == 1 { value(format!("({})", list.join(""))) } else { value(format!("COALESCE({})", list.join(", "))) }
+                if list.len() == 1 {
+                    value(format!("({})", list.join("")))
+                } else {
+                    value(format!("COALESCE({})", list.join(", ")))
+                }
             }
             ("nullif", [a, b]) => {
                 let equal = self.compare(a, BinaryOp::Equal, b, span)?.sql;
@@ -80,7 +84,10 @@ impl Sentence<'_> {
             }
             // Places before the first count from the end in the engine only.
             ("substring" | "substr", [text, from, rest @ ..])
-                if kinds[0].is_text() && whole(from).is_some_and(|n| n > 0) && rest.len() <= 1 && rest.iter().all(|n| whole(n).is_some()) =>
+                if kinds[0].is_text()
+                    && whole(from).is_some_and(|n| n > 0)
+                    && rest.len() <= 1
+                    && rest.iter().all(|n| whole(n).is_some()) =>
             {
                 let count = match rest.first() {
                     Some(count) => format!(", {}", said(count)?),
@@ -89,7 +96,9 @@ impl Sentence<'_> {
                 };
                 match postgres {
                     true => value(format!("substring({}, {}{count})", said(text)?, said(from)?)),
-                    false => value(self.tongue.collate(&format!("SUBSTRING({}, {}{count})", characters(&said(text)?), said(from)?))),
+                    false => {
+                        value(self.tongue.collate(&format!("SUBSTRING({}, {}{count})", characters(&said(text)?), said(from)?)))
+                    }
                 }
             }
             ("trim", [text]) if texts => {
@@ -107,7 +116,9 @@ impl Sentence<'_> {
             }
             ("contains", [text, part]) if texts => match (postgres, literal(part)) {
                 (true, _) => test(format!("strpos({}, {}) > 0", said(text)?, said(part)?)),
-                (false, Some(t)) if !t.is_empty() && reads(text) => test(format!("CHARINDEX({}, {}) > 0", said(part)?, said(text)?)),
+                (false, Some(t)) if !t.is_empty() && reads(text) => {
+                    test(format!("CHARINDEX({}, {}) > 0", said(part)?, said(text)?))
+                }
                 // An empty text is in every text.
                 (false, _) if reads(text) || reads(part) => {
                     let (text, part) = (said(text)?, said(part)?);
@@ -117,7 +128,9 @@ impl Sentence<'_> {
             },
             ("starts_with" | "prefix", [text, part]) if texts => match (postgres, literal(part)) {
                 (true, _) => test(format!("starts_with({}, {})", said(text)?, said(part)?)),
-                (false, Some(t)) if !t.is_empty() && reads(text) => test(format!("CHARINDEX({}, {}) = 1", said(part)?, said(text)?)),
+                (false, Some(t)) if !t.is_empty() && reads(text) => {
+                    test(format!("CHARINDEX({}, {}) = 1", said(part)?, said(text)?))
+                }
                 _ => refused(" with a prefix that is computed"),
             },
             ("abs", [number]) if kinds[0].is_number() => value(format!("ABS({})", said(number)?)),
@@ -136,7 +149,9 @@ impl Sentence<'_> {
                 let part = literal(part).map(str::to_lowercase).unwrap_or_default();
                 self.part_of(&part, time, &kinds[1], kind, span)
             }
-            ("date_trunc", [part, time]) if postgres && matches!(kinds[1], DataType::Timestamp(_)) && literal(part).is_some_and(is_unit) => {
+            ("date_trunc", [part, time])
+                if postgres && matches!(kinds[1], DataType::Timestamp(_)) && literal(part).is_some_and(is_unit) =>
+            {
                 value(format!("date_trunc({}, {})", said(part)?, said(time)?))
             }
             _ if call.arguments.is_empty() => refused(""),
@@ -147,7 +162,7 @@ impl Sentence<'_> {
     fn part_of(&self, part: &str, time: &Expr, from: &DataType, kind: &DataType, span: Span) -> Result<Said, Unsupported> {
         let day = matches!(part, "year" | "month" | "day" | "quarter");
         let clock = matches!(part, "hour" | "minute") && matches!(from, DataType::Timestamp(_));
-        if !clock && !(day && matches!(from, DataType::Timestamp(_) | DataType::Date)) {
+        if !(clock || day && matches!(from, DataType::Timestamp(_) | DataType::Date)) {
             return Err(Unsupported::new(format!("`{part}` of {from}"), span));
         }
         let time = self.value(time)?.sql;
@@ -181,8 +196,12 @@ impl Sentence<'_> {
         // DISTINCT and GROUP BY of T-SQL take texts for one that differ in spaces at the end.
         let blurred = call.distinct && !postgres && kinds.first().is_some_and(DataType::is_text);
         let sql = match (name, call.arguments.as_slice()) {
-            ("count", _) if call.star || call.arguments.is_empty() => format!("{}(*){filter}", if postgres { "count" } else { "COUNT_BIG" }),
-            ("count", [one]) if !blurred && family(&kinds[0]).is_some() => simple(if postgres { "count" } else { "COUNT_BIG" }, said(one)?),
+            ("count", _) if call.star || call.arguments.is_empty() => {
+                format!("{}(*){filter}", if postgres { "count" } else { "COUNT_BIG" })
+            }
+            ("count", [one]) if !blurred && family(&kinds[0]).is_some() => {
+                simple(if postgres { "count" } else { "COUNT_BIG" }, said(one)?)
+            }
             ("sum", [one]) if kinds[0].is_integer() => match postgres {
                 true => simple("sum", format!("CAST({} AS numeric)", said(one)?)),
                 false => simple("SUM", format!("CAST({} AS decimal(38,0))", said(one)?)),
@@ -193,7 +212,9 @@ impl Sentence<'_> {
                 let sum = simple("SUM", format!("CAST({} AS {exact})", said(one)?));
                 format!("CAST({sum} AS {double}) / NULLIF({}, 0)", simple("COUNT", said(one)?))
             }
-            ("min" | "max", [one]) if matches!(family(&kinds[0]), Some("number" | "text" | "date" | "timestamp")) => simple(name, said(one)?),
+            ("min" | "max", [one]) if matches!(family(&kinds[0]), Some("number" | "text" | "date" | "timestamp")) => {
+                simple(name, said(one)?)
+            }
             ("bool_and" | "bool_or", [one]) if kinds[0] == DataType::Boolean => match postgres {
                 true => simple(name, said(one)?),
                 false => {
@@ -205,7 +226,10 @@ impl Sentence<'_> {
             ("string_agg", [one, separator]) if kinds[0].is_text() && literal(separator).is_some() && !blurred => {
                 let by_itself = matches!(call.order_by.as_slice(), [key] if key.expr.kind == one.kind);
                 if !by_itself {
-                    return Err(Unsupported::new("`string_agg` in an order that leaves a choice (order by what is joined)", span));
+                    return Err(Unsupported::new(
+                        "`string_agg` in an order that leaves a choice (order by what is joined)",
+                        span,
+                    ));
                 }
                 let order = self.order_by(&call.order_by)?;
                 let separator = said(separator)?;

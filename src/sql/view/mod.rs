@@ -86,6 +86,7 @@ pub struct Written {
 /// Errors: the first part that the target cannot say.
 pub fn create(view: &View) -> Result<Written, Unsupported> {
     let needs = prune::tables(view)?;
-    let takes = view.inputs.keys().filter_map(|name| Some((name.clone(), needs.inputs.get(name)?.iter().cloned().collect()))).collect();
-    Ok(Written { sql: blocks::statement(view, needs)?, takes })
+    let takes =
+        view.inputs.keys().filter_map(|name| Some((name.clone(), needs.inputs.get(name)?.keys().cloned().collect()))).collect();
+    Ok(Written { sql: blocks::statement(view, &needs)?, takes })
 }

@@ -3,7 +3,7 @@
 //! In: the relations and the view's columns. Out: the relations with the columns that the view needs, and what it needs of each input.
 //! What cannot be had without the books is refused: a choice by the order of the source. A cast that the run would report fails aloud in a view.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{Unsupported, View};
 use crate::diagnostics::Span;
@@ -14,10 +14,11 @@ use crate::relation::{ROW, Relation};
 pub struct Needs {
     /// The relations that the view reads, each after those it reads itself.
     pub tables: Vec<(String, Relation)>,
-    pub inputs: BTreeMap<String, BTreeSet<String>>,
+    pub inputs: BTreeMap<String, Needed>,
 }
 
-type Needed = BTreeMap<String, Span>;
+/// Columns, and where each is first spoken of.
+pub type Needed = BTreeMap<String, Span>;
 
 /// Prunes the view's relations, last one first.
 pub fn tables(view: &View) -> Result<Needs, Unsupported> {
@@ -39,7 +40,7 @@ pub fn tables(view: &View) -> Result<Needs, Unsupported> {
             let what = if is_place(hidden) { "the order of the source's rows".to_string() } else { format!("`{hidden}`") };
             return Err(Unsupported::new(what, *span));
         }
-        inputs.insert(name, need.into_keys().collect());
+        inputs.insert(name, need);
     }
     Ok(Needs { tables, inputs })
 }
@@ -106,8 +107,11 @@ fn prune(relation: &Relation, need: &Needed, span: Span, tables: &mut BTreeMap<S
         }
         Relation::Project { input, columns } => {
             let loud = |name: &String| columns.iter().any(|(other, _)| *other == format!("#fails.{name}"));
-            let kept: Vec<(String, Expr)> =
-                columns.iter().filter(|(name, _)| need.contains_key(name)).map(|(n, e)| (n.clone(), settled(e, loud(n)))).collect();
+            let kept: Vec<(String, Expr)> = columns
+                .iter()
+                .filter(|(name, _)| need.contains_key(name))
+                .map(|(n, e)| (n.clone(), settled(e, loud(n))))
+                .collect();
             below.clear();
             kept.iter().for_each(|(_, expr)| note(expr, &mut below));
             let span = kept.first().map_or(span, |(_, e)| e.span);
@@ -129,7 +133,8 @@ fn prune(relation: &Relation, need: &Needed, span: Span, tables: &mut BTreeMap<S
             note(on, &mut below);
             let right_side = |name: &String| name.starts_with("right.") || name.starts_with("#matched.");
             // Of the marks of earlier joins, the left side has those.
-            let (of_right, of_left): (Needed, Needed) = below.into_iter().partition(|(name, _)| right_side(name) && has(right, name));
+            let (of_right, of_left): (Needed, Needed) =
+                below.into_iter().partition(|(name, _)| right_side(name) && has(right, name));
             let left = Box::new(prune(left, &of_left, on.span, tables)?);
             Relation::Join { left, right: Box::new(prune(right, &of_right, on.span, tables)?), kind: *kind, on: on.clone() }
         }

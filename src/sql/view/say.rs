@@ -113,9 +113,8 @@ impl Sentence<'_> {
         let span = expr.span;
         let (postgres, kind) = (self.tongue == Tongue::Postgres, self.kind(expr));
         let value = |printed: Printed| Ok(Said { printed, kind: kind.clone(), condition: false });
-        let test = |sql: String, binding| {
-            Ok(Said { printed: Printed::new(sql, binding), kind: DataType::Boolean, condition: true })
-        };
+        let test =
+            |sql: String, binding| Ok(Said { printed: Printed::new(sql, binding), kind: DataType::Boolean, condition: true });
         match &expr.kind {
             ExprKind::Column(name) => match self.names.get(name) {
                 Some((sql, kind)) => Ok(Said { printed: Printed::atom(sql.clone()), kind: kind.clone(), condition: false }),
@@ -166,6 +165,10 @@ impl Sentence<'_> {
                     }
                 };
                 test(format!("{operand} {not}LIKE {pattern}{escape}"), Binding::Comparison)
+            }
+            ExprKind::Case { operand: None, branches, .. } if read_from_text(branches).is_some() => {
+                let to = read_from_text(branches).cloned().unwrap_or(DataType::Unknown);
+                Err(Unsupported::new(format!("a cast of text to {to}"), span))
             }
             ExprKind::Case { operand, branches, otherwise } => {
                 let mut sql = "CASE".to_string();
@@ -274,11 +277,15 @@ impl Sentence<'_> {
                 }
             }
             BinaryOp::Concat if a.is_text() || b.is_text() => {
-                let (left, right) = (self.as_text(&self.value(left)?, &a, left.span)?, self.as_text(&self.value(right)?, &b, right.span)?);
+                let (left, right) =
+                    (self.as_text(&self.value(left)?, &a, left.span)?, self.as_text(&self.value(right)?, &b, right.span)?);
                 value(match self.tongue {
                     Tongue::Postgres => infix("||", Binding::Other, &left, &right),
                     // Without the cast the result would end after 4,000 characters.
-                    Tongue::Tsql => Printed::new(format!("CAST({} AS nvarchar(max)) + {}", left.sql, right.within(Binding::Product)), Binding::Sum),
+                    Tongue::Tsql => Printed::new(
+                        format!("CAST({} AS nvarchar(max)) + {}", left.sql, right.within(Binding::Product)),
+                        Binding::Sum,
+                    ),
                 })
             }
             BinaryOp::Equal
@@ -303,7 +310,8 @@ impl Sentence<'_> {
         if family(&a) != family(&b) && !null(left) && !null(right) || family(known).is_none() {
             return Err(Unsupported::new(format!("a comparison of {a} with {b}"), span));
         }
-        let equality = matches!(op, BinaryOp::Equal | BinaryOp::NotEqual | BinaryOp::IsDistinctFrom | BinaryOp::IsNotDistinctFrom);
+        let equality =
+            matches!(op, BinaryOp::Equal | BinaryOp::NotEqual | BinaryOp::IsDistinctFrom | BinaryOp::IsNotDistinctFrom);
         if !equality {
             self.ordered(known, span)?;
         }
@@ -369,6 +377,18 @@ pub(super) fn family(kind: &DataType) -> Option<&'static str> {
         DataType::Date => Some("date"),
         DataType::Timestamp(_) => Some("timestamp"),
         DataType::Uuid => Some("uuid"),
+        _ => None,
+    }
+}
+
+/// The type of a cast that first looks at the text, as casts without loss are made.
+fn read_from_text(branches: &[(Expr, Expr)]) -> Option<&DataType> {
+    match branches {
+        [(Expr { kind: ExprKind::Call(call), .. }, Expr { kind: ExprKind::Cast { to, attempt: true, .. }, .. })]
+            if call.function == "regexp_full_match" =>
+        {
+            Some(to)
+        }
         _ => None,
     }
 }
