@@ -67,7 +67,7 @@ impl Clause for Load {
     }
 
     fn summary(&self) -> &'static str {
-        "the target table and how rows meet those that are there, files, or a list of both"
+        "the target table and how rows meet those that are there, files, views, or a list of these"
     }
 
     fn lower(&self, body: Option<&Node>, mut flow: Flow, cx: &mut Lowering) -> Option<Flow> {
