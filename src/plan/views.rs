@@ -217,6 +217,33 @@ fn has_columns(
             .suggest(column, names.iter().copied())
             .help("Give the extract the names that the table has, or read another table with `over`.");
         }
+        for (column, kind) in input.typed() {
+            let Some(stated) = contract.column(&column).filter(|_| takes.get(name).is_some_and(|t| t.contains(&column))) else {
+                continue;
+            };
+            if !holds(&kind, &stated.data_type) {
+                let message = format!(
+                    "column `{column}` of `{}` is {}, and {kind} where the view reads it as `{name}`",
+                    input.table, stated.data_type
+                );
+                out.error("E0463", plan.span, message).label(stated.span, "the contract").help(format!(
+                    "Pin the type that the table has: `columns: {{{column}: {}}}` in the extract.",
+                    stated.data_type
+                ));
+            }
+        }
     }
     out.errors() == errors
+}
+
+/// Whether a cast of a table's column to the type that the view was planned with loses nothing.
+fn holds(planned: &DataType, stated: &DataType) -> bool {
+    use DataType as T;
+    match (stated, planned) {
+        (a, b) if a == b || a.is_text() && b.is_text() || a.is_integer() && b.is_integer() => true,
+        (T::Timestamp(_), T::Timestamp(_)) | (T::Date, T::Timestamp(_)) | (T::Named(_), T::Text) | (T::Real, T::Double) => true,
+        (a, T::Decimal(Some(_)) | T::Double) if a.is_integer() => true,
+        (T::Decimal(Some((_, s))), T::Decimal(Some((_, t)))) => s <= t,
+        _ => false,
+    }
 }

@@ -65,7 +65,7 @@ pub struct Input {
 
 impl Input {
     /// The columns with the types that they have in the view.
-    fn typed(&self) -> Vec<(String, DataType)> {
+    pub fn typed(&self) -> Vec<(String, DataType)> {
         let pin = |name: &str| self.pins.iter().find(|(n, _)| n == name);
         let mut columns: Vec<(String, DataType)> =
             self.columns.iter().map(|(name, kind)| (name.clone(), pin(name).map_or(kind, |(_, pin)| pin).clone())).collect();
