@@ -110,7 +110,7 @@ fn one(
     }
 }
 
-/// Adds the types that a contract states, where they are of the same kind as those that were found.
+/// Adds the types that a contract states to those that the author pins.
 fn with_contract(
     mut pins: Vec<(String, DataType)>,
     columns: &[(String, DataType)],
@@ -121,8 +121,9 @@ fn with_contract(
     let Some(contract) = contract_of(inputs, schema, table) else { return pins };
     for (name, found) in columns {
         let Some(stated) = contract.column(name).map(|c| &c.data_type) else { continue };
-        let alike = found.is_text() && stated.is_text() || found.is_number() && stated.is_number();
-        if alike && found != stated && !pins.iter().any(|(pin, _)| pin == name) {
+        // A file with faults has other types than the table, which the view is about.
+        let known = !matches!(stated, DataType::Unknown | DataType::Named(_) | DataType::Json { .. });
+        if known && found != stated && !pins.iter().any(|(pin, _)| pin == name) {
             pins.push((name.clone(), stated.clone()));
         }
     }

@@ -167,6 +167,14 @@ impl Sentence<'_> {
                 test(format!("{operand} {not}LIKE {pattern}{escape}"), Binding::Comparison)
             }
             ExprKind::Case { operand: None, branches, .. } if read_from_text(branches).is_some() => {
+                if let [(Expr { kind: ExprKind::Call(call), .. }, Expr { kind: ExprKind::Cast { operand, to, .. }, .. })] =
+                    branches.as_slice()
+                    && call.arguments.iter().take(1).all(|read| !self.kind(read).is_text())
+                {
+                    // The file had text where the table has a type: there is nothing to read.
+                    let printed = self.cast(self.say(operand)?, to, false, span)?;
+                    return Ok(Said { printed, kind: to.clone(), condition: false });
+                }
                 let to = read_from_text(branches).cloned().unwrap_or(DataType::Unknown);
                 Err(Unsupported::new(format!("a cast of text to {to}"), span))
             }
