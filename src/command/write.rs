@@ -28,7 +28,8 @@ use crate::stage::{LoadPlan, Mode};
 use crate::types::DataType;
 
 /// The scripts that a failed run must not leave behind.
-const SCRIPTS: &[&str] = &["deploy.sql", "verify.sql"];
+const SCRIPTS: &[&str] = &["deploy.sql", "verify.sql", VIEWS];
+const VIEWS: &str = "views.sql";
 /// Parts that are larger than this lie in a file that has no name.
 const SPOOL: usize = 4 << 20;
 /// How much formatted text is gathered before it is handed on.
@@ -85,10 +86,11 @@ impl Outputs {
     pub fn write(&self, compiled: &Compiled, report: &RunReport, format: RowFormat) -> Result<Vec<String>, Error> {
         let plan = &compiled.plan;
         let (exported, mut pending): (Vec<Exported>, Vec<Pending>) = self.export(plan, &compiled.session)?.into_iter().unzip();
-        let only_files = plan.load_order.is_empty() && !exported.is_empty();
+        let only_files = plan.load_order.is_empty() && !(exported.is_empty() && plan.views.is_empty());
         if only_files {
             self.withdraw(SCRIPTS)?;
             let header = header(compiled, &[])?;
+            pending.extend(self.views(plan, &header)?);
             let record = record(report, compiled, &header, &[], &exported);
             pending.push(self.file("run.json", |out| out.write_all(record.as_bytes()))?);
             return pending.into_iter().map(Pending::keep).collect();
@@ -118,8 +120,19 @@ impl Outputs {
         let verify = self.file("verify.sql", |out| dialect.verify(&script, &mut parts, out))?;
         let record = record(report, compiled, &header, &tables, &exported);
         let run = self.file("run.json", |out| out.write_all(record.as_bytes()))?;
+        self.withdraw(&[VIEWS])?;
+        pending.extend(self.views(plan, &header)?);
         pending.extend([deploy, verify, run]);
         pending.into_iter().map(Pending::keep).collect()
+    }
+
+    /// Writes the script that creates the views, if there are any.
+    fn views(&self, plan: &Plan, header: &Header) -> Result<Option<Pending>, Error> {
+        let statements: Vec<&str> = plan.views.iter().map(|v| v.sql.as_str()).collect();
+        match emit::find(plan.dialect.name()) {
+            Some(dialect) if !statements.is_empty() => self.file(VIEWS, |out| dialect.views(header, &statements, out)).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// Formats one table's rows and keys.
@@ -352,6 +365,7 @@ fn record(done: &RunReport, compiled: &Compiled, header: &Header, tables: &[(Tab
         "target": {"name": header.target, "dialect": compiled.plan.dialect.name()},
         "sources": header.sources.iter().map(|(name, hash)| json!({"name": name, "sha256": hash})).collect::<Vec<_>>(),
         "tables": tables.iter().map(|(t, e)| json!({"table": t.shown(), "rows": e.rows, "checksum": e.checksum.to_string()})).collect::<Vec<_>>(),
+        "views": compiled.plan.views.iter().map(|v| json!({"view": v.name, "table": v.table})).collect::<Vec<_>>(),
         "files": files.iter().map(file).collect::<Vec<_>>(),
         "ledger": report::json::ledger(&done.ledger),
         "warnings": done.violations.len(),

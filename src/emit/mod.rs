@@ -42,6 +42,9 @@ pub trait Dialect: Sync + Send {
     /// Writes the script that loads the rows, in one transaction.
     fn deploy(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()>;
 
+    /// Writes the script that creates views by these statements.
+    fn views(&self, header: &Header, statements: &[&str], out: &mut dyn Write) -> io::Result<()>;
+
     /// Writes the script that compares the target with what was loaded and changes nothing.
     fn verify(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()>;
 }

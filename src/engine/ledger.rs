@@ -116,6 +116,7 @@ fn table_lines(table: &TablePlan, known: &TableFacts, facts: &Facts) -> Vec<Ledg
                 (this.rows_in, this.rows_out) = (0, rows);
                 push(&mut this.added, rows, "rows of the query".to_string());
             }
+            Change::View { name } => this.notes.push(format!("view {name}")),
             Change::Write { file } => this.notes.push(format!("written to {file}")),
             Change::Fill => {
                 this.notes.extend(known.fills.iter().filter(|(_, n)| *n > 0).map(|(column, n)| format!("filled {column} {n}")));

@@ -15,6 +15,7 @@ mod select;
 mod sources;
 mod tables;
 mod transforms;
+mod views;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ use petgraph::graph::DiGraph;
 pub use pins::Pinned;
 pub use select::Selection;
 pub use sources::{Extract, extracts};
+pub use views::View;
 
 use crate::contract::Contract;
 use crate::diagnostics::{Diagnostics, SourceMap, Spanned};
@@ -32,7 +34,7 @@ use crate::relation::Relation;
 use crate::source::Source;
 use crate::spec::template::Templates;
 use crate::spec::{PipelineSpec, Project, TargetSpec};
-use crate::stage::{Binder, Column, FilePlan, LoadPlan, Origin, PlannedCheck, Step};
+use crate::stage::{Binder, Column, FilePlan, LoadPlan, Origin, PlannedCheck, Step, ViewPlan};
 use crate::target::Target;
 
 /// Everything that a run will do, in a form that can be shown.
@@ -49,6 +51,8 @@ pub struct Plan {
     pub load_order: Vec<(usize, usize)>,
     /// Whether foreign keys form a cycle, so that they must be checked at the end.
     pub deferred: bool,
+    /// The views that tables become, written.
+    pub views: Vec<View>,
 }
 
 /// A source with its columns.
@@ -77,6 +81,7 @@ pub struct TablePlan {
     pub fills: Vec<String>,
     pub loads: Vec<LoadPlan>,
     pub files: Vec<FilePlan>,
+    pub views: Vec<ViewPlan>,
     pub quarantine: bool,
     /// Whether the rows are staged as a table; else readers compute them anew from a view.
     pub staged: bool,
@@ -130,6 +135,7 @@ pub fn build(inputs: &Inputs, mut extracts: Vec<ExtractPlan>, sources: &mut Sour
     rules::apply(inputs, &tables, out);
     select::apply(&inputs.selection, &mut tables, &graph, out);
     pins::note_readers(inputs, &tables, &mut extracts);
+    let views = views::write(inputs, &extracts, &tables, out);
     let (load_order, deferred) = order::loads(&tables, out);
     if out.has_errors() {
         return None;
@@ -143,6 +149,7 @@ pub fn build(inputs: &Inputs, mut extracts: Vec<ExtractPlan>, sources: &mut Sour
         graph,
         load_order,
         deferred,
+        views,
     })
 }
 

@@ -121,6 +121,7 @@ fn effect(change: &Change) -> String {
         Change::Fill => "fills NULLs: counted".to_string(),
         Change::Judge => "judges rows".to_string(),
         Change::Load { target } => format!("loads {target}"),
+        Change::View { name } => format!("becomes view {name}"),
         Change::Write { file } => format!("writes {file}"),
     }
 }

@@ -54,6 +54,7 @@ pub fn apply(selection: &Selection, tables: &mut Vec<TablePlan>, graph: &DiGraph
     for table in tables.iter_mut().filter(|t| !holds(&wanted, &t.name.value)) {
         table.loads.clear();
         table.files.clear();
+        table.views.clear();
         table.steps.retain(|s| s.clause != "load");
     }
 }

@@ -235,6 +235,7 @@ fn finish(spec: &TableSpec, flow: &Flow, readers: usize) -> TablePlan {
         fills: flow.fills.clone(),
         loads: flow.loads.clone(),
         files: flow.files.clone(),
+        views: flow.views.clone(),
         quarantine,
         staged,
     }

@@ -8,6 +8,7 @@ pub mod duckdb;
 pub mod postgres;
 pub mod print;
 pub mod relation;
+pub mod view;
 
 use crate::diagnostics::Span;
 use crate::expr::{BinaryOp, Call, Expr, Literal};

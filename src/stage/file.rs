@@ -37,7 +37,7 @@ const FORMATS: &[(FileFormat, &str, &[&str])] = &[
 ];
 
 /// Files that a run writes itself.
-const TAKEN: &[&str] = &["deploy.sql", "rollback.sql", "verify.sql", "run.json", "report.html", "deploy.log"];
+const TAKEN: &[&str] = &["deploy.sql", "views.sql", "rollback.sql", "verify.sql", "run.json", "report.html", "deploy.log"];
 
 impl FileFormat {
     pub fn name(self) -> &'static str {

@@ -10,6 +10,7 @@ use super::join::Join;
 use super::keys::Key;
 use super::load::LoadPlan;
 use super::validate::PlannedCheck;
+use super::view::ViewPlan;
 use crate::diagnostics::Span;
 use crate::relation::{ROW, Relation};
 use crate::types::DataType;
@@ -40,6 +41,8 @@ pub struct Flow {
     pub keys: Vec<Key>,
     /// The files that the rows are written to.
     pub files: Vec<FilePlan>,
+    /// The views that its stages become.
+    pub views: Vec<ViewPlan>,
     /// After `group_by`: what `map` may speak of besides the keys.
     pub grouped: Option<Grouped>,
 }
@@ -136,6 +139,8 @@ pub enum Change {
     Join(Box<Join>),
     /// Rows reach the target.
     Load { target: String },
+    /// The stages become a view of the target.
+    View { name: String },
     /// Rows reach a file.
     Write { file: String },
 }

@@ -118,6 +118,7 @@ impl Flow {
             written: None,
             keys: vec![],
             files: vec![],
+            views: vec![],
             grouped: None,
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::flow::{Change, Flow};
-use super::{Clause, Lowering, file};
+use super::{Clause, Lowering, file, view};
 use crate::check::Measure;
 use crate::contract::{Contract, Generated};
 use crate::diagnostics::{Diagnostics, Span, Spanned};
@@ -11,7 +11,7 @@ use crate::spec::yaml::{Map, Node, Value};
 
 pub struct Load;
 
-const KEYS: &[&str] = &["table", "mode", "key", "scope", "file", "format"];
+const KEYS: &[&str] = &["table", "mode", "key", "scope", "file", "format", "view", "over"];
 const MODES: &[&str] = &["insert", "upsert", "replace"];
 
 /// A table's way into the target.
@@ -67,7 +67,7 @@ impl Clause for Load {
     }
 
     fn summary(&self) -> &'static str {
-        "the target table and how rows meet those that are there, files, or a list of both"
+        "the target table and how rows meet those that are there, files, views, or a list of these"
     }
 
     fn lower(&self, body: Option<&Node>, mut flow: Flow, cx: &mut Lowering) -> Option<Flow> {
@@ -87,6 +87,19 @@ impl Load {
             let file = file::decode(map, cx)?;
             flow.step(self.keyword(), body.span, Change::Write { file: file.path.clone() });
             flow.files.push(file);
+            return Some(());
+        }
+        if let Some(map) = as_view(body) {
+            let view = view::decode(map, cx)?;
+            if let Some(twin) = flow.views.iter().find(|v| v.shown() == view.shown()) {
+                cx.out
+                    .error("E0451", view.span, format!("the view `{}` is written twice", view.shown()))
+                    .label(twin.span, "the first time")
+                    .help("Keep one of them.");
+                return None;
+            }
+            flow.step(self.keyword(), body.span, Change::View { name: view.shown() });
+            flow.views.push(view);
             return Some(());
         }
         let plan = decode(body, flow, cx)?;
@@ -122,7 +135,15 @@ fn as_file(sink: &Node) -> Option<&Map> {
 
 /// Returns the schemas and names of the target's tables that a block loads; nothing is reported.
 pub fn destinations(name: &str, body: &Node) -> Vec<(Option<String>, String)> {
-    sinks(body).into_iter().filter(|sink| as_file(sink).is_none()).map(|sink| table_of(name, sink)).collect()
+    let tables = sinks(body).into_iter().filter(|sink| as_file(sink).is_none() && as_view(sink).is_none());
+    tables.map(|sink| table_of(name, sink)).collect()
+}
+
+fn as_view(sink: &Node) -> Option<&Map> {
+    match &sink.value {
+        Value::Map(map) if map.get("view").is_some() => Some(map),
+        _ => None,
+    }
 }
 
 fn table_of(name: &str, body: &Node) -> (Option<String>, String) {

@@ -26,6 +26,7 @@ mod unnest;
 mod unpivot;
 mod validate;
 mod validate_templates;
+mod view;
 
 pub use file::{FileFormat, FilePlan};
 pub use flow::{Change, Column, Flow, Lineage, Origin, Step, hidden_position};
@@ -34,6 +35,7 @@ pub use join::{Expect, Join, Unmatched};
 pub use load::{LoadPlan, Mode, destinations, is_loaded, proofread};
 pub use lowering::{Binder, Lowering, PerColumn, TableContext, innermost};
 pub use validate::{PlannedCheck, on_failure};
+pub use view::ViewPlan;
 
 use crate::diagnostics::Spanned;
 use crate::spec::yaml::Node;

@@ -25,7 +25,7 @@ use std::io::{self, Write};
 use arrow::datatypes::Schema;
 
 use super::rows::{RowFormat, RowWriter};
-use super::{Dialect, Literal, Parts, Script, Table};
+use super::{Dialect, Header, Literal, Parts, Script, Table};
 use crate::error::Error;
 
 pub struct AzureSql;
@@ -41,6 +41,17 @@ impl Dialect for AzureSql {
 
     fn deploy(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {
         deploy::write(script, parts, out)
+    }
+
+    fn views(&self, header: &Header, statements: &[&str], out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(deploy::header(header, &[]).as_bytes())?;
+        out.write_all(b"--\n-- Run with: sqlcmd -b -f 65001 -i views.sql, or in Azure Data Studio or SSMS\n\n")?;
+        out.write_all(b"SET ANSI_NULLS ON;\nSET QUOTED_IDENTIFIER ON;\nGO\n")?;
+        // A view must be the first statement of its batch.
+        for statement in statements {
+            write!(out, "\n{statement}GO\n")?;
+        }
+        Ok(())
     }
 
     fn verify(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {

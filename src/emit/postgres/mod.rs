@@ -22,7 +22,7 @@ use std::io::{self, Write};
 use arrow::datatypes::Schema;
 
 use super::rows::{RowFormat, RowWriter};
-use super::{Dialect, Literal, Parts, Script, Table};
+use super::{Dialect, Header, Literal, Parts, Script, Table};
 use crate::error::Error;
 
 pub struct Postgres;
@@ -38,6 +38,15 @@ impl Dialect for Postgres {
 
     fn deploy(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {
         deploy::write(script, parts, out)
+    }
+
+    fn views(&self, header: &Header, statements: &[&str], out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(deploy::header(header, &[]).as_bytes())?;
+        out.write_all(b"--\n-- Run with: psql -f views.sql\n\n\\set ON_ERROR_STOP on\n\nBEGIN;\n")?;
+        for statement in statements {
+            write!(out, "\n{statement}")?;
+        }
+        out.write_all(b"\nCOMMIT;\n")
     }
 
     fn verify(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {

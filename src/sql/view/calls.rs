@@ -1,0 +1,301 @@
+//! Functions that mean the same in the target, in its words.
+//!
+//! In: a call. Out: SQL. Every function that may pass stands here, with the arguments for which it gives the engine's value; any other is
+//! refused. Letters are not folded: what `lower` and `upper` make of them is each database's own.
+//! Does not know about relations.
+
+use super::say::{Said, Sentence, family, reads};
+use super::{Tongue, Unsupported};
+use crate::diagnostics::Span;
+use crate::expr::{BinaryOp, Call, Expr, ExprKind, Literal};
+use crate::sql::{Binding, Printed};
+use crate::types::DataType;
+
+/// The characters that the engine trims: the spaces of Unicode, and no tabs or line ends.
+const SPACES: &str = " \u{a0}\u{1680}\u{2000}\u{2001}\u{2002}\u{2003}\u{2004}\u{2005}\u{2006}\u{2007}\u{2008}\u{2009}\u{200a}\u{202f}\u{205f}\u{3000}";
+
+impl Sentence<'_> {
+    /// Writes a call whose value has this type.
+    pub(super) fn call(&self, call: &Call, kind: &DataType, span: Span) -> Result<Said, Unsupported> {
+        let name = if call.function == "pipe_uuid5" { "uuid5" } else { call.function.as_str() };
+        let refused = |what: &str| Err(Unsupported::new(format!("the function `{name}`{what}"), span));
+        if call.over.is_some() {
+            return refused(" over a window");
+        }
+        if crate::expr::parse::is_aggregate(&call.function) {
+            return self.aggregate(call, kind, span);
+        }
+        if let Some(part) = call.arguments.iter().find(|a| family(&self.kind(a)).is_none() && !null(a)) {
+            return refused(&format!(" of {}", self.kind(part)));
+        }
+        let value = |sql: String| Ok(Said { printed: Printed::atom(sql), kind: kind.clone(), condition: false });
+        let test = |sql: String| Ok(Said { printed: Printed::new(sql, Binding::Or), kind: DataType::Boolean, condition: true });
+        let postgres = self.tongue == Tongue::Postgres;
+        let kinds: Vec<DataType> = call.arguments.iter().map(|a| self.kind(a)).collect();
+        let texts = kinds.iter().all(DataType::is_text);
+        let said = |e: &Expr| Ok(self.value(e)?.sql);
+        match (name, call.arguments.as_slice()) {
+            ("coalesce" | "ifnull", list) => {
+                let list: Vec<String> = list.iter().map(|a| self.alternative(a, kind)).collect::<Result<_, _>>()?;
+                if list.len() == 1 {
+                    value(format!("({})", list.join("")))
+                } else {
+                    value(format!("COALESCE({})", list.join(", ")))
+                }
+            }
+            ("nullif", [a, b]) => {
+                let equal = self.compare(a, BinaryOp::Equal, b, span)?.sql;
+                let printed = format!("CASE WHEN {equal} THEN NULL ELSE {} END", said(a)?);
+                Ok(Said { printed: Printed::atom(printed), kind: self.kind(a), condition: false })
+            }
+            ("if", [test, then, otherwise]) => {
+                let (then, otherwise) = (self.alternative(then, kind)?, self.alternative(otherwise, kind)?);
+                value(format!("CASE WHEN {} THEN {then} ELSE {otherwise} END", self.condition(test)?.sql))
+            }
+            // Both leave NULLs aside, as the engine does.
+            ("greatest" | "least", list) if postgres && *kind != DataType::Unknown => {
+                let written: Vec<String> = list.iter().map(|a| self.alternative(a, kind)).collect::<Result<_, _>>()?;
+                let mut sql = written.join(", ");
+                if kind.is_text() && !list.iter().any(reads) {
+                    sql = written.iter().map(|w| self.tongue.collate(w)).collect::<Vec<_>>().join(", ");
+                }
+                value(format!("{name}({sql})"))
+            }
+            ("concat", list) => {
+                let parts: Vec<String> = list.iter().map(|a| self.text_part(a)).collect::<Result<_, _>>()?;
+                value(format!("CONCAT({})", self.long(parts).join(", ")))
+            }
+            ("concat_ws", [separator, list @ ..]) if literal(separator).is_some() && !list.is_empty() => {
+                let parts: Vec<String> = list.iter().map(|a| self.text_part(a)).collect::<Result<_, _>>()?;
+                // T-SQL wants at least two.
+                let parts = if parts.len() == 1 && !postgres { [parts, vec!["NULL".into()]].concat() } else { parts };
+                value(format!("CONCAT_WS({}, {})", said(separator)?, self.long(parts).join(", ")))
+            }
+            ("length" | "len" | "char_length" | "character_length", [text]) if texts => match postgres {
+                true => value(format!("CAST(length({}) AS bigint)", said(text)?)),
+                false => value(format!("CAST(LEN({} + N'.') - 1 AS bigint)", characters(&said(text)?))),
+            },
+            ("left", [text, count]) if kinds[0].is_text() && whole(count).is_some() => match postgres {
+                true => value(format!("left({}, {})", said(text)?, said(count)?)),
+                false => value(self.tongue.collate(&format!("LEFT({}, {})", characters(&said(text)?), said(count)?))),
+            },
+            ("right", [text, count]) if kinds[0].is_text() && whole(count).is_some() && postgres => {
+                value(format!("right({}, {})", said(text)?, said(count)?))
+            }
+            // Places before the first count from the end in the engine only.
+            ("substring" | "substr", [text, from, rest @ ..])
+                if kinds[0].is_text()
+                    && whole(from).is_some_and(|n| n > 0)
+                    && rest.len() <= 1
+                    && rest.iter().all(|n| whole(n).is_some()) =>
+            {
+                let count = match rest.first() {
+                    Some(count) => format!(", {}", said(count)?),
+                    None if postgres => String::new(),
+                    None => ", 1073741823".to_string(),
+                };
+                match postgres {
+                    true => value(format!("substring({}, {}{count})", said(text)?, said(from)?)),
+                    false => {
+                        value(self.tongue.collate(&format!("SUBSTRING({}, {}{count})", characters(&said(text)?), said(from)?)))
+                    }
+                }
+            }
+            ("trim", [text]) if texts => {
+                let spaces = self.tongue.literal(SPACES, span)?;
+                match postgres {
+                    true => value(format!("btrim({}, {spaces})", said(text)?)),
+                    false => value(format!("TRIM({spaces} FROM {})", said(text)?)),
+                }
+            }
+            ("ltrim" | "rtrim", [text]) if texts && postgres => {
+                value(format!("{name}({}, {})", said(text)?, self.tongue.literal(SPACES, span)?))
+            }
+            ("replace", [text, from, to]) if texts && literal(from).is_some_and(|t| !t.is_empty()) && literal(to).is_some() => {
+                value(format!("REPLACE({}, {}, {})", said(text)?, said(from)?, said(to)?))
+            }
+            ("contains", [text, part]) if texts => match (postgres, literal(part)) {
+                (true, _) => test(format!("strpos({}, {}) > 0", said(text)?, said(part)?)),
+                (false, Some(t)) if !t.is_empty() && reads(text) => {
+                    test(format!("CHARINDEX({}, {}) > 0", said(part)?, said(text)?))
+                }
+                // An empty text is in every text.
+                (false, _) if reads(text) || reads(part) => {
+                    let (text, part) = (said(text)?, said(part)?);
+                    test(format!("(CHARINDEX({part}, {text}) > 0 OR DATALENGTH({part}) = 0 AND DATALENGTH({text}) >= 0)"))
+                }
+                _ => refused(" of constants"),
+            },
+            ("starts_with" | "prefix", [text, part]) if texts => match (postgres, literal(part)) {
+                (true, _) => test(format!("starts_with({}, {})", said(text)?, said(part)?)),
+                (false, Some(t)) if !t.is_empty() && reads(text) => {
+                    test(format!("CHARINDEX({}, {}) = 1", said(part)?, said(text)?))
+                }
+                _ => refused(" with a prefix that is computed"),
+            },
+            ("abs", [number]) if kinds[0].is_number() => value(format!("ABS({})", said(number)?)),
+            ("floor", [number]) if exact(&kinds[0]) => value(format!("FLOOR({})", said(number)?)),
+            ("ceil" | "ceiling", [number]) if exact(&kinds[0]) => value(format!("CEILING({})", said(number)?)),
+            // Halves go away from zero in all of them; of a floating point number, what is a half depends on who computes.
+            ("round", [number, rest @ ..]) if exact(&kinds[0]) && rest.len() <= 1 && rest.iter().all(|n| whole(n).is_some()) => {
+                let places = rest.first().map_or(Ok("0".to_string()), said)?;
+                match postgres {
+                    true => value(format!("round(CAST({} AS numeric), {places})", said(number)?)),
+                    false => value(format!("ROUND({}, {places})", said(number)?)),
+                }
+            }
+            ("year" | "month" | "day" | "quarter" | "hour" | "minute", [time]) => self.part_of(name, time, &kinds[0], kind, span),
+            ("date_part" | "datepart", [part, time]) => {
+                let part = literal(part).map(str::to_lowercase).unwrap_or_default();
+                self.part_of(&part, time, &kinds[1], kind, span)
+            }
+            ("date_trunc", [part, time])
+                if postgres && matches!(kinds[1], DataType::Timestamp(_)) && literal(part).is_some_and(is_unit) =>
+            {
+                value(format!("date_trunc({}, {})", said(part)?, said(time)?))
+            }
+            _ if call.arguments.is_empty() => refused(""),
+            _ => refused(&format!(" of {}", kinds.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))),
+        }
+    }
+
+    fn part_of(&self, part: &str, time: &Expr, from: &DataType, kind: &DataType, span: Span) -> Result<Said, Unsupported> {
+        let day = matches!(part, "year" | "month" | "day" | "quarter");
+        let clock = matches!(part, "hour" | "minute") && matches!(from, DataType::Timestamp(_));
+        if !(clock || day && matches!(from, DataType::Timestamp(_) | DataType::Date)) {
+            return Err(Unsupported::new(format!("`{part}` of {from}"), span));
+        }
+        let time = self.value(time)?.sql;
+        let sql = match self.tongue {
+            Tongue::Postgres => format!("CAST(extract({part} FROM {time}) AS bigint)"),
+            Tongue::Tsql => format!("CAST(DATEPART({part}, {time}) AS bigint)"),
+        };
+        Ok(Said { printed: Printed::atom(sql), kind: kind.clone(), condition: false })
+    }
+
+    fn aggregate(&self, call: &Call, kind: &DataType, span: Span) -> Result<Said, Unsupported> {
+        let name = call.function.as_str();
+        let postgres = self.tongue == Tongue::Postgres;
+        let said = |e: &Expr| Ok::<String, Unsupported>(self.value(e)?.sql);
+        let kinds: Vec<DataType> = call.arguments.iter().map(|a| self.kind(a)).collect();
+        let refused = || {
+            let of = kinds.first().map(|k| format!(" of {k}")).unwrap_or_default();
+            let each = if call.distinct { " DISTINCT" } else { "" };
+            Err(Unsupported::new(format!("the aggregate `{name}`{each}{of}"), span))
+        };
+        let filter = match &call.filter {
+            None => String::new(),
+            Some(filter) if postgres => format!(" FILTER (WHERE {})", self.condition(filter)?.sql),
+            Some(_) => return Err(Unsupported::new("FILTER of an aggregate", span)),
+        };
+        if !call.order_by.is_empty() && name != "string_agg" && !matches!(name, "min" | "max" | "count") {
+            return refused();
+        }
+        let distinct = if call.distinct { "DISTINCT " } else { "" };
+        let simple = |word: &str, argument: String| format!("{word}({distinct}{argument}){filter}");
+        // DISTINCT and GROUP BY of T-SQL take texts for one that differ in spaces at the end.
+        let blurred = call.distinct && !postgres && kinds.first().is_some_and(DataType::is_text);
+        let sql = match (name, call.arguments.as_slice()) {
+            ("count", _) if call.star || call.arguments.is_empty() => {
+                format!("{}(*){filter}", if postgres { "count" } else { "COUNT_BIG" })
+            }
+            ("count", [one]) if !blurred && family(&kinds[0]).is_some() => {
+                simple(if postgres { "count" } else { "COUNT_BIG" }, said(one)?)
+            }
+            ("sum", [one]) if kinds[0].is_integer() => match postgres {
+                true => simple("sum", format!("CAST({} AS numeric)", said(one)?)),
+                false => simple("SUM", format!("CAST({} AS decimal(38,0))", said(one)?)),
+            },
+            ("sum", [one]) if matches!(kinds[0], DataType::Decimal(Some(_))) => simple("SUM", said(one)?),
+            ("avg", [one]) if kinds[0].is_integer() => {
+                let (exact, double) = if postgres { ("numeric", "double precision") } else { ("decimal(38,0)", "float") };
+                let sum = simple("SUM", format!("CAST({} AS {exact})", said(one)?));
+                format!("CAST({sum} AS {double}) / NULLIF({}, 0)", simple("COUNT", said(one)?))
+            }
+            ("min" | "max", [one]) if matches!(family(&kinds[0]), Some("number" | "text" | "date" | "timestamp")) => {
+                simple(name, said(one)?)
+            }
+            ("bool_and" | "bool_or", [one]) if kinds[0] == DataType::Boolean => match postgres {
+                true => simple(name, said(one)?),
+                false => {
+                    let word = if name == "bool_and" { "MIN" } else { "MAX" };
+                    format!("CAST({word}(CAST({} AS tinyint)) AS bit)", said(one)?)
+                }
+            },
+            // Rows that are alike in the sort key are alike in what is joined only if that is the key.
+            ("string_agg", [one, separator]) if kinds[0].is_text() && literal(separator).is_some() && !blurred => {
+                let by_itself = matches!(call.order_by.as_slice(), [key] if key.expr.kind == one.kind);
+                if !by_itself {
+                    return Err(Unsupported::new(
+                        "`string_agg` in an order that leaves a choice (order by what is joined)",
+                        span,
+                    ));
+                }
+                let order = self.order_by(&call.order_by)?;
+                let separator = said(separator)?;
+                match postgres {
+                    true => format!("string_agg({distinct}{}, {separator} ORDER BY {order}){filter}", said(one)?),
+                    // NULLs are left out, so where they would stand is all the same.
+                    false => {
+                        let down = if call.order_by.iter().any(|k| k.descending) { " DESC" } else { "" };
+                        format!("STRING_AGG({0}, {separator}) WITHIN GROUP (ORDER BY {0}{down})", said(one)?)
+                    }
+                }
+            }
+            _ => return refused(),
+        };
+        let binding = if name == "avg" { Binding::Product } else { Binding::Atom };
+        Ok(Said { printed: Printed::new(sql, binding), kind: kind.clone(), condition: false })
+    }
+
+    fn text_part(&self, part: &Expr) -> Result<String, Unsupported> {
+        if null(part) {
+            return Ok("NULL".to_string());
+        }
+        Ok(self.as_text(&self.value(part)?, &self.kind(part), part.span)?.sql)
+    }
+
+    /// Lets a text grow beyond the 4,000 characters at which T-SQL would cut it.
+    fn long(&self, mut parts: Vec<String>) -> Vec<String> {
+        if self.tongue == Tongue::Tsql
+            && let Some(first) = parts.first_mut()
+        {
+            *first = format!("CAST({first} AS nvarchar(max))");
+        }
+        if self.tongue == Tongue::Tsql && parts.len() == 1 {
+            parts.push("N''".to_string());
+        }
+        parts
+    }
+}
+
+/// Makes T-SQL count characters rather than UTF-16 units.
+fn characters(text: &str) -> String {
+    format!("({text}) COLLATE Latin1_General_100_CI_AS_SC")
+}
+
+fn exact(kind: &DataType) -> bool {
+    kind.is_integer() || matches!(kind, DataType::Decimal(Some(_)))
+}
+
+fn null(expr: &Expr) -> bool {
+    matches!(expr.kind, ExprKind::Literal(Literal::Null))
+}
+
+fn literal(expr: &Expr) -> Option<&str> {
+    match &expr.kind {
+        ExprKind::Literal(Literal::Text(text)) => Some(text),
+        _ => None,
+    }
+}
+
+fn whole(expr: &Expr) -> Option<u32> {
+    match &expr.kind {
+        ExprKind::Literal(Literal::Number(digits)) => digits.parse().ok().filter(|n| *n <= 1_000_000),
+        _ => None,
+    }
+}
+
+fn is_unit(part: &str) -> bool {
+    matches!(part, "year" | "quarter" | "month" | "day" | "hour" | "minute" | "second")
+}

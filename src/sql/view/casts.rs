@@ -1,0 +1,74 @@
+//! Casts that mean the same in the target.
+//!
+//! In: a written operand and two types. Out: SQL. Each pair of types that may pass is listed; texts are never read as other types, since
+//! each database takes other spellings.
+
+use super::say::{Said, Sentence};
+use super::{Tongue, Unsupported};
+use crate::diagnostics::Span;
+use crate::sql::{Binding, Printed};
+use crate::types::DataType;
+
+impl Sentence<'_> {
+    /// Casts a value; with `attempt`, NULL where it does not fit.
+    pub(super) fn cast(&self, from: Said, to: &DataType, attempt: bool, span: Span) -> Result<Printed, Unsupported> {
+        use DataType as T;
+        let kind = from.kind.clone();
+        let (tongue, wanted) = (self.tongue, self.tongue.type_name(to, span)?);
+        let refused = || Err(Unsupported::new(format!("a cast of {kind} to {to}"), span));
+        let plain = |sql: &str| Ok(Printed::atom(format!("CAST({sql} AS {wanted})")));
+        let value = self.as_value(from)?;
+        let sql = value.sql.as_str();
+        match (&kind, to) {
+            (a, b) if a == b || matches!((a, b), (T::Timestamp(_), T::Timestamp(_))) => Ok(value),
+            (T::Unknown, _) if sql == "NULL" => plain(sql),
+            (a, T::Text) => self.as_text(&value, a, span),
+            // Postgres casts booleans to integer alone.
+            (T::Boolean, b) if b.is_integer() && tongue == Tongue::Postgres => plain(&format!("CAST({sql} AS integer)")),
+            (T::Boolean, b) if b.is_integer() => plain(sql),
+            (a, b) if a.is_integer() && b.is_integer() => match (attempt, bounds(b)) {
+                (true, Some((low, high))) => {
+                    let test = format!("{} BETWEEN {low} AND {high}", value.within(Binding::Other));
+                    Ok(Printed::atom(format!("CASE WHEN {test} THEN CAST({sql} AS {wanted}) END")))
+                }
+                _ => plain(sql),
+            },
+            (a, T::Double) if a.is_number() && *a != T::Real => plain(sql),
+            (a, T::Decimal(Some(_))) if a.is_integer() && !attempt => plain(sql),
+            (T::Decimal(Some((_, s))), T::Decimal(Some((_, t)))) if s <= t && !attempt => plain(sql),
+            (T::Date, T::Timestamp(_)) | (T::Timestamp(_), T::Date) => plain(sql),
+            _ => refused(),
+        }
+    }
+
+    /// Writes a value as the text that the engine would make of it.
+    pub(super) fn as_text(&self, value: &Printed, from: &DataType, span: Span) -> Result<Printed, Unsupported> {
+        let sql = &value.sql;
+        let postgres = self.tongue == Tongue::Postgres;
+        Ok(Printed::atom(match from {
+            text if text.is_text() => return Ok(value.clone()),
+            number if number.is_integer() && postgres => format!("CAST({sql} AS text)"),
+            number if number.is_integer() => format!("CAST({sql} AS nvarchar(40))"),
+            // The scale is the type's, whatever the value was computed from.
+            DataType::Decimal(Some((p, s))) if postgres => format!("CAST(CAST({sql} AS numeric({p},{s})) AS text)"),
+            DataType::Decimal(Some((p, s))) => format!("CAST(CAST({sql} AS decimal({p},{s})) AS nvarchar(42))"),
+            DataType::Date if postgres => format!("to_char({sql}, 'YYYY-MM-DD')"),
+            DataType::Date => format!("CONVERT(nvarchar(10), {sql}, 23)"),
+            DataType::Uuid if postgres => format!("CAST({sql} AS text)"),
+            DataType::Uuid => format!("LOWER(CAST({sql} AS nvarchar(36)))"),
+            DataType::Boolean if postgres => format!("CAST({sql} AS text)"),
+            DataType::Boolean => format!("CASE {} WHEN 1 THEN N'true' WHEN 0 THEN N'false' END", value.within(Binding::Atom)),
+            other => return Err(Unsupported::new(format!("a cast of {other} to text"), span)),
+        }))
+    }
+}
+
+fn bounds(integer: &DataType) -> Option<(&'static str, &'static str)> {
+    match integer {
+        DataType::SmallInt => Some(("-32768", "32767")),
+        DataType::Integer => Some(("-2147483648", "2147483647")),
+        // The least one is no literal of either target.
+        DataType::BigInt => Some(("-9223372036854775807 - 1", "9223372036854775807")),
+        _ => None,
+    }
+}

@@ -1,0 +1,409 @@
+//! Expressions of a view, with their types.
+//!
+//! In: a resolved expression and the columns it may read. Out: SQL that gives the engine's value for every row, or the part that the target
+//! cannot say. What differs is written out: comparisons of texts, whole-number division, booleans that T-SQL has no values of.
+//! Does not know about relations.
+
+use std::collections::BTreeMap;
+
+use super::{Tongue, Unsupported};
+use crate::diagnostics::Span;
+use crate::expr::typing::type_of;
+use crate::expr::{BinaryOp, Expr, ExprKind, Literal, OrderBy, UnaryOp};
+use crate::sql::print::{infix, standard};
+use crate::sql::{Binding, Printed};
+use crate::types::DataType;
+
+/// The columns that an expression may read: how each is written, and its type.
+pub type Names = BTreeMap<String, (String, DataType)>;
+
+/// What expressions are written with.
+pub struct Sentence<'a> {
+    pub tongue: Tongue,
+    pub names: &'a Names,
+}
+
+/// A written expression.
+#[derive(Clone, Debug)]
+pub struct Said {
+    pub printed: Printed,
+    pub kind: DataType,
+    /// Whether T-SQL takes it for a condition, which is no value there.
+    pub condition: bool,
+}
+
+impl Sentence<'_> {
+    /// Writes an expression as a value.
+    pub fn value(&self, expr: &Expr) -> Result<Printed, Unsupported> {
+        self.as_value(self.say(expr)?)
+    }
+
+    /// Writes an expression as a condition.
+    pub fn condition(&self, expr: &Expr) -> Result<Printed, Unsupported> {
+        let said = self.say(expr)?;
+        if said.kind != DataType::Boolean {
+            return Err(Unsupported::new(format!("a condition that is {}", said.kind), expr.span));
+        }
+        Ok(match said.condition || self.tongue == Tongue::Postgres {
+            true => said.printed,
+            false => Printed::new(format!("{} = 1", said.printed.within(Binding::Other)), Binding::Comparison),
+        })
+    }
+
+    /// Writes a column of a SELECT list: texts keep one collation from stage to stage.
+    pub fn column(&self, expr: &Expr) -> Result<(String, DataType), Unsupported> {
+        let said = self.say(expr)?;
+        let kind = said.kind.clone();
+        let passed_on = matches!(expr.kind, ExprKind::Column(_));
+        let sql = self.as_value(said)?.sql;
+        match kind {
+            DataType::Unknown => Err(Unsupported::new("a value whose type is not known", expr.span)),
+            text if text.is_text() && !passed_on => Ok((self.tongue.collate(&sql), text)),
+            other => Ok((sql, other)),
+        }
+    }
+
+    pub fn kind(&self, expr: &Expr) -> DataType {
+        type_of(expr, &|name| self.names.get(name).map(|(_, kind)| kind.clone()))
+    }
+
+    pub(super) fn as_value(&self, said: Said) -> Result<Printed, Unsupported> {
+        if !said.condition || self.tongue == Tongue::Postgres {
+            return Ok(said.printed);
+        }
+        let test = said.printed.within(Binding::Not);
+        Ok(Printed::atom(format!("CASE WHEN {test} THEN CAST(1 AS bit) WHEN NOT ({}) THEN CAST(0 AS bit) END", said.printed.sql)))
+    }
+
+    /// Writes sort keys, with NULL where the engine has it.
+    pub fn order_by(&self, keys: &[OrderBy]) -> Result<String, Unsupported> {
+        let mut written = vec![];
+        for key in keys {
+            let kind = self.kind(&key.expr);
+            self.ordered(&kind, key.expr.span)?;
+            let mut sql = self.value(&key.expr)?.sql;
+            if kind.is_text() && !reads(&key.expr) {
+                sql = self.tongue.collate(&sql);
+            }
+            let direction = if key.descending { " DESC" } else { "" };
+            let first = key.nulls_first.unwrap_or(false);
+            match self.tongue {
+                Tongue::Postgres => written.push(format!("{sql}{direction} NULLS {}", if first { "FIRST" } else { "LAST" })),
+                Tongue::Tsql => {
+                    let (null, other) = if first { (0, 1) } else { (1, 0) };
+                    written.push(format!("CASE WHEN {sql} IS NULL THEN {null} ELSE {other} END, {sql}{direction}"));
+                }
+            }
+        }
+        Ok(written.join(", "))
+    }
+
+    /// Refuses types whose order is another one in the target.
+    pub(super) fn ordered(&self, kind: &DataType, span: Span) -> Result<(), Unsupported> {
+        match kind {
+            DataType::Uuid if self.tongue == Tongue::Tsql => Err(Unsupported::new("an order of UUIDs", span)),
+            DataType::Unknown | DataType::List(_) | DataType::Struct(_) | DataType::Json { .. } => {
+                Err(Unsupported::new(format!("an order of {kind}"), span))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn say(&self, expr: &Expr) -> Result<Said, Unsupported> {
+        let span = expr.span;
+        let (postgres, kind) = (self.tongue == Tongue::Postgres, self.kind(expr));
+        let value = |printed: Printed| Ok(Said { printed, kind: kind.clone(), condition: false });
+        let test =
+            |sql: String, binding| Ok(Said { printed: Printed::new(sql, binding), kind: DataType::Boolean, condition: true });
+        match &expr.kind {
+            ExprKind::Column(name) => match self.names.get(name) {
+                Some((sql, kind)) => Ok(Said { printed: Printed::atom(sql.clone()), kind: kind.clone(), condition: false }),
+                None => Err(Unsupported::new(format!("the column `{name}`"), span)),
+            },
+            ExprKind::Literal(literal) => value(self.constant(literal, span)?),
+            ExprKind::Unary(UnaryOp::Not, operand) => {
+                test(format!("NOT {}", self.condition(operand)?.within(Binding::Comparison)), Binding::Not)
+            }
+            ExprKind::Unary(op, operand) if self.kind(operand).is_number() => {
+                let sign = if *op == UnaryOp::Minus { "-" } else { "+" };
+                value(Printed::new(format!("{sign}({})", self.value(operand)?.sql), Binding::Sign))
+            }
+            ExprKind::Binary(left, op, right) => self.binary(expr, left, *op, right),
+            ExprKind::IsNull { operand, negated } => {
+                let operand = self.value(operand)?.within(Binding::Other);
+                test(format!("{operand} IS {}NULL", if *negated { "NOT " } else { "" }), Binding::Comparison)
+            }
+            ExprKind::InList { operand, list, negated } if !list.is_empty() => {
+                let equal: Vec<String> = list
+                    .iter()
+                    .map(|item| Ok(self.compare(operand, BinaryOp::Equal, item, span)?.within(Binding::Comparison)))
+                    .collect::<Result<_, Unsupported>>()?;
+                let any = equal.join(" OR ");
+                if *negated { test(format!("NOT ({any})"), Binding::Not) } else { test(any, Binding::Or) }
+            }
+            ExprKind::Between { operand, low, high, negated } => {
+                let low = self.compare(operand, BinaryOp::GreaterOrEqual, low, span)?.within(Binding::Comparison);
+                let high = self.compare(operand, BinaryOp::LessOrEqual, high, span)?.within(Binding::Comparison);
+                let both = format!("{low} AND {high}");
+                if *negated { test(format!("NOT ({both})"), Binding::Not) } else { test(both, Binding::And) }
+            }
+            ExprKind::Like { operand, pattern, escape, ignore_case, negated } => {
+                let ExprKind::Literal(Literal::Text(pattern)) = &pattern.kind else {
+                    return Err(Unsupported::new("LIKE with a pattern that is computed", span));
+                };
+                if *ignore_case || escape.is_some() || !self.kind(operand).is_text() {
+                    return Err(Unsupported::new("ILIKE, or LIKE with ESCAPE", span));
+                }
+                let operand = self.value(operand)?.within(Binding::Other);
+                let not = if *negated { "NOT " } else { "" };
+                // The engine has no escape of its own; T-SQL would take brackets for sets of characters.
+                let (pattern, escape) = match postgres {
+                    true => (self.tongue.literal(pattern, span)?, " ESCAPE ''"),
+                    false => {
+                        let plain = pattern.replace('~', "~~").replace('[', "~[");
+                        (self.tongue.literal(&plain, span)?, " ESCAPE N'~'")
+                    }
+                };
+                test(format!("{operand} {not}LIKE {pattern}{escape}"), Binding::Comparison)
+            }
+            ExprKind::Case { operand: None, branches, .. } if read_from_text(branches).is_some() => {
+                if let [(Expr { kind: ExprKind::Call(call), .. }, Expr { kind: ExprKind::Cast { operand, to, .. }, .. })] =
+                    branches.as_slice()
+                    && call.arguments.iter().take(1).all(|read| !self.kind(read).is_text())
+                {
+                    // The file had text where the table has a type: there is nothing to read.
+                    let printed = self.cast(self.say(operand)?, to, false, span)?;
+                    return Ok(Said { printed, kind: to.clone(), condition: false });
+                }
+                let to = read_from_text(branches).cloned().unwrap_or(DataType::Unknown);
+                Err(Unsupported::new(format!("a cast of text to {to}"), span))
+            }
+            ExprKind::Case { operand, branches, otherwise } => {
+                let mut sql = "CASE".to_string();
+                for (when, then) in branches {
+                    let when = match operand {
+                        Some(operand) => self.compare(operand, BinaryOp::Equal, when, span)?,
+                        None => self.condition(when)?,
+                    };
+                    sql += &format!(" WHEN {} THEN {}", when.sql, self.alternative(then, &kind)?);
+                }
+                if let Some(otherwise) = otherwise {
+                    sql += &format!(" ELSE {}", self.alternative(otherwise, &kind)?);
+                }
+                if kind == DataType::Unknown {
+                    return Err(Unsupported::new("a CASE whose values have no common type", span));
+                }
+                value(Printed::atom(sql + " END"))
+            }
+            ExprKind::Cast { operand, to, attempt } => {
+                let printed = self.cast(self.say(operand)?, to, *attempt, span)?;
+                Ok(Said { printed, kind: to.clone(), condition: false })
+            }
+            ExprKind::Call(call) => self.call(call, &kind, span),
+            ExprKind::InList { .. } => Err(Unsupported::new("IN with an empty list", span)),
+            ExprKind::Unary(..) => Err(Unsupported::new("a sign before what is no number", span)),
+            ExprKind::Name(parts) => Err(Unsupported::new(format!("the name `{}`", parts.join(".")), span)),
+            ExprKind::Field(_, field) => Err(Unsupported::new(format!("the field `{field}` of a record"), span)),
+            ExprKind::Subscript(..) => Err(Unsupported::new("an element of a list by its place", span)),
+            ExprKind::List(_) => Err(Unsupported::new("a list", span)),
+            ExprKind::Struct(_) => Err(Unsupported::new("a record", span)),
+            ExprKind::Lambda { .. } => Err(Unsupported::new("a lambda", span)),
+        }
+    }
+
+    /// Writes one of several values that share a type; NULL and bare literals take it.
+    pub(super) fn alternative(&self, expr: &Expr, common: &DataType) -> Result<String, Unsupported> {
+        if matches!(expr.kind, ExprKind::Literal(Literal::Null)) {
+            return Ok("NULL".to_string());
+        }
+        let said = self.say(expr)?;
+        if family(&said.kind) != family(common) {
+            return Err(Unsupported::new(format!("{} in the place of {common}", said.kind), expr.span));
+        }
+        Ok(self.as_value(said)?.sql)
+    }
+
+    fn constant(&self, literal: &Literal, span: Span) -> Result<Printed, Unsupported> {
+        let postgres = self.tongue == Tongue::Postgres;
+        Ok(Printed::atom(match literal {
+            Literal::Null => "NULL".to_string(),
+            Literal::Boolean(yes) if postgres => if *yes { "TRUE" } else { "FALSE" }.to_string(),
+            Literal::Boolean(yes) => format!("CAST({} AS bit)", u8::from(*yes)),
+            Literal::Number(digits) if digits.contains(['e', 'E']) => {
+                format!("CAST({digits} AS {})", self.tongue.type_name(&DataType::Double, span)?)
+            }
+            Literal::Number(digits) if digits.starts_with(['-', '+']) => format!("({digits})"),
+            Literal::Number(digits) => digits.clone(),
+            Literal::Text(text) => self.tongue.literal(text, span)?,
+            Literal::Typed(kind @ (DataType::Date | DataType::Timestamp(_) | DataType::Uuid), text) => {
+                format!("CAST({} AS {})", self.tongue.literal(text, span)?, self.tongue.type_name(kind, span)?)
+            }
+            Literal::Typed(kind, _) => return Err(Unsupported::new(format!("a constant {kind}"), span)),
+        }))
+    }
+
+    fn binary(&self, whole: &Expr, left: &Expr, op: BinaryOp, right: &Expr) -> Result<Said, Unsupported> {
+        let (span, kind) = (whole.span, self.kind(whole));
+        let refused = |what: &str| Err(Unsupported::new(format!("{what} of {} and {}", self.kind(left), self.kind(right)), span));
+        let (a, b) = (self.kind(left), self.kind(right));
+        let value = |printed| Ok(Said { printed, kind: kind.clone(), condition: false });
+        match op {
+            BinaryOp::Or | BinaryOp::And => {
+                let (symbol, binding) = standard(op);
+                let printed = infix(symbol, binding, &self.condition(left)?, &self.condition(right)?);
+                Ok(Said { printed, kind: DataType::Boolean, condition: true })
+            }
+            BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply if a.is_number() && b.is_number() && kind.is_number() => {
+                let (symbol, binding) = standard(op);
+                let sum = infix(symbol, binding, &self.value(left)?, &self.value(right)?);
+                // T-SQL has other widths of decimal results, and rounds to keep within them.
+                match (&kind, self.tongue) {
+                    (DataType::Decimal(_), Tongue::Tsql) => {
+                        self.keeps_digits(&a, op, &b, span)?;
+                        value(Printed::atom(format!("CAST({} AS {})", sum.sql, self.tongue.type_name(&kind, span)?)))
+                    }
+                    _ => value(sum),
+                }
+            }
+            BinaryOp::Divide if a.is_number() && b.is_number() => {
+                let double = self.tongue.type_name(&DataType::Double, span)?;
+                let (left, right) = (self.value(left)?.sql, self.value(right)?.sql);
+                // By zero the engine makes an infinity, where a target fails: loudly, at least.
+                value(Printed::new(format!("CAST({left} AS {double}) / CAST({right} AS {double})"), Binding::Product))
+            }
+            BinaryOp::IntegerDivide | BinaryOp::Modulo if a.is_integer() && b.is_integer() => {
+                let (left, right) = (self.value(left)?, self.value(right)?);
+                // Whole numbers beyond 64 bits are decimals in the targets, which divide with a remainder.
+                match (op, &kind, self.tongue) {
+                    (BinaryOp::IntegerDivide, DataType::HugeInt, Tongue::Postgres) => {
+                        value(Printed::atom(format!("div({}, {})", left.sql, right.sql)))
+                    }
+                    (BinaryOp::IntegerDivide, DataType::HugeInt, Tongue::Tsql) => refused("`//`"),
+                    // Division by zero fails in all of them.
+                    (BinaryOp::IntegerDivide, ..) => value(infix("/", Binding::Product, &left, &right)),
+                    _ => value(infix("%", Binding::Product, &left, &right)),
+                }
+            }
+            BinaryOp::Concat if a.is_text() || b.is_text() => {
+                let (left, right) =
+                    (self.as_text(&self.value(left)?, &a, left.span)?, self.as_text(&self.value(right)?, &b, right.span)?);
+                value(match self.tongue {
+                    Tongue::Postgres => infix("||", Binding::Other, &left, &right),
+                    // Without the cast the result would end after 4,000 characters.
+                    Tongue::Tsql => Printed::new(
+                        format!("CAST({} AS nvarchar(max)) + {}", left.sql, right.within(Binding::Product)),
+                        Binding::Sum,
+                    ),
+                })
+            }
+            BinaryOp::Equal
+            | BinaryOp::NotEqual
+            | BinaryOp::Less
+            | BinaryOp::LessOrEqual
+            | BinaryOp::Greater
+            | BinaryOp::GreaterOrEqual
+            | BinaryOp::IsDistinctFrom
+            | BinaryOp::IsNotDistinctFrom => {
+                Ok(Said { printed: self.compare(left, op, right, span)?, kind: DataType::Boolean, condition: true })
+            }
+            _ => refused(&format!("`{}`", standard(op).0)),
+        }
+    }
+
+    /// Compares two values of one kind.
+    pub(super) fn compare(&self, left: &Expr, op: BinaryOp, right: &Expr, span: Span) -> Result<Printed, Unsupported> {
+        let (a, b) = (self.kind(left), self.kind(right));
+        let null = |e: &Expr| matches!(e.kind, ExprKind::Literal(Literal::Null));
+        let known = if null(left) { &b } else { &a };
+        if family(&a) != family(&b) && !null(left) && !null(right) || family(known).is_none() {
+            return Err(Unsupported::new(format!("a comparison of {a} with {b}"), span));
+        }
+        let equality =
+            matches!(op, BinaryOp::Equal | BinaryOp::NotEqual | BinaryOp::IsDistinctFrom | BinaryOp::IsNotDistinctFrom);
+        if !equality {
+            self.ordered(known, span)?;
+        }
+        let mut l = self.value(left)?;
+        let r = self.value(right)?;
+        if known.is_text() && !reads(left) && !reads(right) {
+            l = Printed::atom(format!("({})", self.tongue.collate(&l.sql)));
+        }
+        let (symbol, _) = standard(op);
+        if self.tongue == Tongue::Postgres {
+            return Ok(infix(symbol, Binding::Comparison, &l, &r));
+        }
+        let (l, r) = (l.within(Binding::Other), r.within(Binding::Other));
+        // T-SQL takes texts for equal that differ in spaces at the end.
+        let equal = match known.is_text() {
+            true => format!("({l} = {r} AND DATALENGTH({l}) = DATALENGTH({r}))"),
+            false => format!("{l} = {r}"),
+        };
+        let same = format!("CASE WHEN {equal} OR ({l} IS NULL AND {r} IS NULL) THEN 1 ELSE 0 END");
+        let test = match op {
+            BinaryOp::Equal => equal,
+            BinaryOp::NotEqual => return Ok(Printed::new(format!("NOT {equal}"), Binding::Not)),
+            BinaryOp::IsNotDistinctFrom => format!("{same} = 1"),
+            BinaryOp::IsDistinctFrom => format!("{same} = 0"),
+            _ => format!("{l} {symbol} {r}"),
+        };
+        Ok(Printed::new(test, Binding::Comparison))
+    }
+
+    /// Refuses decimals whose result T-SQL would round.
+    fn keeps_digits(&self, a: &DataType, op: BinaryOp, b: &DataType, span: Span) -> Result<(), Unsupported> {
+        let (Some((p, s)), Some((q, t))) = (digits(a), digits(b)) else { return Ok(()) };
+        let (width, scale) = match op {
+            BinaryOp::Multiply => (p + q + 1, s + t),
+            _ => (s.max(t) + (p - s).max(q - t) + 1, s.max(t)),
+        };
+        if width > 38 && scale > 0 {
+            return Err(Unsupported::new(format!("`{}` of {a} and {b}, which may need {width} digits,", standard(op).0), span));
+        }
+        Ok(())
+    }
+}
+
+/// The digits of an exact number in T-SQL, all and after the point.
+fn digits(kind: &DataType) -> Option<(u32, u32)> {
+    match kind {
+        DataType::SmallInt => Some((5, 0)),
+        DataType::Integer => Some((10, 0)),
+        DataType::BigInt => Some((19, 0)),
+        DataType::HugeInt => Some((38, 0)),
+        DataType::Decimal(Some((p, s))) => Some(((*p).into(), (*s).into())),
+        _ => None,
+    }
+}
+
+/// What can be compared with each other in every target alike.
+pub(super) fn family(kind: &DataType) -> Option<&'static str> {
+    match kind {
+        DataType::Boolean => Some("boolean"),
+        text if text.is_text() => Some("text"),
+        DataType::Real | DataType::Decimal(None) => None,
+        number if number.is_number() => Some("number"),
+        DataType::Date => Some("date"),
+        DataType::Timestamp(_) => Some("timestamp"),
+        DataType::Uuid => Some("uuid"),
+        _ => None,
+    }
+}
+
+/// The type of a cast that first looks at the text, as casts without loss are made.
+fn read_from_text(branches: &[(Expr, Expr)]) -> Option<&DataType> {
+    match branches {
+        [(Expr { kind: ExprKind::Call(call), .. }, Expr { kind: ExprKind::Cast { to, attempt: true, .. }, .. })]
+            if call.function == "regexp_full_match" =>
+        {
+            Some(to)
+        }
+        _ => None,
+    }
+}
+
+/// Whether an expression reads a column, and so has its collation.
+pub(super) fn reads(expr: &Expr) -> bool {
+    let mut found = false;
+    expr.walk(&mut |part| found |= matches!(part.kind, ExprKind::Column(_)));
+    found
+}
