@@ -1,6 +1,6 @@
 //! Writes what a run emits: every file beside its place first, then moved there whole.
 //!
-//! In: a compiled pipeline whose tables are staged and judged. Out: `deploy.sql`, `verify.sql` and `run.json`. Tables are formatted in
+//! In: a compiled pipeline whose tables are staged and judged. Out: `deploy.sql`, `rollback.sql`, `verify.sql` and `run.json`. Tables are formatted in
 //! parallel into spooled parts (in memory while small), then put together in load order.
 
 use std::fs::File;
@@ -28,7 +28,7 @@ use crate::stage::{LoadPlan, Mode};
 use crate::types::DataType;
 
 /// The scripts that a failed run must not leave behind.
-const SCRIPTS: &[&str] = &["deploy.sql", "verify.sql"];
+const SCRIPTS: &[&str] = &["deploy.sql", "rollback.sql", "verify.sql"];
 /// Parts that are larger than this lie in a file that has no name.
 const SPOOL: usize = 4 << 20;
 /// How much formatted text is gathered before it is handed on.
@@ -82,8 +82,9 @@ impl Outputs {
     }
 
     /// Writes all files and returns their paths.
-    pub fn write(&self, compiled: &Compiled, report: &RunReport, format: RowFormat) -> Result<Vec<String>, Error> {
+    pub fn write(&self, compiled: &Compiled, report: &RunReport, emission: &Emission) -> Result<Vec<String>, Error> {
         let plan = &compiled.plan;
+        let format = emission.rows;
         let (exported, mut pending): (Vec<Exported>, Vec<Pending>) = self.export(plan, &compiled.session)?.into_iter().unzip();
         let only_files = plan.load_order.is_empty() && !exported.is_empty();
         if only_files {
@@ -113,8 +114,13 @@ impl Outputs {
             parts.parts.push((rows, keys));
         }
         let header = header(compiled, &tables)?;
-        let script = Script { header: &header, tables: &tables, format };
+        let script = Script { header: &header, tables: &tables, format, undo: emission.undo };
         let deploy = self.file("deploy.sql", |out| dialect.deploy(&script, &mut parts, out))?;
+        if emission.undo {
+            pending.push(self.file("rollback.sql", |out| dialect.rollback(&script, out))?);
+        } else {
+            self.withdraw(&["rollback.sql"])?;
+        }
         let verify = self.file("verify.sql", |out| dialect.verify(&script, &mut parts, out))?;
         let record = record(report, compiled, &header, &tables, &exported);
         let run = self.file("run.json", |out| out.write_all(record.as_bytes()))?;

@@ -1,7 +1,7 @@
 //! From staged rows to the scripts that deploy and verify them.
 //!
-//! In: what is loaded ([`Table`], in load order, parents first) and its rows as Arrow batches. Out: `deploy.sql` and `verify.sql`
-//! in the words of a [`Dialect`]. First every table's batches pass a [`RowWriter`], in parallel if wanted, which formats them and
+//! In: what is loaded ([`Table`], in load order, parents first) and its rows as Arrow batches. Out: `deploy.sql`, `rollback.sql` and
+//! `verify.sql` in the words of a [`Dialect`]. First every table's batches pass a [`RowWriter`], in parallel if wanted, which formats them and
 //! sums up the [`Evidence`]; then the dialect writes the scripts around those rows. The same input gives the same bytes: no
 //! clock, no random names. Does not know about plans, the engine, or where the scripts are kept.
 
@@ -42,6 +42,9 @@ pub trait Dialect: Sync + Send {
     /// Writes the script that loads the rows, in one transaction.
     fn deploy(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()>;
 
+    /// Writes the script that undoes what the deploy script did.
+    fn rollback(&self, script: &Script, out: &mut dyn Write) -> io::Result<()>;
+
     /// Writes the script that compares the target with what was loaded and changes nothing.
     fn verify(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()>;
 }
@@ -52,6 +55,8 @@ pub struct Script<'a> {
     /// In load order, parents first, each with what its rows gave.
     pub tables: &'a [(Table, Evidence)],
     pub format: RowFormat,
+    /// Whether the deploy script keeps what it changes, so that it can be undone.
+    pub undo: bool,
 }
 
 /// What the row writers wrote, kept wherever the caller likes (memory, temporary files), by position in [`Script::tables`].

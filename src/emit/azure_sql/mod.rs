@@ -17,6 +17,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 mod text;
+mod undo;
 mod value;
 mod verify;
 
@@ -41,6 +42,10 @@ impl Dialect for AzureSql {
 
     fn deploy(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {
         deploy::write(script, parts, out)
+    }
+
+    fn rollback(&self, script: &Script, out: &mut dyn Write) -> io::Result<()> {
+        undo::write(script, out)
     }
 
     fn verify(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {

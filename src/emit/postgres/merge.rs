@@ -4,6 +4,7 @@
 //! be are not touched: they are compared by their stored bytes (`*<>`), which works for every type and keeps every difference.
 //! Does not know about guards or the order of tables.
 
+use super::undo::Undo;
 use super::{guard, relation, same_key, scope_condition, stage, text};
 use crate::contract::Generated;
 use crate::emit::rows::Evidence;
@@ -38,8 +39,8 @@ impl<'a> Plan<'a> {
         same_key("t", "s", &self.key)
     }
 
-    /// Deletes what a replacement leaves out.
-    pub fn delete(&self) -> Option<String> {
+    /// Says which rows of the target a replacement leaves out; empty for all of them.
+    pub fn goes(&self) -> Option<String> {
         let Mode::Replace { scope } = &self.table.mode else {
             return None;
         };
@@ -50,42 +51,59 @@ impl<'a> Plan<'a> {
         if !self.key.is_empty() {
             conditions.push(format!("NOT EXISTS (SELECT FROM {} AS s WHERE {})", stage(self.table), self.same_row()));
         }
-        let condition = if conditions.is_empty() { String::new() } else { format!("\nWHERE {}", conditions.join("\n  AND ")) };
+        Some(conditions.join("\n  AND "))
+    }
+
+    /// Deletes what a replacement leaves out.
+    fn delete(&self) -> Option<String> {
+        let condition = self.goes()?;
+        let condition = if condition.is_empty() { String::new() } else { format!("\nWHERE {condition}") };
         Some(format!("DELETE FROM {} AS t{condition}", relation(self.table)))
+    }
+
+    /// The columns that a merge changes; none where rows are not changed.
+    fn changeable(&self) -> Vec<&str> {
+        if self.table.mode == Mode::Insert || self.key.is_empty() {
+            return vec![];
+        }
+        let is_free = |name: &String| !self.key.iter().any(|(k, _, _)| *k == text::identifier(name));
+        let free = self.table.columns.iter().filter(|c| is_free(&c.name) && c.generated != Generated::Always);
+        free.map(|c| c.name.as_str()).collect()
+    }
+
+    /// Says which rows of the target, met by those staged with the same key, differ from them.
+    pub fn changes(&self) -> Option<String> {
+        let columns = self.changeable();
+        (!columns.is_empty()).then(|| {
+            format!(
+                "ROW({})::record OPERATOR(pg_catalog.*<>) ROW({})::record",
+                text::names("t.", columns.iter().copied()),
+                text::names("s.", columns.iter().copied())
+            )
+        })
     }
 
     /// Changes the rows that are there and differ.
     fn update(&self) -> Option<String> {
-        let is_free = |name: &String| !self.key.iter().any(|(k, _, _)| *k == text::identifier(name));
-        let columns: Vec<&str> = self
-            .table
-            .columns
-            .iter()
-            .filter(|c| is_free(&c.name) && c.generated != Generated::Always)
-            .map(|c| c.name.as_str())
-            .collect();
-        if self.table.mode == Mode::Insert || self.key.is_empty() || columns.is_empty() {
-            return None;
-        }
-        let set: Vec<String> = columns.iter().map(|c| format!("{0} = s.{0}", text::identifier(c))).collect();
+        let differ = self.changes()?;
+        let set: Vec<String> = self.changeable().iter().map(|c| format!("{0} = s.{0}", text::identifier(c))).collect();
         Some(format!(
-            "UPDATE {} AS t\nSET {}\nFROM {} AS s\nWHERE {}\n  AND ROW({})::record OPERATOR(pg_catalog.*<>) ROW({})::record",
+            "UPDATE {} AS t\nSET {}\nFROM {} AS s\nWHERE {}\n  AND {differ}",
             relation(self.table),
             set.join(",\n    "),
             stage(self.table),
             self.same_row(),
-            text::names("t.", columns.iter().copied()),
-            text::names("s.", columns.iter().copied())
         ))
     }
 
     /// Inserts the rows that are not there; `after` names the step that must come before.
-    fn insert(&self, after: Option<&str>) -> String {
+    fn insert(&self, after: Option<&str>, undo: bool) -> String {
         let columns = || self.table.columns.iter().map(|c| c.name.as_str());
         let overriding = if self.table.overriding_identity { "\nOVERRIDING SYSTEM VALUE" } else { "" };
         let mut insert = format!(
-            "INSERT INTO {} ({}){overriding}\nSELECT {}\nFROM {} AS s",
+            "INSERT INTO {}{} ({}){overriding}\nSELECT {}\nFROM {} AS s",
             relation(self.table),
+            if undo { " AS t" } else { "" },
             text::names("", columns()),
             text::names("s.", columns()),
             stage(self.table)
@@ -95,6 +113,9 @@ impl<'a> Plan<'a> {
         }
         if self.table.mode != Mode::Insert && !self.key.is_empty() {
             insert += &format!("\nWHERE NOT EXISTS (SELECT FROM {} AS t WHERE {})", relation(self.table), self.same_row());
+        }
+        if undo {
+            insert += &format!("\n{}", Undo::returning(self));
         }
         insert
     }
@@ -107,26 +128,38 @@ pub fn delete(plans: &[Plan]) -> String {
 
 /// Writes updates and insertions of tables that depend on each other, as one statement: foreign keys are checked when it ends, so
 /// that rows may refer to rows that it inserts. Updates come before insertions, so that a unique value may pass to a new row.
-pub fn merge(plans: &[Plan]) -> String {
+pub fn merge(plans: &[Plan], undo: Option<&Undo>) -> String {
     if let [plan] = plans
         && plan.key.is_empty()
     {
+        let insert = plan.insert(None, undo.is_some());
+        let insert = match undo {
+            Some(undo) => format!("WITH pipe_insert AS (\n{insert}\n)\n{}", undo.keep(plan, "pipe_insert")),
+            None => insert,
+        };
         let body = format!(
-            "DECLARE\n  found bigint;\nBEGIN\n{};\n  GET DIAGNOSTICS found = ROW_COUNT;\n{}END",
-            plan.insert(None),
+            "DECLARE\n  found bigint;\nBEGIN\n{insert};\n  GET DIAGNOSTICS found = ROW_COUNT;\n{}END",
             guard::expect(plan.table, plan.table.rows, "inserted rows")
         );
         return text::block(&body);
     }
     let mut updates = vec![];
     let mut inserts = vec![];
+    let mut kept = vec![];
     for plan in plans {
-        let step = format!("pipe_update_{}", plan.table.number);
-        let update = plan.update();
-        inserts.push((format!("pipe_insert_{}", plan.table.number), plan.insert(update.as_ref().map(|_| step.as_str()))));
-        updates.extend(update.map(|u| (step, format!("{u}\nRETURNING 1"))));
+        let number = plan.table.number;
+        let (update, insert) = (format!("pipe_update_{number}"), format!("pipe_insert_{number}"));
+        let sql = plan.update();
+        inserts.push((insert.clone(), plan.insert(sql.as_ref().map(|_| update.as_str()), undo.is_some())));
+        if let (Some(undo), Some(_)) = (undo, &sql) {
+            kept.push((format!("pipe_count_{number}"), undo.count(plan, &update)));
+        }
+        updates.extend(sql.map(|u| (update, format!("{u}\nRETURNING 1"))));
+        // The last step is the statement: an insertion, never a count.
+        kept.extend(undo.map(|undo| (format!("pipe_keep_{number}"), undo.keep(plan, &insert))));
     }
     updates.append(&mut inserts);
+    updates.append(&mut kept);
     one_statement(updates)
 }
 

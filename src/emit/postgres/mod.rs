@@ -1,6 +1,6 @@
 //! Scripts for PostgreSQL 13 and later.
 //!
-//! In: tables, their evidence and formatted rows. Out: `deploy.sql` and `verify.sql`, for `psql -f` (with INSERT statements for
+//! In: tables, their evidence and formatted rows. Out: `deploy.sql`, `rollback.sql` and `verify.sql`, for `psql -f` (with INSERT statements for
 //! any tool). Staging tables take their types from the target, so nothing here depends on the names of types. Does not know about
 //! the engine.
 
@@ -14,6 +14,7 @@ mod sequence;
 #[cfg(test)]
 mod tests;
 mod text;
+mod undo;
 mod value;
 mod verify;
 
@@ -38,6 +39,10 @@ impl Dialect for Postgres {
 
     fn deploy(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {
         deploy::write(script, parts, out)
+    }
+
+    fn rollback(&self, script: &Script, out: &mut dyn Write) -> io::Result<()> {
+        undo::write(script, out)
     }
 
     fn verify(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {
