@@ -114,9 +114,9 @@ impl Outputs {
             parts.parts.push((rows, keys));
         }
         let header = header(compiled, &tables)?;
-        let script = Script { header: &header, tables: &tables, format, undo: emission.undo };
+        let script = Script { header: &header, tables: &tables, format, undo: emission.undo && dialect.undoes() };
         let deploy = self.file("deploy.sql", |out| dialect.deploy(&script, &mut parts, out))?;
-        if emission.undo {
+        if script.undo {
             pending.push(self.file("rollback.sql", |out| dialect.rollback(&script, out))?);
         } else {
             self.withdraw(&["rollback.sql"])?;
@@ -294,7 +294,10 @@ fn target_table(number: usize, table: &TablePlan, load: &LoadPlan, in_cycle: boo
         .collect();
     let mode = match &load.mode {
         Mode::Insert => emit::Mode::Insert,
-        Mode::Upsert { .. } => emit::Mode::Upsert,
+        Mode::Upsert { keep, when_changed, .. } => {
+            emit::Mode::Upsert(emit::Upsert { keep: keep.clone(), when_changed: when_changed.clone() })
+        }
+        Mode::Append { .. } => emit::Mode::Append,
         Mode::Replace { scope } => {
             emit::Mode::Replace { scope: scope.iter().map(|(column, value)| (column.clone(), literal(value))).collect() }
         }

@@ -42,6 +42,9 @@ pub trait Dialect: Sync + Send {
     /// Writes the script that loads the rows, in one transaction.
     fn deploy(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()>;
 
+    /// Whether it can write the script that undoes a deployment.
+    fn undoes(&self) -> bool;
+
     /// Writes the script that undoes what the deploy script did.
     fn rollback(&self, script: &Script, out: &mut dyn Write) -> io::Result<()>;
 
@@ -128,9 +131,20 @@ pub enum Mode {
     /// Only new rows; one that is there already fails the load before anything changed.
     Insert,
     /// New rows are inserted, rows with the same key are changed to these.
-    Upsert,
+    Upsert(Upsert),
+    /// New rows are inserted; one that is there already with other content fails the load before anything changed.
+    Append,
     /// The rows in scope become exactly these; an empty scope is the whole table.
     Replace { scope: Vec<(String, Literal)> },
+}
+
+/// What an upsert leaves alone.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Upsert {
+    /// Columns that keep their value in rows that are there.
+    pub keep: Vec<String>,
+    /// Only rows that differ in one of these are changed; empty for any column.
+    pub when_changed: Vec<String>,
 }
 
 /// A constant of a scope.
@@ -141,6 +155,23 @@ pub enum Literal {
     /// As written: digits stay exact.
     Number(String),
     Text(String),
+}
+
+impl Mode {
+    /// The word in `mode:`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Mode::Insert => "insert",
+            Mode::Upsert(_) => "upsert",
+            Mode::Append => "append",
+            Mode::Replace { .. } => "replace",
+        }
+    }
+
+    /// Tells whether rows that are there may be changed.
+    pub fn changes_rows(&self) -> bool {
+        matches!(self, Mode::Upsert(_) | Mode::Replace { .. })
+    }
 }
 
 impl Table {

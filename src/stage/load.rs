@@ -11,8 +11,8 @@ use crate::spec::yaml::{Map, Node, Value};
 
 pub struct Load;
 
-const KEYS: &[&str] = &["table", "mode", "key", "scope", "file", "format"];
-const MODES: &[&str] = &["insert", "upsert", "replace"];
+const KEYS: &[&str] = &["table", "mode", "key", "scope", "keep", "when_changed", "file", "format"];
+const MODES: &[&str] = &["insert", "upsert", "append", "replace"];
 
 /// A table's way into the target.
 #[derive(Clone, Debug)]
@@ -30,7 +30,10 @@ pub enum Mode {
     /// Only new rows; one whose key is there fails the load before anything changed.
     Insert,
     /// New rows are inserted, rows with the same key are changed to these.
-    Upsert { key: Vec<String> },
+    /// Rows that are there are only changed if one of `when_changed` differs (empty: any column), and never in `keep`.
+    Upsert { key: Vec<String>, keep: Vec<String>, when_changed: Vec<String> },
+    /// New rows are inserted; one that is there with other content fails the load before anything changed.
+    Append { key: Vec<String> },
     /// The rows in scope become exactly these.
     Replace { scope: Vec<(String, Node)> },
 }
@@ -38,18 +41,10 @@ pub enum Mode {
 impl LoadPlan {
     /// The columns that tell one row from another in the target: the load's key, else the primary key, else a unique key.
     pub fn key(&self) -> Vec<String> {
-        if let Mode::Upsert { key } = &self.mode {
-            return key.clone();
+        match &self.mode {
+            Mode::Upsert { key, .. } | Mode::Append { key } => key.clone(),
+            Mode::Insert | Mode::Replace { .. } => self.contract.as_deref().map(own_key).unwrap_or_default(),
         }
-        let Some(contract) = &self.contract else { return vec![] };
-        if !contract.primary_key.is_empty() {
-            return contract.primary_key.clone();
-        }
-        let unique = contract.checks.iter().find(|d| match d.check.measure() {
-            Measure::Unique(key) => key.only_where.is_none() && key.parts.len() == d.check.columns().len(),
-            _ => false,
-        });
-        unique.map(|d| d.check.columns()).unwrap_or_default()
     }
 
     /// The name as messages show it.
@@ -59,6 +54,18 @@ impl LoadPlan {
             None => self.table.clone(),
         }
     }
+}
+
+/// The columns by which a table itself tells its rows apart: its primary key, else a unique key.
+fn own_key(contract: &Contract) -> Vec<String> {
+    if !contract.primary_key.is_empty() {
+        return contract.primary_key.clone();
+    }
+    let unique = contract.checks.iter().find(|d| match d.check.measure() {
+        Measure::Unique(key) => key.only_where.is_none() && key.parts.len() == d.check.columns().len(),
+        _ => false,
+    });
+    unique.map(|d| d.check.columns()).unwrap_or_default()
 }
 
 impl Clause for Load {
@@ -153,6 +160,22 @@ fn decode(body: &Node, flow: &Flow, cx: &mut Lowering) -> Option<LoadPlan> {
     for name in key.iter().flatten() {
         known_column(name, flow, cx)?;
     }
+    let word = mode.as_ref().map_or("insert", |m| m.value.as_str());
+    let mut columns_of = |name: &str| -> Option<Vec<String>> {
+        let Some(node) = map.get(name) else { return Some(vec![]) };
+        if word != "upsert" {
+            cx.out
+                .error("E0426", node.span, format!("`{name}` is for upserts, and this load is in mode `{word}`"))
+                .help(format!("Write `mode: upsert`, or take `{name}` out: no other mode changes single rows that are there."));
+            return None;
+        }
+        let names = node.expect_names(&format!("`{name}`"), cx.out)?;
+        for column in &names {
+            known_column(column, flow, cx)?;
+        }
+        Some(names.into_iter().map(|n| n.value).collect())
+    };
+    let (keep, when_changed) = (columns_of("keep")?, columns_of("when_changed")?);
     let mode = match mode.as_ref().map(|m| m.value.as_str()) {
         None | Some("insert") => Mode::Insert,
         Some("upsert") => {
@@ -162,7 +185,18 @@ fn decode(body: &Node, flow: &Flow, cx: &mut Lowering) -> Option<LoadPlan> {
                     .help("Name the columns that tell which row it is: `load: {mode: upsert, key: id}`.");
                 return None;
             };
-            Mode::Upsert { key: key.into_iter().map(|k| k.value).collect() }
+            Mode::Upsert { key: key.into_iter().map(|k| k.value).collect(), keep, when_changed }
+        }
+        Some("append") => {
+            let given = |columns: &[String]| !columns.is_empty() && columns.iter().all(|c| flow.column(c).is_some());
+            let own = || cx.table.contract.as_deref().filter(|c| c.table == table).map(own_key).filter(|k| given(k));
+            let Some(key) = key.filter(|k| !k.is_empty()).map(|k| k.into_iter().map(|k| k.value).collect()).or_else(own) else {
+                cx.out
+                    .error("E0426", body.span, "an append needs a `key`, and the table's own is not among the columns")
+                    .help("Name the columns that tell which row it is: `load: {mode: append, key: id}`.");
+                return None;
+            };
+            Mode::Append { key }
         }
         Some("replace") => {
             let scope = map.get("scope").and_then(|n| n.expect_map("`scope`", cx.out)).map(|m| m.entries.clone());

@@ -44,6 +44,10 @@ impl Dialect for AzureSql {
         deploy::write(script, parts, out)
     }
 
+    fn undoes(&self) -> bool {
+        false
+    }
+
     fn rollback(&self, script: &Script, out: &mut dyn Write) -> io::Result<()> {
         undo::write(script, out)
     }

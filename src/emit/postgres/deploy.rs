@@ -77,11 +77,7 @@ pub fn header(header: &Header, tables: &[&Table]) -> String {
         text += &text::comment(&format!("source   {name}, sha256 {hash}"));
     }
     for table in tables {
-        let mode = match &table.mode {
-            Mode::Insert => "insert",
-            Mode::Upsert => "upsert",
-            Mode::Replace { .. } => "replace",
-        };
+        let mode = table.mode.word();
         let rows = if table.rows == 1 { "row" } else { "rows" };
         text += &text::comment(&format!("table    {}: {mode}, {} {rows}", table.shown(), table.rows));
     }
@@ -111,6 +107,8 @@ fn merged(script: &Script, undo: Option<&Undo>) -> String {
     };
     let inserted: String = plans.iter().filter(|p| p.table.mode == Mode::Insert).map(guard::none_there).collect();
     step("What is only inserted is not there yet.", inserted);
+    let differing: String = plans.iter().filter(|p| p.table.mode == Mode::Append).map(guard::none_differs).collect();
+    step("What is only appended is either new or the same.", differing);
     if let Some(undo) = undo {
         step("Here stays what rollback.sql needs.", undo.begin(&plans));
         step("Rows that change or go are kept.", undo.capture(&plans));

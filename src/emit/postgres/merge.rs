@@ -63,24 +63,35 @@ impl<'a> Plan<'a> {
 
     /// The columns that a merge changes; none where rows are not changed.
     fn changeable(&self) -> Vec<&str> {
-        if self.table.mode == Mode::Insert || self.key.is_empty() {
+        if !self.table.mode.changes_rows() || self.key.is_empty() {
             return vec![];
         }
-        let is_free = |name: &String| !self.key.iter().any(|(k, _, _)| *k == text::identifier(name));
-        let free = self.table.columns.iter().filter(|c| is_free(&c.name) && c.generated != Generated::Always);
-        free.map(|c| c.name.as_str()).collect()
+        let kept = |name: &String| matches!(&self.table.mode, Mode::Upsert(upsert) if upsert.keep.contains(name));
+        let free = self.table.columns.iter().filter(|c| c.generated != Generated::Always && !kept(&c.name));
+        free.map(|c| c.name.as_str()).filter(|c| !self.is_key(c)).collect()
+    }
+
+    fn is_key(&self, name: &str) -> bool {
+        self.key.iter().any(|(k, _, _)| *k == text::identifier(name))
+    }
+
+    /// Says that target row `t` and staged row `s` differ in columns other than the key; none if there are no others.
+    pub fn differ(&self) -> Option<String> {
+        let names: Vec<&str> = self.table.columns.iter().map(|c| c.name.as_str()).filter(|c| !self.is_key(c)).collect();
+        differ(&names)
     }
 
     /// Says which rows of the target, met by those staged with the same key, differ from them.
     pub fn changes(&self) -> Option<String> {
         let columns = self.changeable();
-        (!columns.is_empty()).then(|| {
-            format!(
-                "ROW({})::record OPERATOR(pg_catalog.*<>) ROW({})::record",
-                text::names("t.", columns.iter().copied()),
-                text::names("s.", columns.iter().copied())
-            )
-        })
+        let all = differ(&columns)?;
+        match &self.table.mode {
+            Mode::Upsert(upsert) if !upsert.when_changed.is_empty() => {
+                let watched: Vec<&str> = upsert.when_changed.iter().map(String::as_str).collect();
+                differ(&watched)
+            }
+            _ => Some(all),
+        }
     }
 
     /// Changes the rows that are there and differ.
@@ -119,6 +130,14 @@ impl<'a> Plan<'a> {
         }
         insert
     }
+}
+
+/// Says that `t` and `s` differ in these columns, by their stored bytes.
+fn differ(columns: &[&str]) -> Option<String> {
+    (!columns.is_empty()).then(|| {
+        let list = |alias| text::names(alias, columns.iter().copied());
+        format!("ROW({})::record OPERATOR(pg_catalog.*<>) ROW({})::record", list("t."), list("s."))
+    })
 }
 
 /// Writes the deletions of tables that depend on each other, as one statement.

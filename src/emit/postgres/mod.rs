@@ -41,6 +41,10 @@ impl Dialect for Postgres {
         deploy::write(script, parts, out)
     }
 
+    fn undoes(&self) -> bool {
+        true
+    }
+
     fn rollback(&self, script: &Script, out: &mut dyn Write) -> io::Result<()> {
         undo::write(script, out)
     }

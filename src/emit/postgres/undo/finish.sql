@@ -6,7 +6,7 @@ DECLARE
   expected bigint;
   changed bigint := 0;
 BEGIN
-  FOR item IN SELECT * FROM @registry@ WHERE number > 0 ORDER BY number LOOP
+  FOR item IN SELECT * FROM @register@ WHERE number > 0 ORDER BY number LOOP
     before := format('@prefix@%I', '@base@_' || item.number || '_before');
     after := format('@prefix@%I', '@base@_' || item.number || '_after');
     EXECUTE format('SELECT count(*) FILTER (WHERE pipe_action = ''u''), count(*) FILTER (WHERE pipe_action IN (''u'', ''n'')) FROM %s', before)
@@ -16,7 +16,7 @@ BEGIN
         item.relation, item.updated, found;
     END IF;
     IF item.key = '{}' AND expected > 0 THEN
-      UPDATE @registry@ SET problem = format('rows of table %s were changed that nothing tells apart', item.relation) WHERE number = item.number;
+      UPDATE @register@ SET problem = format('rows of table %s were changed that nothing tells apart', item.relation) WHERE number = item.number;
     ELSIF expected > 0 THEN
       EXECUTE format('INSERT INTO %s SELECT ''u'', %s, hashtextextended(ROW(t.*)::text, 0) FROM %s AS t JOIN %s AS k ON %s
         WHERE k.pipe_action IN (''u'', ''n'')', after, (SELECT string_agg('t.' || k, ', ') FROM unnest(item.key) AS k), item.relation, before, item.same);
@@ -30,14 +30,14 @@ BEGIN
     EXECUTE format('SELECT (SELECT count(*) FROM %s) + (SELECT count(*) FROM %s)', before, after) INTO found;
     changed := changed + found;
   END LOOP;
-  FOR item IN SELECT * FROM @registry@ WHERE number = 0 LOOP
-    EXECUTE format('UPDATE @registry@ AS r SET sequence_left = s.last_value, called_left = s.is_called FROM %s AS s
+  FOR item IN SELECT * FROM @register@ WHERE number = 0 LOOP
+    EXECUTE format('UPDATE @register_in_format@ AS r SET (sequence_left, called_left) = (SELECT s.last_value, s.is_called FROM %s AS s)
       WHERE r.number = 0 AND r.relation = %L', item.relation, item.relation);
   END LOOP;
   FOR item IN
     SELECT c.relname, format('%I.%I', n.nspname, c.relname) AS name, c.relname LIKE '@pattern@\_new%' AS is_new
     FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE c.relkind = 'r' AND c.relnamespace = (SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = '@registry@'::regclass)
+    WHERE c.relkind = 'r' AND c.relnamespace = (SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = '@register@'::regclass)
       AND c.relname ~ '^@kept@(_new)?(_[0-9]+_(before|after))?$'
     ORDER BY is_new, c.relname
   LOOP

@@ -63,8 +63,10 @@ impl Undo {
         let inside = |name: &str| name.replace('\'', "''");
         let body = body
             .trim_end()
-            .replace("'@registry@'", &text::literal(&self.name(suffix)))
-            .replace("@registry@", &self.name(suffix))
+            .replace("'@register@'", &text::literal(&self.name(suffix)))
+            .replace("@register_in_format@", &inside(&self.name(suffix)).replace('%', "%%"))
+            .replace("@register@", &self.name(suffix))
+            .replace("@schema@", &self.schema.as_deref().map_or("current_schema()".to_string(), text::literal))
             .replace("@prefix@", &inside(&prefix).replace('%', "%%"))
             .replace("@base@", &format!("{}{suffix}", self.kept))
             .replace("@pattern@", &self.kept.replace('_', "\\_"))
@@ -75,7 +77,8 @@ impl Undo {
 
     /// Makes the register and the tables, and notes where sequences stand.
     pub fn begin(&self, plans: &[Plan]) -> String {
-        let mut sql = format!(
+        let mut sql = self.block(include_str!("may_create.sql"), "_new");
+        sql += &format!(
             "{PRINTED}CREATE TABLE {} (number integer NOT NULL, relation text NOT NULL, key text[] NOT NULL, same text, updated bigint,
   problem text, sequence bigint, called boolean, sequence_left bigint, called_left boolean);\n",
             self.register()

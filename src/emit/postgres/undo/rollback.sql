@@ -15,11 +15,12 @@ DECLARE
   returns text := '';
   statement text;
   switched text := '';
+  sequences text := '';
 BEGIN
-  IF to_regclass('@registry@') IS NULL THEN
+  IF to_regclass('@register@') IS NULL THEN
     RAISE EXCEPTION 'nothing to roll back: run @run@ was not deployed here, or changed nothing, or was rolled back already';
   END IF;
-  FOR item IN SELECT * FROM @registry@ WHERE number > 0 ORDER BY number LOOP
+  FOR item IN SELECT * FROM @register@ WHERE number > 0 ORDER BY number LOOP
     IF item.problem IS NOT NULL THEN
       RAISE EXCEPTION 'this deployment cannot be rolled back: %', item.problem;
     END IF;
@@ -31,7 +32,7 @@ BEGIN
   CREATE TEMP TABLE pipe_found (number integer, origin oid, place tid, action "char") ON COMMIT DROP;
 
   -- Every row is as the deployment left it, and none came into the place of a deleted one.
-  FOR item IN SELECT * FROM @registry@ WHERE number > 0 ORDER BY number LOOP
+  FOR item IN SELECT * FROM @register@ WHERE number > 0 ORDER BY number LOOP
     before := format('@prefix@%I', '@base@_' || item.number || '_before');
     after := format('@prefix@%I', '@base@_' || item.number || '_after');
     IF item.key <> '{}' THEN
@@ -68,12 +69,12 @@ BEGIN
   -- Nobody refers to a row that goes: a cascade would take more than the deployment brought.
   FOR item IN
     SELECT r.number, r.relation, format('%I.%I', n.nspname, c.relname) AS child,
-      coalesce((SELECT x.number FROM @registry@ AS x WHERE x.number > 0 AND to_regclass(x.relation) = f.conrelid), -1) AS child_number,
+      coalesce((SELECT x.number FROM @register@ AS x WHERE x.number > 0 AND to_regclass(x.relation) = f.conrelid), -1) AS child_number,
       (SELECT string_agg(format('c.%I = t.%I', a.attname, b.attname), ' AND ')
        FROM unnest(f.conkey, f.confkey) AS k (own, other)
        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = f.conrelid AND a.attnum = k.own
        JOIN pg_catalog.pg_attribute AS b ON b.attrelid = f.confrelid AND b.attnum = k.other) AS refers
-    FROM @registry@ AS r
+    FROM @register@ AS r
     JOIN pg_catalog.pg_constraint AS f ON f.contype = 'f' AND f.confrelid = to_regclass(r.relation) AND f.conparentid = 0
     JOIN pg_catalog.pg_class AS c ON c.oid = f.conrelid JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     WHERE r.number > 0
@@ -91,7 +92,7 @@ BEGIN
 
   -- Triggers of the target would change what is restored; they wait.
   FOR other IN
-    SELECT DISTINCT r.relation, g.tgname, g.tgenabled FROM @registry@ AS r
+    SELECT DISTINCT r.relation, g.tgname, g.tgenabled FROM @register@ AS r
     JOIN pg_catalog.pg_trigger AS g ON g.tgrelid = to_regclass(r.relation)
     WHERE r.number > 0 AND NOT g.tgisinternal AND g.tgenabled IN ('O', 'A')
     ORDER BY 1, 2
@@ -102,7 +103,7 @@ BEGIN
   END LOOP;
 
   SET CONSTRAINTS ALL DEFERRED;
-  FOR item IN SELECT * FROM @registry@ WHERE number > 0 ORDER BY number LOOP
+  FOR item IN SELECT * FROM @register@ WHERE number > 0 ORDER BY number LOOP
     before := format('@prefix@%I', '@base@_' || item.number || '_before');
     SELECT string_agg(quote_ident(t.attname), ', ' ORDER BY t.attnum),
       string_agg(format('%1$I = k.%1$I', t.attname), ', ' ORDER BY t.attnum) FILTER (WHERE t.attidentity <> 'a' AND NOT quote_ident(t.attname) = ANY (item.key))
@@ -130,7 +131,7 @@ BEGIN
   SET CONSTRAINTS ALL IMMEDIATE;
 
   -- What was there before is there again.
-  FOR item IN SELECT * FROM @registry@ WHERE number > 0 ORDER BY number LOOP
+  FOR item IN SELECT * FROM @register@ WHERE number > 0 ORDER BY number LOOP
     before := format('@prefix@%I', '@base@_' || item.number || '_before');
     SELECT string_agg('k.' || quote_ident(b.attname), ', ' ORDER BY t.attnum) INTO columns
     FROM pg_catalog.pg_attribute AS t
@@ -152,12 +153,14 @@ BEGIN
   END IF;
 
   -- A sequence that went on since stays: its numbers were given out.
-  FOR item IN SELECT * FROM @registry@ WHERE number = 0 AND to_regclass(relation) IS NOT NULL ORDER BY relation LOOP
-    EXECUTE format('SELECT setval(%L, %s, %L) FROM %s WHERE last_value = %s AND is_called = %L AND (last_value, is_called) <> (%s, %L)',
+  FOR item IN SELECT * FROM @register@ WHERE number = 0 AND to_regclass(relation) IS NOT NULL ORDER BY relation LOOP
+    sequences := sequences || format('PERFORM setval(%L, %s, %L) FROM %s WHERE last_value = %s AND is_called = %L AND (last_value, is_called) <> (%s, %L);',
       item.relation, item.sequence, item.called, item.relation, item.sequence_left, item.called_left, item.sequence, item.called);
   END LOOP;
-  FOR item IN SELECT * FROM @registry@ WHERE number > 0 LOOP
+  FOR item IN SELECT * FROM @register@ WHERE number > 0 LOOP
     EXECUTE format('DROP TABLE @prefix@%I, @prefix@%I', '@base@_' || item.number || '_before', '@base@_' || item.number || '_after');
   END LOOP;
-  DROP TABLE @registry@;
+  DROP TABLE @register@;
+  -- Last, because it is not undone if anything fails.
+  EXECUTE 'DO ' || quote_literal('BEGIN ' || sequences || ' END');
 END
