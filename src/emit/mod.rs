@@ -20,6 +20,7 @@ use arrow::datatypes::Schema;
 
 use crate::contract::Generated;
 use crate::error::Error;
+use crate::expr::Expr;
 use crate::types::DataType;
 use rows::{Evidence, RowFormat, RowWriter};
 
@@ -138,13 +139,25 @@ pub enum Mode {
     Replace { scope: Vec<(String, Literal)> },
 }
 
-/// What an upsert leaves alone.
+/// What an upsert does to rows that are there, besides giving them the values that come.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Upsert {
     /// Columns that keep their value in rows that are there.
     pub keep: Vec<String>,
     /// Only rows that differ in one of these are changed; empty for any column.
     pub when_changed: Vec<String>,
+    /// Columns that become something else than the value that comes; names are `t.<column>` in the target and `s.<column>` staged.
+    pub set: Vec<(String, Expr)>,
+    /// Only rows for which this is true are changed.
+    pub when: Option<Expr>,
+}
+
+impl Upsert {
+    /// Tells whether a row's column has, once all is done, the value that came.
+    fn gives(&self, column: &str) -> bool {
+        let changed = self.when.is_none() && (self.when_changed.is_empty() || self.when_changed.iter().any(|c| c == column));
+        changed && !self.keep.iter().chain(self.set.iter().map(|(c, _)| c)).any(|c| c == column)
+    }
 }
 
 /// A constant of a scope.
@@ -178,6 +191,14 @@ impl Table {
     /// Returns the key, empty unless all of it is loaded.
     pub fn loaded_key(&self) -> &[String] {
         if self.key.iter().all(|k| self.position(k).is_some()) { &self.key } else { &[] }
+    }
+
+    /// Tells whether the target must have a column's values as they came, so that they can be compared.
+    pub fn is_given(&self, column: &str) -> bool {
+        match &self.mode {
+            Mode::Upsert(upsert) => upsert.gives(column) || self.key.iter().any(|k| k == column),
+            Mode::Insert | Mode::Append | Mode::Replace { .. } => true,
+        }
     }
 
     /// Finds a column by its name.

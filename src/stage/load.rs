@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::changes::{self, Changes};
 use super::flow::{Change, Flow};
 use super::{Clause, Lowering, file};
 use crate::check::Measure;
@@ -11,7 +12,7 @@ use crate::spec::yaml::{Map, Node, Value};
 
 pub struct Load;
 
-const KEYS: &[&str] = &["table", "mode", "key", "scope", "keep", "when_changed", "file", "format"];
+const KEYS: &[&str] = &["table", "mode", "key", "scope", "keep", "when_changed", "set", "when", "file", "format"];
 const MODES: &[&str] = &["insert", "upsert", "append", "replace"];
 
 /// A table's way into the target.
@@ -30,8 +31,7 @@ pub enum Mode {
     /// Only new rows; one whose key is there fails the load before anything changed.
     Insert,
     /// New rows are inserted, rows with the same key are changed to these.
-    /// Rows that are there are only changed if one of `when_changed` differs (empty: any column), and never in `keep`.
-    Upsert { key: Vec<String>, keep: Vec<String>, when_changed: Vec<String> },
+    Upsert { key: Vec<String>, changes: Changes },
     /// New rows are inserted; one that is there with other content fails the load before anything changed.
     Append { key: Vec<String> },
     /// The rows in scope become exactly these.
@@ -160,22 +160,7 @@ fn decode(body: &Node, flow: &Flow, cx: &mut Lowering) -> Option<LoadPlan> {
     for name in key.iter().flatten() {
         known_column(name, flow, cx)?;
     }
-    let word = mode.as_ref().map_or("insert", |m| m.value.as_str());
-    let mut columns_of = |name: &str| -> Option<Vec<String>> {
-        let Some(node) = map.get(name) else { return Some(vec![]) };
-        if word != "upsert" {
-            cx.out
-                .error("E0426", node.span, format!("`{name}` is for upserts, and this load is in mode `{word}`"))
-                .help(format!("Write `mode: upsert`, or take `{name}` out: no other mode changes single rows that are there."));
-            return None;
-        }
-        let names = node.expect_names(&format!("`{name}`"), cx.out)?;
-        for column in &names {
-            known_column(column, flow, cx)?;
-        }
-        Some(names.into_iter().map(|n| n.value).collect())
-    };
-    let (keep, when_changed) = (columns_of("keep")?, columns_of("when_changed")?);
+    let changes = changes::decode(map, mode.as_ref().map_or("insert", |m| m.value.as_str()), flow, cx)?;
     let mode = match mode.as_ref().map(|m| m.value.as_str()) {
         None | Some("insert") => Mode::Insert,
         Some("upsert") => {
@@ -185,7 +170,7 @@ fn decode(body: &Node, flow: &Flow, cx: &mut Lowering) -> Option<LoadPlan> {
                     .help("Name the columns that tell which row it is: `load: {mode: upsert, key: id}`.");
                 return None;
             };
-            Mode::Upsert { key: key.into_iter().map(|k| k.value).collect(), keep, when_changed }
+            Mode::Upsert { key: key.into_iter().map(|k| k.value).collect(), changes }
         }
         Some("append") => {
             let given = |columns: &[String]| !columns.is_empty() && columns.iter().all(|c| flow.column(c).is_some());
@@ -223,7 +208,7 @@ fn decode(body: &Node, flow: &Flow, cx: &mut Lowering) -> Option<LoadPlan> {
     Some(LoadPlan { span: body.span, schema, table, mode, contract })
 }
 
-fn known_column(name: &Spanned<String>, flow: &Flow, cx: &mut Lowering) -> Option<()> {
+pub(super) fn known_column(name: &Spanned<String>, flow: &Flow, cx: &mut Lowering) -> Option<()> {
     if flow.column(&name.value).is_some() {
         return Some(());
     }

@@ -4,6 +4,7 @@
 //! the [`Step`] that the ledger will account for. No clause counts rows or names a dialect.
 
 pub mod cast;
+mod changes;
 mod default;
 mod derive;
 mod distinct;
@@ -26,6 +27,7 @@ mod unnest;
 mod unpivot;
 mod validate;
 
+pub use changes::Changes;
 pub use file::{FileFormat, FilePlan};
 pub use flow::{Change, Column, Flow, Lineage, Origin, Step, hidden_position};
 pub use join::{Expect, Join, Unmatched};

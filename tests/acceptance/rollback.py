@@ -239,6 +239,35 @@ def careful(arguments, temporary):
             case.same(before, "rollback")
 
 
+def history(arguments, temporary):
+    """A row that counts its versions and gathers the ids it came from, as `set` says; the same batch again changes nothing."""
+    schema = "CREATE TABLE people (id integer PRIMARY KEY, name text, version integer, data text[], changed timestamptz);\n"
+    tables = """  people:
+    from: person
+    map: {id: id, name: name, version: 1, data: "[data]"}
+    load:
+      mode: upsert
+      key: id
+      when: "NOT list_contains(target.data, source.data[1])"
+      set: {version: target.version + 1, data: target.data || source.data, changed: now()}
+"""
+    with database(arguments.db, "rollback") as url:
+        query(url, schema + "INSERT INTO people VALUES (1, 'old', 1, '{d0}', NULL), (2, 'two', 7, '{d1,d2}', NULL)")
+        before = state(url)
+        case = Case("history", arguments.pipe, url, temporary)
+        data = {"person": [{"id": 1, "name": "new", "data": "d3"}, {"id": 2, "name": "other", "data": "d2"}, {"id": 3, "name": "three", "data": "d4"}]}
+        if not case.emit(schema, tables, data):
+            return
+        for time in ("deploy", "second deploy"):
+            case.works("deploy.sql", time)
+            found = query(url, "SELECT id, name, version, data FROM people ORDER BY id").split()
+            FAILURES.check(found == ["1|new|2|{d0,d3}", "2|two|7|{d1,d2}", "3|three|1|{d4}"], f"history: {time}: rows", found)
+        done = psql(url, "-At", "-f", case.folder / "out/verify.sql")
+        FAILURES.check(done.code == 0 and "|ok" in done.stdout, "history: verify", done)
+        case.works("rollback.sql", "rollback")
+        case.same(before, "rollback")
+
+
 def random_round(arguments, temporary, seed):
     """Tables of random columns with random rows, met by others that share some of the keys."""
     r = random.Random(seed)
@@ -294,6 +323,7 @@ def main():
         stacked(arguments, temporary)
         numbered(arguments, temporary)
         careful(arguments, temporary)
+        history(arguments, temporary)
         for number in range(arguments.rounds):
             random_round(arguments, temporary, arguments.seed + number)
     FAILURES.finish("rollback")

@@ -9,6 +9,9 @@ use super::{guard, relation, same_key, scope_condition, stage, text};
 use crate::contract::Generated;
 use crate::emit::rows::Evidence;
 use crate::emit::{Mode, Table};
+use crate::error::Error;
+use crate::expr::Expr;
+use crate::sql::{self, Binding, Unsupported};
 
 /// A table and the key that its rows are merged by.
 pub struct Plan<'a> {
@@ -66,7 +69,10 @@ impl<'a> Plan<'a> {
         if !self.table.mode.changes_rows() || self.key.is_empty() {
             return vec![];
         }
-        let kept = |name: &String| matches!(&self.table.mode, Mode::Upsert(upsert) if upsert.keep.contains(name));
+        let kept = |name: &String| match &self.table.mode {
+            Mode::Upsert(upsert) => upsert.keep.contains(name) || upsert.set.iter().any(|(c, _)| c == name),
+            _ => false,
+        };
         let free = self.table.columns.iter().filter(|c| c.generated != Generated::Always && !kept(&c.name));
         free.map(|c| c.name.as_str()).filter(|c| !self.is_key(c)).collect()
     }
@@ -83,21 +89,28 @@ impl<'a> Plan<'a> {
 
     /// Says which rows of the target, met by those staged with the same key, differ from them.
     pub fn changes(&self) -> Option<String> {
-        let columns = self.changeable();
-        let all = differ(&columns)?;
-        match &self.table.mode {
-            Mode::Upsert(upsert) if !upsert.when_changed.is_empty() => {
-                let watched: Vec<&str> = upsert.when_changed.iter().map(String::as_str).collect();
-                differ(&watched)
-            }
-            _ => Some(all),
+        let all = differ(&self.changeable());
+        let Mode::Upsert(upsert) = &self.table.mode else { return all };
+        if self.key.is_empty() || (all.is_none() && upsert.set.is_empty()) {
+            return None;
+        }
+        let watched: Vec<&str> = upsert.when_changed.iter().map(String::as_str).collect();
+        let changed = differ(&watched).or(all);
+        match upsert.when.as_ref().and_then(|when| operand(when).ok()) {
+            // What is set may change a row that is otherwise as it comes.
+            Some(when) if upsert.when_changed.is_empty() && !upsert.set.is_empty() => Some(when),
+            Some(when) => Some(changed.map_or(when.clone(), |changed| format!("{when}\n  AND {changed}"))),
+            None => Some(changed.unwrap_or_else(|| "true".to_string())),
         }
     }
 
     /// Changes the rows that are there and differ.
     fn update(&self) -> Option<String> {
         let differ = self.changes()?;
-        let set: Vec<String> = self.changeable().iter().map(|c| format!("{0} = s.{0}", text::identifier(c))).collect();
+        let mut set: Vec<String> = self.changeable().iter().map(|c| format!("{0} = s.{0}", text::identifier(c))).collect();
+        if let Mode::Upsert(upsert) = &self.table.mode {
+            set.extend(upsert.set.iter().filter_map(|(c, value)| Some(format!("{} = {}", text::identifier(c), operand(value).ok()?))));
+        }
         Some(format!(
             "UPDATE {} AS t\nSET {}\nFROM {} AS s\nWHERE {}\n  AND {differ}",
             relation(self.table),
@@ -130,6 +143,23 @@ impl<'a> Plan<'a> {
         }
         insert
     }
+}
+
+/// Writes an author's expression over target and staged rows.
+fn operand(expr: &Expr) -> Result<String, Unsupported> {
+    sql::print::operand(&sql::postgres::Postgres, expr, Binding::Not)
+}
+
+/// Refuses expressions that the database has no words for.
+pub fn sayable(table: &Table) -> Result<(), Error> {
+    let Mode::Upsert(upsert) = &table.mode else { return Ok(()) };
+    for expr in upsert.set.iter().map(|(_, e)| e).chain(&upsert.when) {
+        operand(expr).map_err(|unsupported| {
+            Error::new("X0401", format!("the load of `{}` uses {}, which cannot be said to PostgreSQL", table.shown(), unsupported.what))
+                .help("Compute it in `derive` or `map`, and use the column as `source.<column>`.")
+        })?;
+    }
+    Ok(())
 }
 
 /// Says that `t` and `s` differ in these columns, by their stored bytes.

@@ -34,6 +34,7 @@ impl Dialect for Postgres {
     }
 
     fn rows(&self, table: &Table, staged: &Schema, format: RowFormat) -> Result<Box<dyn RowWriter>, Error> {
+        merge::sayable(table)?;
         Ok(Box::new(rows::Rows::new(table, staged, format)?))
     }
 
