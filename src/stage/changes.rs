@@ -3,9 +3,9 @@
 //! In: the load's YAML and the columns that come. Out: [`Changes`]. Expressions run in the target, so the engine does not type them:
 //! names are looked up, the rest is the target's to judge. Does not know how a merge is written.
 
+use super::Lowering;
 use super::flow::Flow;
 use super::load::known_column;
-use super::{Lowering};
 use crate::expr::{Expr, ExprKind};
 use crate::spec::yaml::{Map, Node};
 

@@ -109,7 +109,9 @@ impl<'a> Plan<'a> {
         let differ = self.changes()?;
         let mut set: Vec<String> = self.changeable().iter().map(|c| format!("{0} = s.{0}", text::identifier(c))).collect();
         if let Mode::Upsert(upsert) = &self.table.mode {
-            set.extend(upsert.set.iter().filter_map(|(c, value)| Some(format!("{} = {}", text::identifier(c), operand(value).ok()?))));
+            set.extend(
+                upsert.set.iter().filter_map(|(c, value)| Some(format!("{} = {}", text::identifier(c), operand(value).ok()?))),
+            );
         }
         Some(format!(
             "UPDATE {} AS t\nSET {}\nFROM {} AS s\nWHERE {}\n  AND {differ}",
@@ -155,8 +157,11 @@ pub fn sayable(table: &Table) -> Result<(), Error> {
     let Mode::Upsert(upsert) = &table.mode else { return Ok(()) };
     for expr in upsert.set.iter().map(|(_, e)| e).chain(&upsert.when) {
         operand(expr).map_err(|unsupported| {
-            Error::new("X0401", format!("the load of `{}` uses {}, which cannot be said to PostgreSQL", table.shown(), unsupported.what))
-                .help("Compute it in `derive` or `map`, and use the column as `source.<column>`.")
+            Error::new(
+                "X0401",
+                format!("the load of `{}` uses {}, which cannot be said to PostgreSQL", table.shown(), unsupported.what),
+            )
+            .help("Compute it in `derive` or `map`, and use the column as `source.<column>`.")
         })?;
     }
     Ok(())

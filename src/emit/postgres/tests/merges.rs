@@ -89,7 +89,8 @@ fn rows_without_a_key_are_counted() {
     assert_eq!(server.verifies(&load), ["ok"]);
     // In upsert mode they are the same row, so that a second run changes nothing.
     server.sql("TRUNCATE nullable");
-    let load = Load::new(RowFormat::Copy, vec![(table("nullable", Mode::Upsert(Default::default()), &["k"], &[("k", "int")]), rows)]);
+    let load =
+        Load::new(RowFormat::Copy, vec![(table("nullable", Mode::Upsert(Default::default()), &["k"], &[("k", "int")]), rows)]);
     for _ in 0..2 {
         server.deploys(&load);
         assert_eq!(server.sql("SELECT count(*) FROM nullable"), "2");
@@ -161,7 +162,9 @@ fn foreign_keys_and_unique_values_may_move_between_rows() {
         (table, batch(vec![numbers(rows.iter().copied().map(Some)), numbers(rows.iter().copied().map(Some))]))
     };
     let whole = Mode::Replace { scope: vec![] };
-    for (mode, rows) in [(Mode::Insert, vec![1, 2]), (Mode::Upsert(Default::default()), vec![2, 3]), (whole.clone(), vec![3, 4]), (whole, vec![])] {
+    for (mode, rows) in
+        [(Mode::Insert, vec![1, 2]), (Mode::Upsert(Default::default()), vec![2, 3]), (whole.clone(), vec![3, 4]), (whole, vec![])]
+    {
         let load = Load::new(RowFormat::Copy, vec![member("a", "b", mode.clone(), &rows), member("b", "a", mode.clone(), &rows)]);
         server.deploys(&load);
         assert_eq!(server.verifies(&load), ["ok", "ok"], "{mode:?}");
@@ -210,7 +213,9 @@ fn policies_and_triggers_are_respected() {
     let columns = [("id", "int"), ("tenant", "int"), ("body", "text")];
     let rows =
         |tenant| batch(vec![numbers([Some(10), Some(11)]), numbers([Some(1), Some(tenant)]), texts([Some("x"), Some("y")])]);
-    let load = |tenant| Load::new(RowFormat::Copy, vec![(table("doc", Mode::Upsert(Default::default()), &["id"], &columns), rows(tenant))]);
+    let load = |tenant| {
+        Load::new(RowFormat::Copy, vec![(table("doc", Mode::Upsert(Default::default()), &["id"], &columns), rows(tenant))])
+    };
     let as_clerk = |load: &Load| {
         let script = [b"\\set ON_ERROR_STOP on\nSET ROLE pipe_emit_clerk;\n".to_vec(), load.deploy()].concat();
         server.psql(&[], &script)

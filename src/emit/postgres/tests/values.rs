@@ -151,7 +151,10 @@ fn every_type_has_the_same_checksum_on_both_sides() {
     let (rows, cells) = (rows.num_rows(), columns.len());
     assert!(rows > 100 && cells > 35);
     // Each column's value exchanged for another row's is found, and only the interval is said not to be compared.
-    let load = Load::new(RowFormat::Copy, vec![(table("everything", Mode::Upsert(Default::default()), &["id"], &ours), everything(rows).1)]);
+    let load = Load::new(
+        RowFormat::Copy,
+        vec![(table("everything", Mode::Upsert(Default::default()), &["id"], &ours), everything(rows).1)],
+    );
     for (name, ours, _) in columns.iter().skip(1) {
         let change = format!(
             "UPDATE everything AS t SET \"{name}\" = o.\"{name}\" FROM everything AS o
@@ -240,7 +243,9 @@ fn a_text_with_nul_is_never_written() {
 fn the_same_rows_give_the_same_bytes_and_any_order_the_same_checksum() {
     let (columns, rows) = everything(100);
     let ours: Vec<(&str, &str)> = columns.iter().map(|(name, ours, _)| (*name, *ours)).collect();
-    let load = |rows: &RecordBatch| Load::new(RowFormat::Copy, vec![(table("t", Mode::Upsert(Default::default()), &["id"], &ours), rows.clone())]);
+    let load = |rows: &RecordBatch| {
+        Load::new(RowFormat::Copy, vec![(table("t", Mode::Upsert(Default::default()), &["id"], &ours), rows.clone())])
+    };
     let (first, second) = (load(&rows), load(&rows));
     assert_eq!((first.deploy(), first.verify()), (second.deploy(), second.verify()));
     let index = UInt32Array::from_iter_values((0..100).rev());

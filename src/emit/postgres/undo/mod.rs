@@ -86,7 +86,8 @@ impl Undo {
         for plan in plans {
             let (table, target) = (plan.table, relation(plan.table));
             let keys: Vec<String> = plan.key.iter().map(|(name, _, _)| text::literal(name_in_catalog(name).as_str())).collect();
-            let same = if plan.key.is_empty() { "NULL".to_string() } else { text::literal(&super::same_key("t", "k", &plan.key)) };
+            let same =
+                if plan.key.is_empty() { "NULL".to_string() } else { text::literal(&super::same_key("t", "k", &plan.key)) };
             sql += &format!(
                 "CREATE TABLE {} AS
 SELECT 'u'::\"char\" AS pipe_action, t.tableoid AS pipe_table, t.ctid AS pipe_place, t.* FROM {target} AS t WITH NO DATA;
@@ -111,7 +112,11 @@ FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.rel
     /// Keeps the rows that will change or go, and holds them.
     pub fn capture(&self, plans: &[Plan]) -> String {
         let select = |plan: &Plan, action: &str| {
-            format!("INSERT INTO {}\nSELECT '{action}', t.tableoid, t.ctid, t.*\nFROM {} AS t", self.before(plan.table), relation(plan.table))
+            format!(
+                "INSERT INTO {}\nSELECT '{action}', t.tableoid, t.ctid, t.*\nFROM {} AS t",
+                self.before(plan.table),
+                relation(plan.table)
+            )
         };
         let mut sql = String::new();
         let mut deletes = false;
