@@ -294,12 +294,12 @@ fn target_table(number: usize, table: &TablePlan, load: &LoadPlan, in_cycle: boo
         .collect();
     let mode = match &load.mode {
         Mode::Insert => emit::Mode::Insert,
-        Mode::Upsert { changes, .. } => emit::Mode::Upsert(emit::Upsert {
+        Mode::Upsert { changes, .. } => emit::Mode::Upsert(Box::new(emit::Upsert {
             keep: changes.keep.clone(),
             when_changed: changes.when_changed.clone(),
             set: changes.set.clone(),
             when: changes.when.clone(),
-        }),
+        })),
         Mode::Append { .. } => emit::Mode::Append,
         Mode::Replace { scope } => {
             emit::Mode::Replace { scope: scope.iter().map(|(column, value)| (column.clone(), literal(value))).collect() }

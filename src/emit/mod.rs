@@ -132,7 +132,7 @@ pub enum Mode {
     /// Only new rows; one that is there already fails the load before anything changed.
     Insert,
     /// New rows are inserted, rows with the same key are changed to these.
-    Upsert(Upsert),
+    Upsert(Box<Upsert>),
     /// New rows are inserted; one that is there already with other content fails the load before anything changed.
     Append,
     /// The rows in scope become exactly these; an empty scope is the whole table.

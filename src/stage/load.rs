@@ -31,7 +31,7 @@ pub enum Mode {
     /// Only new rows; one whose key is there fails the load before anything changed.
     Insert,
     /// New rows are inserted, rows with the same key are changed to these.
-    Upsert { key: Vec<String>, changes: Changes },
+    Upsert { key: Vec<String>, changes: Box<Changes> },
     /// New rows are inserted; one that is there with other content fails the load before anything changed.
     Append { key: Vec<String> },
     /// The rows in scope become exactly these.
@@ -170,7 +170,7 @@ fn decode(body: &Node, flow: &Flow, cx: &mut Lowering) -> Option<LoadPlan> {
                     .help("Name the columns that tell which row it is: `load: {mode: upsert, key: id}`.");
                 return None;
             };
-            Mode::Upsert { key: key.into_iter().map(|k| k.value).collect(), changes }
+            Mode::Upsert { key: key.into_iter().map(|k| k.value).collect(), changes: Box::new(changes) }
         }
         Some("append") => {
             let given = |columns: &[String]| !columns.is_empty() && columns.iter().all(|c| flow.column(c).is_some());

@@ -81,7 +81,7 @@ impl<'a> Plan<'a> {
         let is_key = |name: &String| self.key.iter().any(|(k, _)| *k == text::identifier(name));
         // The text of a key may differ by case and still be the same key.
         let upsert = match &self.table.mode {
-            Mode::Upsert(upsert) => upsert.clone(),
+            Mode::Upsert(upsert) => (**upsert).clone(),
             _ => Upsert::default(),
         };
         let changeable = |c: &&Column| {
