@@ -10,7 +10,7 @@
 //!       Plan ------------------------------+
 //!         | engine::execute (DuckDB)       | emit (per dialect)
 //!         v                                v
-//!     RunReport                   deploy.sql, verify.sql, run.json
+//!     RunReport            deploy.sql, rollback.sql, verify.sql, run.json
 //! ```
 //!
 //! `command` strings these together; `cli` reads arguments, prints and sets the exit code. A file uses only what stands below it:

@@ -180,6 +180,9 @@ if step "build" cargo build --release; then
     step "acceptance: views" python3 tests/acceptance/views.py --pipe "$pipe" --db "$PIPE_TEST_PG" --seed 1 "${views[@]}"   # another seed by hand
     step "acceptance: T-SQL" python3 tests/acceptance/tsql.py --pipe "$pipe" --kit "${XDG_CACHE_HOME:-$HOME/.cache}/pipe-tsql-parser"
     step "acceptance: bad input" python3 tests/acceptance/bad_input.py --pipe "$pipe"
+    rounds=40
+    [ $quick = 0 ] || rounds=10
+    step "acceptance: rollback" python3 tests/acceptance/rollback.py --pipe "$pipe" --db "$PIPE_TEST_PG" --rounds $rounds
     step "acceptance: torture" python3 tests/acceptance/torture.py --pipe "$pipe" --db "$PIPE_TEST_PG"
 fi
 

@@ -66,7 +66,7 @@ enum Color {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Stage, check and emit deploy.sql, verify.sql and run.json
+    /// Stage, check and emit deploy.sql, rollback.sql, verify.sql and run.json
     Run(run::Arguments),
     /// Parse, resolve and type pipelines without reading their data
     Check(check::Arguments),

@@ -24,6 +24,9 @@ pub(super) struct Arguments {
     /// How rows are written into deploy.sql
     #[arg(long, value_enum, default_value = "copy")]
     format_rows: Rows,
+    /// Write no rollback.sql, and keep nothing for it in the target
+    #[arg(long)]
+    no_rollback: bool,
     #[command(flatten)]
     common: CompileArguments,
 }
@@ -80,6 +83,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output, stopped: Arc<Atomi
             Rows::Copy => RowFormat::Copy,
             Rows::Insert => RowFormat::Insert,
         },
+        undo: !arguments.no_rollback,
     };
     let result = command::run(&arguments.pipeline, &arguments.common.options(output), &emission, &bars, stopped);
     bars.finish();

@@ -47,6 +47,8 @@ pub struct Emission {
     pub dry_run: bool,
     pub out: Option<PathBuf>,
     pub rows: RowFormat,
+    /// Whether the deploy script keeps what it changes, for `rollback.sql`.
+    pub undo: bool,
 }
 
 /// A finished run.
@@ -88,7 +90,7 @@ fn attempt(
     if report.failed() {
         outputs.withdraw_all(&compiled.plan)?;
     } else if !emission.dry_run {
-        report.written = outputs.write(&compiled, &report, emission.rows)?;
+        report.written = outputs.write(&compiled, &report, emission)?;
     }
     drop(compiled.watch);
     Ok(Done { report, sources: compiled.sources, warnings: compiled.warnings })

@@ -1,6 +1,6 @@
 //! Writes what a run emits: every file beside its place first, then moved there whole.
 //!
-//! In: a compiled pipeline whose tables are staged and judged. Out: `deploy.sql`, `verify.sql` and `run.json`. Tables are formatted in
+//! In: a compiled pipeline whose tables are staged and judged. Out: `deploy.sql`, `rollback.sql`, `verify.sql` and `run.json`. Tables are formatted in
 //! parallel into spooled parts (in memory while small), then put together in load order.
 
 use std::fs::File;
@@ -28,7 +28,7 @@ use crate::stage::{LoadPlan, Mode};
 use crate::types::DataType;
 
 /// The scripts that a failed run must not leave behind.
-const SCRIPTS: &[&str] = &["deploy.sql", "verify.sql", VIEWS];
+const SCRIPTS: &[&str] = &["deploy.sql", "rollback.sql", "verify.sql", VIEWS];
 const VIEWS: &str = "views.sql";
 /// Parts that are larger than this lie in a file that has no name.
 const SPOOL: usize = 4 << 20;
@@ -83,8 +83,9 @@ impl Outputs {
     }
 
     /// Writes all files and returns their paths.
-    pub fn write(&self, compiled: &Compiled, report: &RunReport, format: RowFormat) -> Result<Vec<String>, Error> {
+    pub fn write(&self, compiled: &Compiled, report: &RunReport, emission: &Emission) -> Result<Vec<String>, Error> {
         let plan = &compiled.plan;
+        let format = emission.rows;
         let (exported, mut pending): (Vec<Exported>, Vec<Pending>) = self.export(plan, &compiled.session)?.into_iter().unzip();
         let only_files = plan.load_order.is_empty() && !(exported.is_empty() && plan.views.is_empty());
         if only_files {
@@ -115,8 +116,13 @@ impl Outputs {
             parts.parts.push((rows, keys));
         }
         let header = header(compiled, &tables)?;
-        let script = Script { header: &header, tables: &tables, format };
+        let script = Script { header: &header, tables: &tables, format, undo: emission.undo && dialect.undoes() };
         let deploy = self.file("deploy.sql", |out| dialect.deploy(&script, &mut parts, out))?;
+        if script.undo {
+            pending.push(self.file("rollback.sql", |out| dialect.rollback(&script, out))?);
+        } else {
+            self.withdraw(&["rollback.sql"])?;
+        }
         let verify = self.file("verify.sql", |out| dialect.verify(&script, &mut parts, out))?;
         let record = record(report, compiled, &header, &tables, &exported);
         let run = self.file("run.json", |out| out.write_all(record.as_bytes()))?;
@@ -301,7 +307,13 @@ fn target_table(number: usize, table: &TablePlan, load: &LoadPlan, in_cycle: boo
         .collect();
     let mode = match &load.mode {
         Mode::Insert => emit::Mode::Insert,
-        Mode::Upsert { .. } => emit::Mode::Upsert,
+        Mode::Upsert { changes, .. } => emit::Mode::Upsert(Box::new(emit::Upsert {
+            keep: changes.keep.clone(),
+            when_changed: changes.when_changed.clone(),
+            set: changes.set.clone(),
+            when: changes.when.clone(),
+        })),
+        Mode::Append { .. } => emit::Mode::Append,
         Mode::Replace { scope } => {
             emit::Mode::Replace { scope: scope.iter().map(|(column, value)| (column.clone(), literal(value))).collect() }
         }

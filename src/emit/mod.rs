@@ -1,7 +1,7 @@
 //! From staged rows to the scripts that deploy and verify them.
 //!
-//! In: what is loaded ([`Table`], in load order, parents first) and its rows as Arrow batches. Out: `deploy.sql` and `verify.sql`
-//! in the words of a [`Dialect`]. First every table's batches pass a [`RowWriter`], in parallel if wanted, which formats them and
+//! In: what is loaded ([`Table`], in load order, parents first) and its rows as Arrow batches. Out: `deploy.sql`, `rollback.sql` and
+//! `verify.sql` in the words of a [`Dialect`]. First every table's batches pass a [`RowWriter`], in parallel if wanted, which formats them and
 //! sums up the [`Evidence`]; then the dialect writes the scripts around those rows. The same input gives the same bytes: no
 //! clock, no random names. Does not know about plans, the engine, or where the scripts are kept.
 
@@ -20,6 +20,7 @@ use arrow::datatypes::Schema;
 
 use crate::contract::Generated;
 use crate::error::Error;
+use crate::expr::Expr;
 use crate::types::DataType;
 use rows::{Evidence, RowFormat, RowWriter};
 
@@ -45,6 +46,12 @@ pub trait Dialect: Sync + Send {
     /// Writes the script that creates views by these statements.
     fn views(&self, header: &Header, statements: &[&str], out: &mut dyn Write) -> io::Result<()>;
 
+    /// Whether it can write the script that undoes a deployment.
+    fn undoes(&self) -> bool;
+
+    /// Writes the script that undoes what the deploy script did.
+    fn rollback(&self, script: &Script, out: &mut dyn Write) -> io::Result<()>;
+
     /// Writes the script that compares the target with what was loaded and changes nothing.
     fn verify(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()>;
 }
@@ -55,6 +62,8 @@ pub struct Script<'a> {
     /// In load order, parents first, each with what its rows gave.
     pub tables: &'a [(Table, Evidence)],
     pub format: RowFormat,
+    /// Whether the deploy script keeps what it changes, so that it can be undone.
+    pub undo: bool,
 }
 
 /// What the row writers wrote, kept wherever the caller likes (memory, temporary files), by position in [`Script::tables`].
@@ -126,9 +135,32 @@ pub enum Mode {
     /// Only new rows; one that is there already fails the load before anything changed.
     Insert,
     /// New rows are inserted, rows with the same key are changed to these.
-    Upsert,
+    Upsert(Box<Upsert>),
+    /// New rows are inserted; one that is there already with other content fails the load before anything changed.
+    Append,
     /// The rows in scope become exactly these; an empty scope is the whole table.
     Replace { scope: Vec<(String, Literal)> },
+}
+
+/// What an upsert does to rows that are there, besides giving them the values that come.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Upsert {
+    /// Columns that keep their value in rows that are there.
+    pub keep: Vec<String>,
+    /// Only rows that differ in one of these are changed; empty for any column.
+    pub when_changed: Vec<String>,
+    /// Columns that become something else than the value that comes; names are `t.<column>` in the target and `s.<column>` staged.
+    pub set: Vec<(String, Expr)>,
+    /// Only rows for which this is true are changed.
+    pub when: Option<Expr>,
+}
+
+impl Upsert {
+    /// Tells whether a row's column has, once all is done, the value that came.
+    fn gives(&self, column: &str) -> bool {
+        let changed = self.when.is_none() && (self.when_changed.is_empty() || self.when_changed.iter().any(|c| c == column));
+        changed && !self.keep.iter().chain(self.set.iter().map(|(c, _)| c)).any(|c| c == column)
+    }
 }
 
 /// A constant of a scope.
@@ -141,10 +173,35 @@ pub enum Literal {
     Text(String),
 }
 
+impl Mode {
+    /// The word in `mode:`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Mode::Insert => "insert",
+            Mode::Upsert(_) => "upsert",
+            Mode::Append => "append",
+            Mode::Replace { .. } => "replace",
+        }
+    }
+
+    /// Tells whether rows that are there may be changed.
+    pub fn changes_rows(&self) -> bool {
+        matches!(self, Mode::Upsert(_) | Mode::Replace { .. })
+    }
+}
+
 impl Table {
     /// Returns the key, empty unless all of it is loaded.
     pub fn loaded_key(&self) -> &[String] {
         if self.key.iter().all(|k| self.position(k).is_some()) { &self.key } else { &[] }
+    }
+
+    /// Tells whether the target must have a column's values as they came, so that they can be compared.
+    pub fn is_given(&self, column: &str) -> bool {
+        match &self.mode {
+            Mode::Upsert(upsert) => upsert.gives(column) || self.key.iter().any(|k| k == column),
+            Mode::Insert | Mode::Append | Mode::Replace { .. } => true,
+        }
     }
 
     /// Finds a column by its name.

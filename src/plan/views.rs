@@ -54,8 +54,10 @@ fn one(
     let mut sources = BTreeMap::new();
     let mut reads = BTreeSet::new();
     collect(table, plan, tables, &mut reads);
-    for name in &reads {
-        let extract = extracts.iter().find(|e| e.extract.request.name == *name);
+    for read in &reads {
+        // The records of an extract with pinned types have a name of their own in the engine, which no target knows.
+        let extract = extracts.iter().find(|e| e.extract.request.name == *read || e.extract.request.staged() == *read);
+        let name = extract.map_or(read, |e| &e.extract.request.name);
         let over = plan.over.iter().find(|(relation, _)| relation.value == *name).map(|(_, table)| table);
         let columns = match (extract, over, tables.iter().find(|t| t.name.value == *name)) {
             (Some(extract), ..) => extract.source.columns().to_vec(),
@@ -74,7 +76,7 @@ fn one(
         let pins = extract.map(|e| e.extract.request.pins.clone()).unwrap_or_default();
         let cast = !pins.is_empty();
         let pins = with_contract(pins, &columns, &schema, &place, inputs);
-        sources.insert(name.clone(), Input { schema, table: place, columns, pins, cast });
+        sources.insert(read.clone(), Input { schema, table: place, columns, pins, cast });
     }
     let stages: Vec<&TablePlan> = tables
         .iter()

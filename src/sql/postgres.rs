@@ -185,6 +185,13 @@ impl Dialect for Postgres {
                     format!("{} ~ ('^(?:' || {} || ')$')", call.argument(0, Binding::Sum)?, call.argument(1, Binding::Sum)?);
                 Ok(Printed::new(sql, Binding::Other))
             }
+            "list_contains" | "array_contains" if count == 2 => {
+                let (list, item) = (call.argument(0, Binding::Postfix)?, call.argument(1, Binding::Postfix)?);
+                let sql = format!(
+                    "CASE WHEN {list} IS NOT NULL AND {item} IS NOT NULL THEN array_position({list}, {item}) IS NOT NULL END"
+                );
+                Ok(Printed::atom(sql))
+            }
             "contains" if count == 2 => {
                 let sql = format!("strpos({}, {}) > 0", call.argument(0, Binding::Lambda)?, call.argument(1, Binding::Lambda)?);
                 Ok(Printed::new(sql, Binding::Comparison))

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::changes::{self, Changes};
 use super::flow::{Change, Flow};
 use super::{Clause, Lowering, file, view};
 use crate::check::Measure;
@@ -11,8 +12,8 @@ use crate::spec::yaml::{Map, Node, Value};
 
 pub struct Load;
 
-const KEYS: &[&str] = &["table", "mode", "key", "scope", "file", "format", "view", "over"];
-const MODES: &[&str] = &["insert", "upsert", "replace"];
+const KEYS: &[&str] = &["table", "mode", "key", "scope", "keep", "when_changed", "set", "when", "file", "format", "view", "over"];
+const MODES: &[&str] = &["insert", "upsert", "append", "replace"];
 
 /// A table's way into the target.
 #[derive(Clone, Debug)]
@@ -30,7 +31,9 @@ pub enum Mode {
     /// Only new rows; one whose key is there fails the load before anything changed.
     Insert,
     /// New rows are inserted, rows with the same key are changed to these.
-    Upsert { key: Vec<String> },
+    Upsert { key: Vec<String>, changes: Box<Changes> },
+    /// New rows are inserted; one that is there with other content fails the load before anything changed.
+    Append { key: Vec<String> },
     /// The rows in scope become exactly these.
     Replace { scope: Vec<(String, Node)> },
 }
@@ -38,18 +41,10 @@ pub enum Mode {
 impl LoadPlan {
     /// The columns that tell one row from another in the target: the load's key, else the primary key, else a unique key.
     pub fn key(&self) -> Vec<String> {
-        if let Mode::Upsert { key } = &self.mode {
-            return key.clone();
+        match &self.mode {
+            Mode::Upsert { key, .. } | Mode::Append { key } => key.clone(),
+            Mode::Insert | Mode::Replace { .. } => self.contract.as_deref().map(own_key).unwrap_or_default(),
         }
-        let Some(contract) = &self.contract else { return vec![] };
-        if !contract.primary_key.is_empty() {
-            return contract.primary_key.clone();
-        }
-        let unique = contract.checks.iter().find(|d| match d.check.measure() {
-            Measure::Unique(key) => key.only_where.is_none() && key.parts.len() == d.check.columns().len(),
-            _ => false,
-        });
-        unique.map(|d| d.check.columns()).unwrap_or_default()
     }
 
     /// The name as messages show it.
@@ -59,6 +54,18 @@ impl LoadPlan {
             None => self.table.clone(),
         }
     }
+}
+
+/// The columns by which a table itself tells its rows apart: its primary key, else a unique key.
+fn own_key(contract: &Contract) -> Vec<String> {
+    if !contract.primary_key.is_empty() {
+        return contract.primary_key.clone();
+    }
+    let unique = contract.checks.iter().find(|d| match d.check.measure() {
+        Measure::Unique(key) => key.only_where.is_none() && key.parts.len() == d.check.columns().len(),
+        _ => false,
+    });
+    unique.map(|d| d.check.columns()).unwrap_or_default()
 }
 
 impl Clause for Load {
@@ -174,6 +181,7 @@ fn decode(body: &Node, flow: &Flow, cx: &mut Lowering) -> Option<LoadPlan> {
     for name in key.iter().flatten() {
         known_column(name, flow, cx)?;
     }
+    let changes = changes::decode(map, mode.as_ref().map_or("insert", |m| m.value.as_str()), flow, cx)?;
     let mode = match mode.as_ref().map(|m| m.value.as_str()) {
         None | Some("insert") => Mode::Insert,
         Some("upsert") => {
@@ -183,7 +191,18 @@ fn decode(body: &Node, flow: &Flow, cx: &mut Lowering) -> Option<LoadPlan> {
                     .help("Name the columns that tell which row it is: `load: {mode: upsert, key: id}`.");
                 return None;
             };
-            Mode::Upsert { key: key.into_iter().map(|k| k.value).collect() }
+            Mode::Upsert { key: key.into_iter().map(|k| k.value).collect(), changes: Box::new(changes) }
+        }
+        Some("append") => {
+            let given = |columns: &[String]| !columns.is_empty() && columns.iter().all(|c| flow.column(c).is_some());
+            let own = || cx.table.contract.as_deref().filter(|c| c.table == table).map(own_key).filter(|k| given(k));
+            let Some(key) = key.filter(|k| !k.is_empty()).map(|k| k.into_iter().map(|k| k.value).collect()).or_else(own) else {
+                cx.out
+                    .error("E0426", body.span, "an append needs a `key`, and the table's own is not among the columns")
+                    .help("Name the columns that tell which row it is: `load: {mode: append, key: id}`.");
+                return None;
+            };
+            Mode::Append { key }
         }
         Some("replace") => {
             let scope = map.get("scope").and_then(|n| n.expect_map("`scope`", cx.out)).map(|m| m.entries.clone());
@@ -210,7 +229,7 @@ fn decode(body: &Node, flow: &Flow, cx: &mut Lowering) -> Option<LoadPlan> {
     Some(LoadPlan { span: body.span, schema, table, mode, contract })
 }
 
-fn known_column(name: &Spanned<String>, flow: &Flow, cx: &mut Lowering) -> Option<()> {
+pub(super) fn known_column(name: &Spanned<String>, flow: &Flow, cx: &mut Lowering) -> Option<()> {
     if flow.column(&name.value).is_some() {
         return Some(());
     }

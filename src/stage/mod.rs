@@ -4,6 +4,7 @@
 //! the [`Step`] that the ledger will account for. No clause counts rows or names a dialect.
 
 pub mod cast;
+mod changes;
 mod default;
 mod derive;
 mod distinct;
@@ -28,6 +29,7 @@ mod validate;
 mod validate_templates;
 mod view;
 
+pub use changes::Changes;
 pub use file::{FileFormat, FilePlan};
 pub use flow::{Change, Column, Flow, Lineage, Origin, Step, hidden_position};
 pub use from::pinned_extract;

@@ -107,7 +107,7 @@ fn a_run_writes_its_files_and_names_them() {
     let folder = people(GOOD);
     let ran = folder.pipe(&["run", "people", "--out", "elsewhere"]);
     let names: Vec<String> = emitted(&folder, "elsewhere").into_iter().map(|(name, _)| name).collect();
-    assert_eq!(names, ["deploy.sql", "run.json", "verify.sql"]);
+    assert_eq!(names, ["deploy.sql", "rollback.sql", "run.json", "verify.sql"]);
     for name in names {
         assert!(ran.out.contains(&format!("elsewhere/{name}")), "{}", ran.out);
     }

@@ -31,6 +31,10 @@ pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io:
         batches
             .batch(&format!("What is only inserted into {} is not there yet.", plan.table.shown()), &guard::none_there(plan))?;
     }
+    for plan in plans.iter().filter(|p| p.table.mode == Mode::Append && !p.key.is_empty()) {
+        let title = format!("What is only appended to {} is either new or the same.", plan.table.shown());
+        batches.batch(&title, &guard::none_differs(plan))?;
+    }
     // Neighbours in a cycle go together.
     let groups: Vec<&[Plan]> = plans.chunk_by(|a, b| a.table.in_cycle && b.table.in_cycle).collect();
     batches.batch(
@@ -61,11 +65,7 @@ pub fn header(header: &Header, tables: &[&Table]) -> String {
         text += &text::comment(&format!("source   {name}, sha256 {hash}"));
     }
     for table in tables {
-        let mode = match &table.mode {
-            Mode::Insert => "insert",
-            Mode::Upsert => "upsert",
-            Mode::Replace { .. } => "replace",
-        };
+        let mode = table.mode.word();
         let rows = if table.rows == 1 { "row" } else { "rows" };
         text += &text::comment(&format!("table    {}: {mode}, {} {rows}", table.shown(), table.rows));
     }

@@ -129,6 +129,36 @@ END;
     )
 }
 
+/// Checks, for a table in append mode, that rows which are there have the content of those that come.
+pub fn none_differs(plan: &Plan) -> String {
+    let shown: Vec<String> =
+        plan.table.loaded_key().iter().map(|k| format!("CONVERT(nvarchar(400), s.{})", text::identifier(k))).collect();
+    format!(
+        "DECLARE @found bigint, @example nvarchar(2000), @message nvarchar(2048);
+SELECT @found = COUNT_BIG(*), @example = MIN(CONCAT(N'(', {}, N')'))
+FROM {} AS s
+INNER JOIN {} AS t WITH (UPDLOCK, HOLDLOCK) ON {}
+WHERE EXISTS (
+  SELECT {}
+  EXCEPT
+  SELECT {}
+);
+IF @found > 0
+BEGIN
+  SET @message = LEFT(CONCAT({}, @found, N' of them are there with other content, such as ', REPLACE(@example, N'%', N'%%')), 2000);
+  THROW 50003, @message, 1;
+END;
+",
+        shown.join(", N', ', "),
+        stage(plan.table),
+        relation(plan.table),
+        plan.same_row(),
+        plan.exact("s").join(", "),
+        plan.exact("t").join(", "),
+        thrown(&format!("table {}: rows are only appended, but ", plan.table.shown()))
+    )
+}
+
 /// Checks that each row is in the target, once.
 pub fn all_there(plan: &Plan) -> String {
     format!(

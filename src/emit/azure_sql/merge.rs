@@ -9,7 +9,7 @@ use super::guard;
 use super::{object_id, relation, same_key, scope_condition, stage, text};
 use crate::contract::Generated;
 use crate::emit::rows::Evidence;
-use crate::emit::{Column, Mode, Table};
+use crate::emit::{Column, Mode, Table, Upsert};
 use crate::types::DataType;
 
 /// A table and the key that its rows are merged by.
@@ -80,13 +80,23 @@ impl<'a> Plan<'a> {
     fn update(&self) -> Option<String> {
         let is_key = |name: &String| self.key.iter().any(|(k, _)| *k == text::identifier(name));
         // The text of a key may differ by case and still be the same key.
-        let changeable = |c: &&Column| c.generated != Generated::Always && (!is_key(&c.name) || c.data_type.is_text());
+        let upsert = match &self.table.mode {
+            Mode::Upsert(upsert) => (**upsert).clone(),
+            _ => Upsert::default(),
+        };
+        let changeable = |c: &&Column| {
+            c.generated != Generated::Always && (!is_key(&c.name) || c.data_type.is_text()) && !upsert.keep.contains(&c.name)
+        };
         let columns: Vec<&Column> = self.table.columns.iter().filter(changeable).collect();
-        if self.table.mode == Mode::Insert || self.key.is_empty() || columns.is_empty() {
+        if !self.table.mode.changes_rows() || self.key.is_empty() || columns.is_empty() {
             return None;
         }
         let set: Vec<String> = columns.iter().map(|c| format!("t.{0} = s.{0}", text::identifier(&c.name))).collect();
-        let all = |alias: &str| columns.iter().map(|c| exact(alias, c)).collect::<Vec<_>>().join(", ");
+        let watched: Vec<&Column> = match upsert.when_changed.is_empty() {
+            true => columns,
+            false => self.table.columns.iter().filter(|c| upsert.when_changed.contains(&c.name)).collect(),
+        };
+        let all = |alias: &str| watched.iter().map(|c| exact(alias, c)).collect::<Vec<_>>().join(", ");
         Some(format!(
             "UPDATE t\nSET {}\nFROM {} AS t WITH (UPDLOCK, HOLDLOCK)\nINNER JOIN {} AS s ON {}\nWHERE EXISTS (\n  SELECT {}\n  EXCEPT\n  SELECT {}\n);\n",
             set.join(",\n    "),

@@ -17,6 +17,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 mod text;
+mod undo;
 mod value;
 mod verify;
 
@@ -52,6 +53,14 @@ impl Dialect for AzureSql {
             write!(out, "\n{statement}GO\n")?;
         }
         Ok(())
+    }
+
+    fn undoes(&self) -> bool {
+        false
+    }
+
+    fn rollback(&self, script: &Script, out: &mut dyn Write) -> io::Result<()> {
+        undo::write(script, out)
     }
 
     fn verify(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {

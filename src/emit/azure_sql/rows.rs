@@ -77,7 +77,7 @@ impl Rows {
                 ));
             };
             columns.push(Target {
-                canon: Canon::choose(field.data_type(), column, written.moment()),
+                canon: Canon::choose(field.data_type(), column, written.moment()).filter(|_| table.is_given(&column.name)),
                 name: column.name.clone(),
                 written,
                 is_key: key.contains(&column.name),

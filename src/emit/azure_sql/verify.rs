@@ -89,10 +89,12 @@ fn result(plan: &Plan, evidence: &Evidence) -> String {
     let region = match &table.mode {
         Mode::Replace { scope } if !scope.is_empty() => format!("\n  WHERE {}", scope_condition("t", scope)),
         Mode::Replace { .. } => String::new(),
-        Mode::Insert | Mode::Upsert if plan.key.is_empty() => String::new(),
+        Mode::Insert | Mode::Upsert(_) | Mode::Append if plan.key.is_empty() => String::new(),
         // Without rows there are no keys.
-        Mode::Insert | Mode::Upsert if evidence.rows == 0 => "\n  WHERE 1 = 0".to_string(),
-        Mode::Insert | Mode::Upsert => format!("\n  INNER JOIN {} AS k ON {}", keys(table), same_key("t", "k", &plan.key)),
+        Mode::Insert | Mode::Upsert(_) | Mode::Append if evidence.rows == 0 => "\n  WHERE 1 = 0".to_string(),
+        Mode::Insert | Mode::Upsert(_) | Mode::Append => {
+            format!("\n  INNER JOIN {} AS k ON {}", keys(table), same_key("t", "k", &plan.key))
+        }
     };
     let compared: Vec<String> = evidence.compared.iter().flatten().map(|c| format!("    {}", c.sql)).collect();
     let comparable = exact && !compared.is_empty();

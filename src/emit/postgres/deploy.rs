@@ -6,6 +6,7 @@
 use std::io::{self, Write};
 
 use super::merge::{self, Plan};
+use super::undo::Undo;
 use super::{guard, relation, sequence, stage, text};
 use crate::emit::rows::RowFormat;
 use crate::emit::{Header, Mode, Parts, Script, Table};
@@ -42,11 +43,15 @@ pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io:
         }
         out.write_all(guard::all_staged(table).as_bytes())?;
     }
-    out.write_all(merged(script).as_bytes())?;
+    let undo = Undo::of(script);
+    out.write_all(merged(script, undo.as_ref()).as_bytes())?;
     section(out, "Constraints that wait for the end of the transaction are checked now.", "SET CONSTRAINTS ALL IMMEDIATE;\n")?;
     let advance = sequence::advance(&tables);
     if !advance.is_empty() {
         section(out, "Sequences go on after the loaded numbers.", &advance)?;
+    }
+    if let Some(undo) = undo {
+        section(out, "How the rows were left, for rollback.sql.", &undo.finish())?;
     }
     out.write_all(b"\nCOMMIT;\n")
 }
@@ -72,11 +77,7 @@ pub fn header(header: &Header, tables: &[&Table]) -> String {
         text += &text::comment(&format!("source   {name}, sha256 {hash}"));
     }
     for table in tables {
-        let mode = match &table.mode {
-            Mode::Insert => "insert",
-            Mode::Upsert => "upsert",
-            Mode::Replace { .. } => "replace",
-        };
+        let mode = table.mode.word();
         let rows = if table.rows == 1 { "row" } else { "rows" };
         text += &text::comment(&format!("table    {}: {mode}, {} {rows}", table.shown(), table.rows));
     }
@@ -94,7 +95,7 @@ fn staging(table: &Table) -> String {
 }
 
 /// Writes guards, deletions, merges and counts of all tables.
-fn merged(script: &Script) -> String {
+fn merged(script: &Script, undo: Option<&Undo>) -> String {
     let plans: Vec<Plan> = script.tables.iter().map(|(table, evidence)| Plan::new(table, evidence)).collect();
     // Neighbours in a cycle go together.
     let groups: Vec<&[Plan]> = plans.chunk_by(|a, b| a.table.in_cycle && b.table.in_cycle).collect();
@@ -106,11 +107,17 @@ fn merged(script: &Script) -> String {
     };
     let inserted: String = plans.iter().filter(|p| p.table.mode == Mode::Insert).map(guard::none_there).collect();
     step("What is only inserted is not there yet.", inserted);
+    let differing: String = plans.iter().filter(|p| p.table.mode == Mode::Append).map(guard::none_differs).collect();
+    step("What is only appended is either new or the same.", differing);
+    if let Some(undo) = undo {
+        step("Here stays what rollback.sql needs.", undo.begin(&plans));
+        step("Rows that change or go are kept.", undo.capture(&plans));
+    }
     let deleted: String = groups.iter().rev().map(|group| merge::delete(group)).collect();
     step("What a replacement leaves out goes, children first.", deleted);
     for group in &groups {
         let names: Vec<String> = group.iter().map(|p| p.table.shown()).collect();
-        step(&format!("Merge {}", names.join(", ")), merge::merge(group));
+        step(&format!("Merge {}", names.join(", ")), merge::merge(group, undo));
     }
     let counted: String = plans.iter().filter(|p| !p.key.is_empty()).map(guard::all_there).collect();
     step("Every row is in the target, once.", counted);

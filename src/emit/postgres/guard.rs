@@ -123,6 +123,31 @@ END",
     text::block(&body)
 }
 
+/// Checks, for a table in append mode, that rows which are there have the content of those that come.
+pub fn none_differs(plan: &Plan) -> String {
+    let Some(differ) = plan.differ() else { return String::new() };
+    let table = plan.table;
+    let body = format!(
+        "DECLARE
+  found bigint;
+  example text;
+BEGIN
+  SELECT count(*), min(ROW({})::text) INTO found, example
+  FROM {} AS s JOIN {} AS t ON {}
+  WHERE {differ};
+  IF found > 0 THEN
+    RAISE EXCEPTION 'table %: rows are only appended, but % of them are there with other content, such as %', {}, found, example;
+  END IF;
+END",
+        text::names("s.", table.loaded_key().iter().map(String::as_str)),
+        stage(table),
+        relation(table),
+        plan.same_row(),
+        text::literal(&table.shown())
+    );
+    text::block(&body)
+}
+
 /// Checks that each row is in the target, once.
 pub fn all_there(plan: &Plan) -> String {
     let body = format!(

@@ -1,6 +1,6 @@
 //! Scripts for PostgreSQL 13 and later.
 //!
-//! In: tables, their evidence and formatted rows. Out: `deploy.sql` and `verify.sql`, for `psql -f` (with INSERT statements for
+//! In: tables, their evidence and formatted rows. Out: `deploy.sql`, `rollback.sql` and `verify.sql`, for `psql -f` (with INSERT statements for
 //! any tool). Staging tables take their types from the target, so nothing here depends on the names of types. Does not know about
 //! the engine.
 
@@ -14,6 +14,7 @@ mod sequence;
 #[cfg(test)]
 mod tests;
 mod text;
+mod undo;
 mod value;
 mod verify;
 
@@ -33,6 +34,7 @@ impl Dialect for Postgres {
     }
 
     fn rows(&self, table: &Table, staged: &Schema, format: RowFormat) -> Result<Box<dyn RowWriter>, Error> {
+        merge::sayable(table)?;
         Ok(Box::new(rows::Rows::new(table, staged, format)?))
     }
 
@@ -47,6 +49,14 @@ impl Dialect for Postgres {
             write!(out, "\n{statement}")?;
         }
         out.write_all(b"\nCOMMIT;\n")
+    }
+
+    fn undoes(&self) -> bool {
+        true
+    }
+
+    fn rollback(&self, script: &Script, out: &mut dyn Write) -> io::Result<()> {
+        undo::write(script, out)
     }
 
     fn verify(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {

@@ -71,7 +71,7 @@ impl Rows {
             .zip(staged.fields())
             .map(|(column, field)| Target {
                 name: column.name.clone(),
-                canon: Canon::choose(field.data_type(), &column.data_type),
+                canon: Canon::choose(field.data_type(), &column.data_type).filter(|_| table.is_given(&column.name)),
                 bare: is_bare(column, field.data_type()),
                 trimmed: column.data_type == DataType::Decimal(None) && matches!(field.data_type(), Staged::Decimal128(..)),
                 is_key: key.contains(&column.name),

@@ -75,10 +75,10 @@ fn result(plan: &Plan, evidence: &Evidence) -> String {
     let region = match &table.mode {
         Mode::Replace { scope } if !scope.is_empty() => format!(" WHERE {}", scope_condition("t", scope)),
         Mode::Replace { .. } => String::new(),
-        Mode::Insert | Mode::Upsert if plan.key.is_empty() => String::new(),
+        Mode::Insert | Mode::Upsert(_) | Mode::Append if plan.key.is_empty() => String::new(),
         // Without rows there are no keys.
-        Mode::Insert | Mode::Upsert if evidence.rows == 0 => " WHERE false".to_string(),
-        Mode::Insert | Mode::Upsert => {
+        Mode::Insert | Mode::Upsert(_) | Mode::Append if evidence.rows == 0 => " WHERE false".to_string(),
+        Mode::Insert | Mode::Upsert(_) | Mode::Append => {
             let numbered = plan.key.iter().enumerate();
             let key: Vec<(String, String, bool)> =
                 numbered.map(|(n, (name, _, nulls))| (name.clone(), format!("k{}", n + 1), *nulls)).collect();

@@ -125,7 +125,7 @@ impl Load {
             sources: vec![("a\nSELECT 1/0;".into(), "cd".into())],
             target: "test".into(),
         };
-        let script = Script { header: &header, tables: &self.tables, format: self.format };
+        let script = Script { header: &header, tables: &self.tables, format: self.format, undo: true };
         let mut out = vec![];
         write(&script, &mut self.parts.clone(), &mut out);
         out

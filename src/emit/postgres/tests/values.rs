@@ -35,7 +35,7 @@ fn every_nasty_text_comes_back_byte_for_byte() {
         );
         let columns = [("id", "bigint"), ("body", "text"), ("list", "text[]")];
         let rows = batch(vec![ids.clone(), texts(all.iter().copied()), Arc::new(lists)]);
-        let load = Load::new(format, vec![(table("texts", Mode::Upsert, &["id"], &columns), rows)]);
+        let load = Load::new(format, vec![(table("texts", Mode::Upsert(Default::default()), &["id"], &columns), rows)]);
         server.deploys(&load);
         let expected: Vec<String> = all.iter().map(|t| t.map_or("NULL".into(), |t| hex(t.as_bytes()))).collect();
         let found = server.sql("SELECT coalesce(encode(convert_to(body, 'UTF8'), 'hex'), 'NULL') FROM texts ORDER BY id");
@@ -141,7 +141,7 @@ fn every_type_has_the_same_checksum_on_both_sides() {
     let ours: Vec<(&str, &str)> = columns.iter().map(|(name, ours, _)| (*name, *ours)).collect();
     for format in FORMATS {
         server.sql(&format!("DROP TABLE IF EXISTS everything; CREATE TABLE everything ({}, PRIMARY KEY (id))", ddl.join(", ")));
-        let load = Load::new(format, vec![(table("everything", Mode::Upsert, &["id"], &ours), rows.clone())]);
+        let load = Load::new(format, vec![(table("everything", Mode::Upsert(Default::default()), &["id"], &ours), rows.clone())]);
         server.deploys(&load);
         assert_eq!(server.verifies(&load), ["ok"], "{format:?}");
         let untouched = server.sql("SELECT sum(xmin::text::bigint) FROM everything");
@@ -151,7 +151,10 @@ fn every_type_has_the_same_checksum_on_both_sides() {
     let (rows, cells) = (rows.num_rows(), columns.len());
     assert!(rows > 100 && cells > 35);
     // Each column's value exchanged for another row's is found, and only the interval is said not to be compared.
-    let load = Load::new(RowFormat::Copy, vec![(table("everything", Mode::Upsert, &["id"], &ours), everything(rows).1)]);
+    let load = Load::new(
+        RowFormat::Copy,
+        vec![(table("everything", Mode::Upsert(Default::default()), &["id"], &ours), everything(rows).1)],
+    );
     for (name, ours, _) in columns.iter().skip(1) {
         let change = format!(
             "UPDATE everything AS t SET \"{name}\" = o.\"{name}\" FROM everything AS o
@@ -197,7 +200,7 @@ fn every_nasty_name_is_quoted() {
         server.sql(&format!("CREATE TABLE {}.{} ({})", quoted(&schema), quoted(name), list.join(", ")));
         for (mode, key) in [
             (Mode::Insert, vec![]),
-            (Mode::Upsert, vec![*name, "Order"]),
+            (Mode::Upsert(Default::default()), vec![*name, "Order"]),
             (Mode::Replace { scope: vec![(name.to_string(), Literal::Number("1".into()))] }, vec![*name]),
         ] {
             let mut target = table(name, mode.clone(), &key, &columns);
@@ -218,7 +221,7 @@ fn wide_tables_are_compared_too() {
     let columns: Vec<(&str, &str)> = names.iter().map(|n| (n.as_str(), "int")).collect();
     server.sql(&format!("CREATE TABLE wide ({})", names.iter().map(|n| format!("{n} int")).collect::<Vec<_>>().join(", ")));
     let rows = batch(names.iter().enumerate().map(|(i, _)| numbers([Some(i as i64), None])).collect());
-    let load = Load::new(RowFormat::Copy, vec![(table("wide", Mode::Upsert, &["c0"], &columns), rows)]);
+    let load = Load::new(RowFormat::Copy, vec![(table("wide", Mode::Upsert(Default::default()), &["c0"], &columns), rows)]);
     server.deploys(&load);
     server.deploys(&load);
     assert_eq!(server.verifies(&load), ["ok"]);
@@ -240,7 +243,9 @@ fn a_text_with_nul_is_never_written() {
 fn the_same_rows_give_the_same_bytes_and_any_order_the_same_checksum() {
     let (columns, rows) = everything(100);
     let ours: Vec<(&str, &str)> = columns.iter().map(|(name, ours, _)| (*name, *ours)).collect();
-    let load = |rows: &RecordBatch| Load::new(RowFormat::Copy, vec![(table("t", Mode::Upsert, &["id"], &ours), rows.clone())]);
+    let load = |rows: &RecordBatch| {
+        Load::new(RowFormat::Copy, vec![(table("t", Mode::Upsert(Default::default()), &["id"], &ours), rows.clone())])
+    };
     let (first, second) = (load(&rows), load(&rows));
     assert_eq!((first.deploy(), first.verify()), (second.deploy(), second.verify()));
     let index = UInt32Array::from_iter_values((0..100).rev());

@@ -72,6 +72,120 @@ BEGIN
 END
 $pipe$;
 
+-- Here stays what rollback.sql needs.
+DO $pipe$
+BEGIN
+  IF NOT has_schema_privilege('public', 'CREATE') THEN
+    RAISE EXCEPTION 'role % may not create tables in schema %, where rollback.sql would find the rows as they were', current_user, 'public'
+      USING HINT = 'Grant CREATE on the schema, or emit the script with --no-rollback.';
+  END IF;
+END
+$pipe$;
+SET LOCAL IntervalStyle = 'postgres';
+SET LOCAL bytea_output = 'hex';
+SET LOCAL lc_monetary = 'C';
+CREATE TABLE "public"."pipe_undo_HASH_new" (number integer NOT NULL, relation text NOT NULL, key text[] NOT NULL, same text, updated bigint,
+  problem text, sequence bigint, called boolean, sequence_left bigint, called_left boolean);
+CREATE TABLE "public"."pipe_undo_HASH_new_1_before" AS
+SELECT 'u'::"char" AS pipe_action, t.tableoid AS pipe_table, t.ctid AS pipe_place, t.* FROM "public"."settings" AS t WITH NO DATA;
+CREATE TABLE "public"."pipe_undo_HASH_new_1_after" AS
+SELECT 'u'::"char" AS pipe_action, t."tenant", t."id", 0::bigint AS pipe_left FROM "public"."settings" AS t WITH NO DATA;
+INSERT INTO "public"."pipe_undo_HASH_new" (number, relation, key, same)
+SELECT 1, format('%I.%I', n.nspname, c.relname),
+  ARRAY(SELECT quote_ident(k) FROM unnest(ARRAY['tenant', 'id']::text[]) WITH ORDINALITY AS l (k, place) ORDER BY place), 't."tenant" = k."tenant" AND t."id" = k."id"'
+FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = to_regclass('"public"."settings"');
+DO $pipe$
+DECLARE
+  item record;
+BEGIN
+  FOR item IN
+    SELECT format('%I.%I', n.nspname, c.relname) AS name
+    FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'S' AND c.oid IN (
+      SELECT d.objid FROM pg_catalog.pg_depend AS d JOIN "public"."pipe_undo_HASH_new" AS r ON d.refobjid = to_regclass(r.relation)
+      WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
+      UNION
+      SELECT d.refobjid FROM pg_catalog.pg_attrdef AS f JOIN "public"."pipe_undo_HASH_new" AS r ON f.adrelid = to_regclass(r.relation)
+      JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid AND d.refclassid = 'pg_class'::regclass)
+    ORDER BY 1
+  LOOP
+    EXECUTE format('INSERT INTO "public"."pipe_undo_HASH_new" (number, relation, key, sequence, called) SELECT 0, %L, ''{}'', last_value, is_called FROM %s',
+      item.name, item.name);
+  END LOOP;
+END
+$pipe$;
+
+-- Rows that change or go are kept.
+LOCK TABLE "public"."settings" IN SHARE ROW EXCLUSIVE MODE;
+INSERT INTO "public"."pipe_undo_HASH_new_1_before"
+SELECT 'd', t.tableoid, t.ctid, t.*
+FROM "public"."settings" AS t
+WHERE t."tenant" = 'o''hara'
+  AND NOT EXISTS (SELECT FROM pg_temp.pipe_stage_1 AS s WHERE t."tenant" = s."tenant" AND t."id" = s."id")
+FOR UPDATE OF t;
+DO $pipe$
+DECLARE
+  item record;
+  deletes boolean;
+  referring text;
+  place integer;
+  added bigint;
+  grown boolean := true;
+BEGIN
+  WHILE grown LOOP
+    grown := false;
+    FOR item IN
+      SELECT r.number AS parent, format('%I.%I', n.nspname, c.relname) AS child, f.conrelid, f.confdeltype,
+        (SELECT string_agg(format('c.%I = p.%I', a.attname, b.attname), ' AND ')
+         FROM unnest(f.conkey, f.confkey) AS k (own, other)
+         JOIN pg_catalog.pg_attribute AS a ON a.attrelid = f.conrelid AND a.attnum = k.own
+         JOIN pg_catalog.pg_attribute AS b ON b.attrelid = f.confrelid AND b.attnum = k.other) AS refers
+      FROM "public"."pipe_undo_HASH_new" AS r
+      JOIN pg_catalog.pg_constraint AS f ON f.contype = 'f' AND f.confrelid = to_regclass(r.relation) AND f.conparentid = 0
+      JOIN pg_catalog.pg_class AS c ON c.oid = f.conrelid JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+      WHERE r.number > 0 AND f.confdeltype IN ('c', 'n', 'd')
+      ORDER BY r.number, 2, f.conname
+    LOOP
+      EXECUTE format('SELECT EXISTS (SELECT FROM "public".%I WHERE pipe_action = ''d'')', 'pipe_undo_HASH_new_' || item.parent || '_before') INTO deletes;
+      CONTINUE WHEN NOT deletes;
+      SELECT r.number INTO place FROM "public"."pipe_undo_HASH_new" AS r WHERE r.number > 0 AND r.relation = item.child;
+      IF place IS NULL THEN
+        SELECT max(r.number) + 1 INTO place FROM "public"."pipe_undo_HASH_new" AS r;
+        INSERT INTO "public"."pipe_undo_HASH_new" (number, relation, key, same)
+        SELECT place, item.child, coalesce(array_agg(quote_ident(a.attname) ORDER BY a.attnum), '{}'),
+          string_agg(format('t.%1$I = k.%1$I', a.attname), ' AND ' ORDER BY a.attnum)
+        FROM pg_catalog.pg_index AS i JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+        WHERE i.indrelid = item.conrelid AND i.indisprimary;
+        EXECUTE format('CREATE TABLE "public".%I AS SELECT ''u''::"char" AS pipe_action, t.tableoid AS pipe_table, t.ctid AS pipe_place, t.*
+          FROM %s AS t WITH NO DATA', 'pipe_undo_HASH_new_' || place || '_before', item.child);
+        EXECUTE format('CREATE TABLE "public".%I AS SELECT ''u''::"char" AS pipe_action, %s0::bigint AS pipe_left
+          FROM %s AS t WITH NO DATA', 'pipe_undo_HASH_new_' || place || '_after',
+          (SELECT string_agg('t.' || k || ', ', '') FROM "public"."pipe_undo_HASH_new" AS r, unnest(r.key) AS k WHERE r.number = place), item.child);
+      END IF;
+      referring := format('SELECT FROM "public".%I AS p WHERE p.pipe_action = ''d'' AND %s', 'pipe_undo_HASH_new_' || item.parent || '_before', item.refers);
+      EXECUTE format('INSERT INTO "public".%1$I SELECT %2$L, c.tableoid, c.ctid, c.* FROM %3$s AS c WHERE EXISTS (%4$s)
+          AND NOT EXISTS (SELECT FROM "public".%1$I AS b WHERE b.pipe_place = c.ctid AND b.pipe_table = c.tableoid) FOR UPDATE OF c',
+        'pipe_undo_HASH_new_' || place || '_before', CASE item.confdeltype WHEN 'c' THEN 'd' ELSE 'n' END, item.child, referring);
+      GET DIAGNOSTICS added = ROW_COUNT;
+      grown := grown OR added > 0;
+      IF item.confdeltype = 'c' THEN
+        EXECUTE format('UPDATE "public".%I AS c SET pipe_action = ''d'' WHERE c.pipe_action <> ''d'' AND EXISTS (%s)',
+          'pipe_undo_HASH_new_' || place || '_before', referring);
+        GET DIAGNOSTICS added = ROW_COUNT;
+        grown := grown OR added > 0;
+      END IF;
+    END LOOP;
+  END LOOP;
+END
+$pipe$;
+INSERT INTO "public"."pipe_undo_HASH_new_1_before"
+SELECT 'u', t.tableoid, t.ctid, t.*
+FROM "public"."settings" AS t
+JOIN pg_temp.pipe_stage_1 AS s ON t."tenant" = s."tenant" AND t."id" = s."id"
+WHERE ROW(t."name")::record OPERATOR(pg_catalog.*<>) ROW(s."name")::record
+  AND NOT EXISTS (SELECT FROM "public"."pipe_undo_HASH_new_1_before" AS b WHERE b.pipe_place = t.ctid AND b.pipe_table = t.tableoid)
+FOR UPDATE OF t;
+
 -- What a replacement leaves out goes, children first.
 DELETE FROM "public"."settings" AS t
 WHERE t."tenant" = 'o''hara'
@@ -85,12 +199,17 @@ FROM pg_temp.pipe_stage_1 AS s
 WHERE t."tenant" = s."tenant" AND t."id" = s."id"
   AND ROW(t."name")::record OPERATOR(pg_catalog.*<>) ROW(s."name")::record
 RETURNING 1
-)
-INSERT INTO "public"."settings" ("tenant", "id", "name")
+), pipe_insert_1 AS (
+INSERT INTO "public"."settings" AS t ("tenant", "id", "name")
 SELECT s."tenant", s."id", s."name"
 FROM pg_temp.pipe_stage_1 AS s
 CROSS JOIN (SELECT count(*) FROM pipe_update_1) AS first
-WHERE NOT EXISTS (SELECT FROM "public"."settings" AS t WHERE t."tenant" = s."tenant" AND t."id" = s."id");
+WHERE NOT EXISTS (SELECT FROM "public"."settings" AS t WHERE t."tenant" = s."tenant" AND t."id" = s."id")
+RETURNING t."tenant", t."id", hashtextextended(ROW(t.*)::text, 0) AS pipe_left
+), pipe_count_1 AS (
+UPDATE "public"."pipe_undo_HASH_new" SET updated = (SELECT count(*) FROM pipe_update_1) WHERE number = 1 RETURNING 1
+)
+INSERT INTO "public"."pipe_undo_HASH_new_1_after" SELECT 'i', k.* FROM pipe_insert_1 AS k;
 
 -- Every row is in the target, once.
 DO $pipe$
@@ -140,6 +259,61 @@ BEGIN
     EXECUTE format('SELECT last_value < $1 OR (last_value = $1 AND NOT is_called) FROM %s', item.sequence) INTO behind USING top;
     IF behind AND top <= item.seqmax THEN
       PERFORM setval(item.sequence, top::bigint);
+    END IF;
+  END LOOP;
+END
+$pipe$;
+
+-- How the rows were left, for rollback.sql.
+DO $pipe$
+DECLARE
+  item record;
+  before text;
+  after text;
+  found bigint;
+  expected bigint;
+  changed bigint := 0;
+BEGIN
+  FOR item IN SELECT * FROM "public"."pipe_undo_HASH_new" WHERE number > 0 ORDER BY number LOOP
+    before := format('"public".%I', 'pipe_undo_HASH_new_' || item.number || '_before');
+    after := format('"public".%I', 'pipe_undo_HASH_new_' || item.number || '_after');
+    EXECUTE format('SELECT count(*) FILTER (WHERE pipe_action = ''u''), count(*) FILTER (WHERE pipe_action IN (''u'', ''n'')) FROM %s', before)
+      INTO found, expected;
+    IF found <> coalesce(item.updated, found) THEN
+      RAISE EXCEPTION 'table %: % rows were changed where % were expected: somebody else changed rows meanwhile, so run this script again',
+        item.relation, item.updated, found;
+    END IF;
+    IF item.key = '{}' AND expected > 0 THEN
+      UPDATE "public"."pipe_undo_HASH_new" SET problem = format('rows of table %s were changed that nothing tells apart', item.relation) WHERE number = item.number;
+    ELSIF expected > 0 THEN
+      EXECUTE format('INSERT INTO %s SELECT ''u'', %s, hashtextextended(ROW(t.*)::text, 0) FROM %s AS t JOIN %s AS k ON %s
+        WHERE k.pipe_action IN (''u'', ''n'')', after, (SELECT string_agg('t.' || k, ', ') FROM unnest(item.key) AS k), item.relation, before, item.same);
+    END IF;
+    IF item.key <> '{}' AND EXISTS (
+      SELECT FROM pg_catalog.pg_trigger AS g WHERE g.tgrelid = to_regclass(item.relation) AND NOT g.tgisinternal AND g.tgenabled <> 'D'
+    ) THEN
+      EXECUTE format('UPDATE %s AS k SET pipe_left = hashtextextended(ROW(t.*)::text, 0) FROM %s AS t
+        WHERE k.pipe_action = ''i'' AND %s', after, item.relation, item.same);
+    END IF;
+    EXECUTE format('SELECT (SELECT count(*) FROM %s) + (SELECT count(*) FROM %s)', before, after) INTO found;
+    changed := changed + found;
+  END LOOP;
+  FOR item IN SELECT * FROM "public"."pipe_undo_HASH_new" WHERE number = 0 LOOP
+    EXECUTE format('UPDATE "public"."pipe_undo_HASH_new" AS r SET (sequence_left, called_left) = (SELECT s.last_value, s.is_called FROM %s AS s)
+      WHERE r.number = 0 AND r.relation = %L', item.relation, item.relation);
+  END LOOP;
+  FOR item IN
+    SELECT c.relname, format('%I.%I', n.nspname, c.relname) AS name, c.relname LIKE 'pipe\_undo\_HASH\_new%' AS is_new
+    FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'r' AND c.relnamespace = (SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = '"public"."pipe_undo_HASH_new"'::regclass)
+      AND c.relname ~ '^pipe_undo_HASH(_new)?(_[0-9]+_(before|after))?$'
+    ORDER BY is_new, c.relname
+  LOOP
+    -- What changed nothing leaves the way back as it was.
+    IF item.is_new = (changed = 0) THEN
+      EXECUTE format('DROP TABLE %s', item.name);
+    ELSIF item.is_new THEN
+      EXECUTE format('ALTER TABLE %s RENAME TO %I', item.name, replace(item.relname, '_new', ''));
     END IF;
   END LOOP;
 END

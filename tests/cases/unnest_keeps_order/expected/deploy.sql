@@ -93,6 +93,71 @@ BEGIN
 END
 $pipe$;
 
+-- Here stays what rollback.sql needs.
+DO $pipe$
+BEGIN
+  IF NOT has_schema_privilege(current_schema(), 'CREATE') THEN
+    RAISE EXCEPTION 'role % may not create tables in schema %, where rollback.sql would find the rows as they were', current_user, current_schema()
+      USING HINT = 'Grant CREATE on the schema, or emit the script with --no-rollback.';
+  END IF;
+END
+$pipe$;
+SET LOCAL IntervalStyle = 'postgres';
+SET LOCAL bytea_output = 'hex';
+SET LOCAL lc_monetary = 'C';
+CREATE TABLE "pipe_undo_HASH_new" (number integer NOT NULL, relation text NOT NULL, key text[] NOT NULL, same text, updated bigint,
+  problem text, sequence bigint, called boolean, sequence_left bigint, called_left boolean);
+CREATE TABLE "pipe_undo_HASH_new_1_before" AS
+SELECT 'u'::"char" AS pipe_action, t.tableoid AS pipe_table, t.ctid AS pipe_place, t.* FROM "people" AS t WITH NO DATA;
+CREATE TABLE "pipe_undo_HASH_new_1_after" AS
+SELECT 'u'::"char" AS pipe_action, t."slug", 0::bigint AS pipe_left FROM "people" AS t WITH NO DATA;
+INSERT INTO "pipe_undo_HASH_new" (number, relation, key, same)
+SELECT 1, format('%I.%I', n.nspname, c.relname),
+  ARRAY(SELECT quote_ident(k) FROM unnest(ARRAY['slug']::text[]) WITH ORDINALITY AS l (k, place) ORDER BY place), 't."slug" = k."slug"'
+FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = to_regclass('"people"');
+CREATE TABLE "pipe_undo_HASH_new_2_before" AS
+SELECT 'u'::"char" AS pipe_action, t.tableoid AS pipe_table, t.ctid AS pipe_place, t.* FROM "goals" AS t WITH NO DATA;
+CREATE TABLE "pipe_undo_HASH_new_2_after" AS
+SELECT 'u'::"char" AS pipe_action, t."id", 0::bigint AS pipe_left FROM "goals" AS t WITH NO DATA;
+INSERT INTO "pipe_undo_HASH_new" (number, relation, key, same)
+SELECT 2, format('%I.%I', n.nspname, c.relname),
+  ARRAY(SELECT quote_ident(k) FROM unnest(ARRAY['id']::text[]) WITH ORDINALITY AS l (k, place) ORDER BY place), 't."id" = k."id"'
+FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = to_regclass('"goals"');
+DO $pipe$
+DECLARE
+  item record;
+BEGIN
+  FOR item IN
+    SELECT format('%I.%I', n.nspname, c.relname) AS name
+    FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'S' AND c.oid IN (
+      SELECT d.objid FROM pg_catalog.pg_depend AS d JOIN "pipe_undo_HASH_new" AS r ON d.refobjid = to_regclass(r.relation)
+      WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
+      UNION
+      SELECT d.refobjid FROM pg_catalog.pg_attrdef AS f JOIN "pipe_undo_HASH_new" AS r ON f.adrelid = to_regclass(r.relation)
+      JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid AND d.refclassid = 'pg_class'::regclass)
+    ORDER BY 1
+  LOOP
+    EXECUTE format('INSERT INTO "pipe_undo_HASH_new" (number, relation, key, sequence, called) SELECT 0, %L, ''{}'', last_value, is_called FROM %s',
+      item.name, item.name);
+  END LOOP;
+END
+$pipe$;
+
+-- Rows that change or go are kept.
+INSERT INTO "pipe_undo_HASH_new_1_before"
+SELECT 'u', t.tableoid, t.ctid, t.*
+FROM "people" AS t
+JOIN pg_temp.pipe_stage_1 AS s ON t."slug" = s."slug"
+WHERE ROW(t."id")::record OPERATOR(pg_catalog.*<>) ROW(s."id")::record
+FOR UPDATE OF t;
+INSERT INTO "pipe_undo_HASH_new_2_before"
+SELECT 'u', t.tableoid, t.ctid, t.*
+FROM "goals" AS t
+JOIN pg_temp.pipe_stage_2 AS s ON t."id" = s."id"
+WHERE ROW(t."person_id", t."goal", t."number")::record OPERATOR(pg_catalog.*<>) ROW(s."person_id", s."goal", s."number")::record
+FOR UPDATE OF t;
+
 -- Merge people
 WITH pipe_update_1 AS (
 UPDATE "people" AS t
@@ -101,12 +166,17 @@ FROM pg_temp.pipe_stage_1 AS s
 WHERE t."slug" = s."slug"
   AND ROW(t."id")::record OPERATOR(pg_catalog.*<>) ROW(s."id")::record
 RETURNING 1
-)
-INSERT INTO "people" ("id", "slug")
+), pipe_insert_1 AS (
+INSERT INTO "people" AS t ("id", "slug")
 SELECT s."id", s."slug"
 FROM pg_temp.pipe_stage_1 AS s
 CROSS JOIN (SELECT count(*) FROM pipe_update_1) AS first
-WHERE NOT EXISTS (SELECT FROM "people" AS t WHERE t."slug" = s."slug");
+WHERE NOT EXISTS (SELECT FROM "people" AS t WHERE t."slug" = s."slug")
+RETURNING t."slug", hashtextextended(ROW(t.*)::text, 0) AS pipe_left
+), pipe_count_1 AS (
+UPDATE "pipe_undo_HASH_new" SET updated = (SELECT count(*) FROM pipe_update_1) WHERE number = 1 RETURNING 1
+)
+INSERT INTO "pipe_undo_HASH_new_1_after" SELECT 'i', k.* FROM pipe_insert_1 AS k;
 
 -- Merge goals
 WITH pipe_update_2 AS (
@@ -118,12 +188,17 @@ FROM pg_temp.pipe_stage_2 AS s
 WHERE t."id" = s."id"
   AND ROW(t."person_id", t."goal", t."number")::record OPERATOR(pg_catalog.*<>) ROW(s."person_id", s."goal", s."number")::record
 RETURNING 1
-)
-INSERT INTO "goals" ("id", "person_id", "goal", "number")
+), pipe_insert_2 AS (
+INSERT INTO "goals" AS t ("id", "person_id", "goal", "number")
 SELECT s."id", s."person_id", s."goal", s."number"
 FROM pg_temp.pipe_stage_2 AS s
 CROSS JOIN (SELECT count(*) FROM pipe_update_2) AS first
-WHERE NOT EXISTS (SELECT FROM "goals" AS t WHERE t."id" = s."id");
+WHERE NOT EXISTS (SELECT FROM "goals" AS t WHERE t."id" = s."id")
+RETURNING t."id", hashtextextended(ROW(t.*)::text, 0) AS pipe_left
+), pipe_count_2 AS (
+UPDATE "pipe_undo_HASH_new" SET updated = (SELECT count(*) FROM pipe_update_2) WHERE number = 2 RETURNING 1
+)
+INSERT INTO "pipe_undo_HASH_new_2_after" SELECT 'i', k.* FROM pipe_insert_2 AS k;
 
 -- Every row is in the target, once.
 DO $pipe$
@@ -183,6 +258,61 @@ BEGIN
     EXECUTE format('SELECT last_value < $1 OR (last_value = $1 AND NOT is_called) FROM %s', item.sequence) INTO behind USING top;
     IF behind AND top <= item.seqmax THEN
       PERFORM setval(item.sequence, top::bigint);
+    END IF;
+  END LOOP;
+END
+$pipe$;
+
+-- How the rows were left, for rollback.sql.
+DO $pipe$
+DECLARE
+  item record;
+  before text;
+  after text;
+  found bigint;
+  expected bigint;
+  changed bigint := 0;
+BEGIN
+  FOR item IN SELECT * FROM "pipe_undo_HASH_new" WHERE number > 0 ORDER BY number LOOP
+    before := format('%I', 'pipe_undo_HASH_new_' || item.number || '_before');
+    after := format('%I', 'pipe_undo_HASH_new_' || item.number || '_after');
+    EXECUTE format('SELECT count(*) FILTER (WHERE pipe_action = ''u''), count(*) FILTER (WHERE pipe_action IN (''u'', ''n'')) FROM %s', before)
+      INTO found, expected;
+    IF found <> coalesce(item.updated, found) THEN
+      RAISE EXCEPTION 'table %: % rows were changed where % were expected: somebody else changed rows meanwhile, so run this script again',
+        item.relation, item.updated, found;
+    END IF;
+    IF item.key = '{}' AND expected > 0 THEN
+      UPDATE "pipe_undo_HASH_new" SET problem = format('rows of table %s were changed that nothing tells apart', item.relation) WHERE number = item.number;
+    ELSIF expected > 0 THEN
+      EXECUTE format('INSERT INTO %s SELECT ''u'', %s, hashtextextended(ROW(t.*)::text, 0) FROM %s AS t JOIN %s AS k ON %s
+        WHERE k.pipe_action IN (''u'', ''n'')', after, (SELECT string_agg('t.' || k, ', ') FROM unnest(item.key) AS k), item.relation, before, item.same);
+    END IF;
+    IF item.key <> '{}' AND EXISTS (
+      SELECT FROM pg_catalog.pg_trigger AS g WHERE g.tgrelid = to_regclass(item.relation) AND NOT g.tgisinternal AND g.tgenabled <> 'D'
+    ) THEN
+      EXECUTE format('UPDATE %s AS k SET pipe_left = hashtextextended(ROW(t.*)::text, 0) FROM %s AS t
+        WHERE k.pipe_action = ''i'' AND %s', after, item.relation, item.same);
+    END IF;
+    EXECUTE format('SELECT (SELECT count(*) FROM %s) + (SELECT count(*) FROM %s)', before, after) INTO found;
+    changed := changed + found;
+  END LOOP;
+  FOR item IN SELECT * FROM "pipe_undo_HASH_new" WHERE number = 0 LOOP
+    EXECUTE format('UPDATE "pipe_undo_HASH_new" AS r SET (sequence_left, called_left) = (SELECT s.last_value, s.is_called FROM %s AS s)
+      WHERE r.number = 0 AND r.relation = %L', item.relation, item.relation);
+  END LOOP;
+  FOR item IN
+    SELECT c.relname, format('%I.%I', n.nspname, c.relname) AS name, c.relname LIKE 'pipe\_undo\_HASH\_new%' AS is_new
+    FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'r' AND c.relnamespace = (SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = '"pipe_undo_HASH_new"'::regclass)
+      AND c.relname ~ '^pipe_undo_HASH(_new)?(_[0-9]+_(before|after))?$'
+    ORDER BY is_new, c.relname
+  LOOP
+    -- What changed nothing leaves the way back as it was.
+    IF item.is_new = (changed = 0) THEN
+      EXECUTE format('DROP TABLE %s', item.name);
+    ELSIF item.is_new THEN
+      EXECUTE format('ALTER TABLE %s RENAME TO %I', item.name, replace(item.relname, '_new', ''));
     END IF;
   END LOOP;
 END
