@@ -9,6 +9,7 @@ mod output;
 mod plan;
 mod progress;
 mod run;
+mod schema;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -67,6 +68,8 @@ enum Command {
     Check(check::Arguments),
     /// Show the stages, the checks and the SQL of a pipeline
     Plan(plan::Arguments),
+    /// Contracts from a live database, and where the two differ
+    Schema(schema::Arguments),
     /// Explain a code such as E0203
     Explain(explain::Arguments),
 }
@@ -93,6 +96,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments, &mut output, stopped),
         Command::Check(arguments) => check::run(&arguments, &mut output, &stopped),
         Command::Plan(arguments) => plan::run(&arguments, &mut output, stopped),
+        Command::Schema(arguments) => schema::run(&arguments, &mut output),
         Command::Explain(arguments) => explain::run(&arguments, &mut output),
     };
     ExitCode::from(outcome as u8)

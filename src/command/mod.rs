@@ -4,6 +4,9 @@
 
 mod compile;
 mod files;
+mod schema;
+mod schema_diff;
+mod schema_import;
 mod secrets;
 mod write;
 
@@ -12,7 +15,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 pub use crate::emit::rows::RowFormat;
+pub use crate::catalog::diff::Difference;
 pub use compile::{Compiled, Options};
+pub use schema::{Finished, Wanted};
+pub use schema_diff::{diff as schema_diff, outdated};
+pub use schema_import::{Destination, ImportedTable, import as schema_import};
 pub use secrets::Secrets;
 
 use crate::diagnostics::{Diagnostic, SourceMap};
