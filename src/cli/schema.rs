@@ -24,6 +24,17 @@ enum Action {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Print the statements that make what contracts describe; what is there stays
+    Ddl {
+        #[command(flatten)]
+        tables: Tables,
+        /// With a trigger per table that keeps its column updated_at
+        #[arg(long)]
+        updated_at: bool,
+        /// With the privileges that contracts grant
+        #[arg(long)]
+        grants: bool,
+    },
     /// Compare contracts with the database; exits 1 where they differ
     Diff {
         #[command(flatten)]
@@ -66,6 +77,9 @@ impl Tables {
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
     match &arguments.action {
         Action::Import { tables, out } => import(tables, out.as_ref(), output),
+        Action::Ddl { tables, updated_at, grants } => {
+            ddl(tables, command::Extras { updated_at: *updated_at, grants: *grants }, output)
+        }
         Action::Diff { tables } => diff(tables, output),
     }
 }
@@ -103,6 +117,21 @@ fn import(tables: &Tables, out: Option<&PathBuf>, output: &mut Output) -> Outcom
         }
     }
     output.result(&text);
+    Outcome::Done
+}
+
+fn ddl(tables: &Tables, extras: command::Extras, output: &mut Output) -> Outcome {
+    let done = match command::schema_ddl(&tables.wanted(), &tables.options(output), extras) {
+        Ok(done) => done,
+        Err(failure) => return output.failure(failure),
+    };
+    output.diagnostics(&done.sources, &done.warnings);
+    if output.format() == Format::Json {
+        let found = output.taken_diagnostics();
+        output.json(&json!({"status": "ok", "script": done.result, "diagnostics": found}));
+    } else {
+        output.result(&done.result);
+    }
     Outcome::Done
 }
 

@@ -5,6 +5,7 @@
 mod compile;
 mod files;
 mod schema;
+mod schema_ddl;
 mod schema_diff;
 mod schema_import;
 mod secrets;
@@ -14,10 +15,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+pub use crate::emit::postgres::schema::Extras;
 pub use crate::emit::rows::RowFormat;
 pub use crate::catalog::diff::Difference;
 pub use compile::{Compiled, Options};
 pub use schema::{Finished, Wanted};
+pub use schema_ddl::script as schema_ddl;
 pub use schema_diff::{diff as schema_diff, outdated};
 pub use schema_import::{Destination, ImportedTable, import as schema_import};
 pub use secrets::Secrets;
