@@ -2,8 +2,12 @@
 //!
 //! In: paths and options. Out: a result, or a [`Failure`]. Does not print and does not know about arguments or exit codes.
 
+mod access;
 mod compile;
+mod deploy;
+mod doctor;
 mod files;
+mod journal;
 mod secrets;
 mod write;
 
@@ -12,7 +16,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 pub use crate::emit::rows::RowFormat;
+pub use access::Access;
 pub use compile::{Compiled, Options};
+pub use deploy::{Acted, Action, act};
+pub use doctor::{Examined, doctor};
 pub use secrets::Secrets;
 
 use crate::diagnostics::{Diagnostic, SourceMap};
@@ -86,6 +93,11 @@ fn attempt(
     }
     drop(compiled.watch);
     Ok(Done { report, sources: compiled.sources, warnings: compiled.warnings })
+}
+
+/// Writes bytes as hexadecimal digits.
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// What `check` found in a pipeline without errors.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("diagnostics", &[]),
     ("error", &[]),
+    ("database", &["diagnostics", "error"]),
     ("types", &[]),
     ("expr", &["diagnostics", "types"]),
     ("relation", &["expr"]),
@@ -13,7 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sql", &["diagnostics", "expr", "relation", "types"]),
     ("check", &["diagnostics", "expr", "spec", "types"]),
     ("contract", &["check", "diagnostics", "expr", "spec", "types"]),
-    ("source", &["error", "relation", "types"]),
+    ("source", &["database", "error", "relation", "types"]),
     ("target", &["check", "contract", "diagnostics", "expr", "sql", "types"]),
     ("stage", &["check", "contract", "diagnostics", "expr", "relation", "spec", "target", "types"]),
     (
@@ -27,6 +28,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "command",
         &[
             "contract",
+            "database",
             "diagnostics",
             "emit",
             "engine",
@@ -54,6 +56,8 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("minijinja::", &["src/spec/template"]),
     ("clap::", &["src/cli/"]),
     ("indicatif::", &["src/cli/"]),
+    ("postgres::", &["src/database/"]),
+    ("rustls::", &["src/database/tls.rs"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
