@@ -4,6 +4,8 @@
 //! arguments; what it does is `command`'s business.
 
 mod check;
+mod deploy;
+mod doctor;
 mod explain;
 mod output;
 mod plan;
@@ -17,6 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, Subcommand};
 
+use crate::command::Action;
 use output::Output;
 
 /// Business data into database rows: declare it, prove it, deploy it once.
@@ -70,6 +73,14 @@ enum Command {
     Plan(plan::Arguments),
     /// Contracts from a live database, and where the two differ
     Schema(schema::Arguments),
+    /// Apply the last run to its target, in one transaction
+    Deploy(deploy::Arguments),
+    /// Compare the target with the last run, only reading
+    Verify(deploy::Arguments),
+    /// Undo the last run
+    Rollback(deploy::Arguments),
+    /// Tell, step by step, why a target cannot be used
+    Doctor(doctor::Arguments),
     /// Explain a code such as E0203
     Explain(explain::Arguments),
 }
@@ -97,6 +108,10 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments, &mut output, &stopped),
         Command::Plan(arguments) => plan::run(&arguments, &mut output, stopped),
         Command::Schema(arguments) => schema::run(&arguments, &mut output),
+        Command::Deploy(arguments) => deploy::run(&arguments, Action::Deploy, &mut output, &stopped),
+        Command::Verify(arguments) => deploy::run(&arguments, Action::Verify, &mut output, &stopped),
+        Command::Rollback(arguments) => deploy::run(&arguments, Action::Rollback, &mut output, &stopped),
+        Command::Doctor(arguments) => doctor::run(&arguments, &mut output, &stopped),
         Command::Explain(arguments) => explain::run(&arguments, &mut output),
     };
     ExitCode::from(outcome as u8)

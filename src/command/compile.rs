@@ -190,7 +190,7 @@ fn variables(spec: &PipelineSpec, project: &Project, options: &Options) -> Resul
     Ok(vars)
 }
 
-pub(super) fn templates(
+fn templates(
     spec: &PipelineSpec,
     project: &Project,
     target: &TargetSpec,

@@ -2,12 +2,16 @@
 //!
 //! In: paths and options. Out: a result, or a [`Failure`]. Does not print and does not know about arguments or exit codes.
 
+mod access;
 mod compile;
+mod deploy;
+mod doctor;
 mod files;
 mod schema;
 mod schema_ddl;
 mod schema_diff;
 mod schema_import;
+mod journal;
 mod secrets;
 mod write;
 
@@ -18,11 +22,14 @@ use std::sync::atomic::AtomicBool;
 pub use crate::emit::postgres::schema::Extras;
 pub use crate::emit::rows::RowFormat;
 pub use crate::catalog::diff::Difference;
-pub use compile::{Compiled, Options};
 pub use schema::{Finished, Wanted};
 pub use schema_ddl::script as schema_ddl;
 pub use schema_diff::{diff as schema_diff, outdated};
 pub use schema_import::{Destination, ImportedTable, import as schema_import};
+pub use access::Access;
+pub use compile::{Compiled, Options};
+pub use deploy::{Acted, Action, act};
+pub use doctor::{Examined, doctor};
 pub use secrets::Secrets;
 
 use crate::diagnostics::{Diagnostic, SourceMap};
@@ -96,6 +103,11 @@ fn attempt(
     }
     drop(compiled.watch);
     Ok(Done { report, sources: compiled.sources, warnings: compiled.warnings })
+}
+
+/// Writes bytes as hexadecimal digits.
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// What `check` found in a pipeline without errors.

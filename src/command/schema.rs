@@ -6,13 +6,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Failure, Options, compile};
+use super::{Access, Failure, Options, Secrets, access, compile};
 use crate::catalog::{Imported, TableName};
 use crate::contract::{Contract, ddl};
 use crate::database::{self, Connection};
 use crate::diagnostics::{Diagnostic, Diagnostics, SourceMap, Span, Spanned};
 use crate::error::Error;
-use crate::spec::template::Templates;
 use crate::spec::yaml::Map;
 use crate::spec::{self, PipelineSpec, Project, TargetSpec, pipeline, project};
 use crate::target::Target;
@@ -40,7 +39,8 @@ pub(super) struct Scene {
     pub(super) sources: SourceMap,
     pub(super) out: Diagnostics,
     spec: PipelineSpec,
-    templates: Templates,
+    vars: Vec<String>,
+    secrets: Secrets,
 }
 
 impl Scene {
@@ -63,12 +63,12 @@ impl Scene {
         let Some((target, dialect)) = compile::choose_target(&spec, &project, options, &mut out) else {
             return Err(failed(sources, out));
         };
-        let templates = compile::templates(&spec, &project, &target, options, &mut sources, &mut out)?;
         let contracts = compile::contracts(&project, dialect, &mut sources, &mut out)?;
         if out.has_errors() {
             return Err(failed(sources, out));
         }
-        Ok(Scene { project, target, dialect, contracts, sources, out, spec, templates })
+        let (vars, secrets) = (options.vars.clone(), options.secrets.clone());
+        Ok(Scene { project, target, dialect, contracts, sources, out, spec, vars, secrets })
     }
 
     /// The schema of names that have none.
@@ -105,7 +105,7 @@ impl Scene {
 
     /// The contracts that are asked for; without any names, all.
     ///
-    /// Errors: there is no contract for a table that is named (X0604).
+    /// Errors: there is no contract for a table that is named (X0603).
     pub(super) fn chosen(&self, wanted: &Wanted) -> Result<Vec<Arc<Contract>>, Error> {
         let names = self.names(wanted)?;
         if names.is_empty() && wanted.pipeline.is_none() {
@@ -116,7 +116,7 @@ impl Scene {
         if without.is_empty() {
             return Ok(names.iter().filter_map(find).collect());
         }
-        Err(Error::new("X0604", format!("there is no contract for {}", without.join(", ")))
+        Err(Error::new("X0603", format!("there is no contract for {}", without.join(", ")))
             .help("Write one below `schemas/`, or import it: `pipe schema import NAME`."))
     }
 
@@ -124,18 +124,13 @@ impl Scene {
     pub(super) fn connect(&mut self) -> Result<Box<dyn Connection>, Failure> {
         let dialect = &self.target.dialect.value;
         if dialect != "postgres" {
-            let error = Error::new("X0605", format!("the catalog of target `{}` cannot be read", self.target.name.value));
+            let error = Error::new("X0502", format!("the catalog of target `{}` cannot be read", self.target.name.value));
             let help = format!("Only that of PostgreSQL can, and its dialect is `{dialect}`: keep its contracts below `schemas/`.");
             return Err(error.help(help).into());
         }
-        let Some(url) = &self.target.url else {
-            let error = Error::new("X0605", format!("target `{}` has no `url`", self.target.name.value));
-            return Err(error.help("Add it to the target in `pipe.yaml`: `url: \"{{ env.DATABASE_URL }}\"`.").into());
-        };
-        let Some(url) = self.templates.bare(url, &mut self.out) else {
-            return Err(failed(std::mem::take(&mut self.sources), std::mem::take(&mut self.out)));
-        };
-        Ok(database::connect(dialect, &database::Address::parse(&url, &|name| std::env::var(name).ok())?, &database::Options::default())?)
+        let access = Access { vars: self.vars.clone(), secrets: self.secrets.clone(), ..Access::default() };
+        let address = access::address(&self.target, &self.project, &self.spec.name.value, &access, self.sources.clone())?;
+        Ok(database::connect(dialect, &address, &database::Options::default())?)
     }
 }
 

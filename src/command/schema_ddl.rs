@@ -10,7 +10,7 @@ use crate::error::Error;
 pub fn script(wanted: &Wanted, options: &Options, extras: Extras) -> Result<Finished<String>, Failure> {
     let scene = Scene::load(wanted, options)?;
     if scene.dialect.name() != "postgres" {
-        let error = Error::new("X0605", format!("there is no DDL for targets of dialect `{}` yet", scene.dialect.name()));
+        let error = Error::new("X0502", format!("there is no DDL for targets of dialect `{}` yet", scene.dialect.name()));
         return Err(error.help("Only PostgreSQL's can be written.").into());
     }
     let chosen = scene.chosen(wanted)?;

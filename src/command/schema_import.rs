@@ -104,14 +104,14 @@ fn refuse_to_overwrite(scene: &Scene, names: &[TableName], paths: &[Option<PathB
         if let Ok(text) = std::fs::read_to_string(path)
             && !text.starts_with(MARK)
         {
-            return Err(Error::new("X0603", format!("`{}` was not written by an import", path.display()))
+            return Err(Error::new("X0602", format!("`{}` was not written by an import", path.display()))
                 .at(path)
                 .help("Move it away, or name another file with `--out`; `--out -` only prints."));
         }
         let elsewhere = scene.contracts.iter().find(|c| scene.name_of(c) == *name && !same(scene.sources.path(c.span.file), path));
         if let Some(contract) = elsewhere {
             let (file, (line, _)) = (scene.sources.path(contract.span.file), scene.sources.line_column(contract.span));
-            return Err(Error::new("X0603", format!("table `{name}` has a contract already"))
+            return Err(Error::new("X0602", format!("table `{name}` has a contract already"))
                 .at(file)
                 .line(line)
                 .help("Remove it there before you import it, or compare the two with `pipe schema diff`; `--out -` only prints."));

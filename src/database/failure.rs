@@ -28,9 +28,19 @@ pub fn connecting(error: &postgres::Error, address: &Address) -> Error {
             .help("Give the password in the target's `url`, best by a variable of the environment: `url: \"{{ env.DATABASE_URL }}\"`, or in PGPASSWORD.");
     }
     if cause.contains("lookup") || cause.contains("resolve") {
-        return Error::new("X0503", format!("host `{host}` is not known: {cause}"))
-            .help("Correct the host in the target's `url`, or look at the name service and VPN of this machine.");
+        return unknown_host(&host, &cause);
     }
+    no_answer(&host, port, &cause)
+}
+
+/// Makes the error of a name that leads nowhere.
+pub fn unknown_host(host: &str, cause: &str) -> Error {
+    Error::new("X0503", format!("host `{host}` is not known: {cause}"))
+        .help("Correct the host in the target's `url`, or look at the name service and VPN of this machine.")
+}
+
+/// Makes the error of a port that nobody listens at.
+pub fn no_answer(host: &str, port: u16, cause: &str) -> Error {
     Error::new("X0504", format!("no server answers at `{host}:{port}`: {cause}")).help(
         "Start the server, or correct host and port in the target's `url`; a firewall lets connections time out. `pipe doctor` goes through it step by step.",
     )

@@ -6,7 +6,9 @@
 
 mod address;
 mod failure;
+pub mod play;
 mod postgres;
+pub mod probe;
 pub mod script;
 mod tls;
 

@@ -52,7 +52,8 @@ pub fn open(address: &Address, options: &Options) -> Result<Box<dyn Connection>,
     }
     let client = opened?;
     let watch = Watch::start(&client, connector, options.stopped.clone());
-    let mut session = Postgres { client, place: address.place(), notices, stopped: options.stopped.clone(), encrypted: false, _watch: watch };
+    let context = Context { place: address.place(), stopped: options.stopped.clone() };
+    let mut session = Postgres { client, context, notices, encrypted: false, _watch: watch };
     session.execute(&settings(address, options))?;
     session.encrypted = session.query("SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_catalog.pg_backend_pid()")?.single() == Some("t");
     session.notices();
@@ -73,35 +74,36 @@ fn settings(address: &Address, options: &Options) -> String {
 
 struct Postgres {
     client: Client,
-    place: String,
+    context: Context,
     notices: Arc<Mutex<Vec<String>>>,
-    stopped: Arc<AtomicBool>,
     encrypted: bool,
     _watch: Watch,
 }
 
-impl Postgres {
-    fn failed(&self, error: &postgres::Error) -> Error {
-        told(error, &self.place, &self.stopped)
-    }
+/// What errors are told with.
+struct Context {
+    place: String,
+    stopped: Arc<AtomicBool>,
 }
 
-fn told(error: &postgres::Error, place: &str, stopped: &AtomicBool) -> Error {
-    let error = failure::running(error, place);
-    if error.code == "X0514" && stopped.load(Ordering::SeqCst) { Error::interrupted() } else { error }
+impl Context {
+    fn failed(&self, error: &postgres::Error) -> Error {
+        let error = failure::running(error, &self.place);
+        if error.code == "X0514" && self.stopped.load(Ordering::SeqCst) { Error::interrupted() } else { error }
+    }
 }
 
 impl Connection for Postgres {
     fn place(&self) -> &str {
-        &self.place
+        &self.context.place
     }
 
     fn execute(&mut self, sql: &str) -> Result<(), Error> {
-        self.client.batch_execute(sql).map_err(|e| self.failed(&e))
+        self.client.batch_execute(sql).map_err(|e| self.context.failed(&e))
     }
 
     fn query(&mut self, sql: &str) -> Result<Rows, Error> {
-        let messages = self.client.simple_query(sql).map_err(|e| self.failed(&e))?;
+        let messages = self.client.simple_query(sql).map_err(|e| self.context.failed(&e))?;
         let mut rows = Rows::default();
         for message in &messages {
             match message {
@@ -118,9 +120,9 @@ impl Connection for Postgres {
     }
 
     fn describe(&mut self, query: &str) -> Result<Vec<Column>, Error> {
-        let statement = self.client.prepare(query).map_err(|e| self.failed(&e))?;
+        let statement = self.client.prepare(query).map_err(|e| self.context.failed(&e))?;
         if !statement.params().is_empty() {
-            return Err(Error::new("X0511", "the query has a place for a value, such as `$1`")
+            return Err(Error::new("X0605", "the query has a place for a value, such as `$1`")
                 .help("Write the value, or a template: `{{ vars.x }}` becomes a literal of SQL."));
         }
         let column = |c: &postgres::Column| Column { name: c.name().to_string(), type_id: c.type_().oid(), modifier: c.type_modifier() };
@@ -128,10 +130,8 @@ impl Connection for Postgres {
     }
 
     fn copy_in(&mut self, statement: &str, data: &mut dyn Read) -> Result<u64, Error> {
-        let mut writer = match self.client.copy_in(statement) {
-            Ok(writer) => writer,
-            Err(error) => return Err(told(&error, &self.place, &self.stopped)),
-        };
+        let context = &self.context;
+        let mut writer = self.client.copy_in(statement).map_err(|e| context.failed(&e))?;
         let mut chunk = vec![0; CHUNK];
         let copied = loop {
             match data.read(&mut chunk) {
@@ -146,20 +146,18 @@ impl Connection for Postgres {
             }
         };
         copied.map_err(|broken| match broken {
-            Broken::Driver(error) => told(&error, &self.place, &self.stopped),
+            Broken::Driver(error) => context.failed(&error),
             Broken::Reading(cause) if cause.kind() == io::ErrorKind::Interrupted => Error::interrupted(),
             Broken::Reading(cause) => Error::new("X0104", format!("cannot read the rows to be copied: {cause}")),
         })
     }
 
     fn copy_out(&mut self, statement: &str, out: &mut dyn Write) -> Result<u64, Error> {
-        let mut reader = match self.client.copy_out(statement) {
-            Ok(reader) => reader,
-            Err(error) => return Err(told(&error, &self.place, &self.stopped)),
-        };
+        let context = &self.context;
+        let mut reader = self.client.copy_out(statement).map_err(|e| context.failed(&e))?;
         let (mut chunk, mut total) = (vec![0; CHUNK], 0);
         loop {
-            let read = reader.read(&mut chunk).map_err(|e| copying_failed(&e, &self.place))?;
+            let read = reader.read(&mut chunk).map_err(|e| copying_failed(&e, &context.place))?;
             if read == 0 {
                 return Ok(total);
             }

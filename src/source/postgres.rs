@@ -135,7 +135,7 @@ fn open(request: &Request, reading: &Reading, scope: Scope, connection: &mut dyn
     let described = connection.describe(&relation)?;
     let mut seen = std::collections::BTreeSet::new();
     if let Some(twice) = described.iter().find(|c| !seen.insert(c.name.to_lowercase())) {
-        return Err(Error::new("X0607", format!("the query gives column `{}` twice", twice.name))
+        return Err(Error::new("X0605", format!("the query gives column `{}` twice", twice.name))
             .help("Give each column a name of its own: `SELECT a.id AS a_id, b.id AS b_id ...`."));
     }
     // On a line of its own, so that a comment at the query's end does not swallow the parenthesis.
@@ -202,7 +202,7 @@ fn choose(described: &[database::Column], request: &Request, connection: &mut dy
     }
     if let Some((unknown, _)) = request.pins.iter().find(|(pinned, _)| !chosen.iter().any(|c| c.name == *pinned)) {
         let known = chosen.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ");
-        return Err(Error::new("X0607", format!("`columns` names `{unknown}`, which is no column of the result"))
+        return Err(Error::new("X0605", format!("`columns` names `{unknown}`, which is no column of the result"))
             .help(format!("Its columns are {known}.")));
     }
     Ok(chosen)

@@ -69,7 +69,7 @@ impl<'a> Rows<'a> {
         }
         copied?;
         if !self.ended {
-            return Err(Error::new("X0606", "the server ended the result before its end"));
+            return Err(Error::new("X0604", "the server ended the result before its end"));
         }
         self.flush()?;
         Ok(self.hasher.finalize().iter().map(|b| format!("{b:02x}")).collect())
@@ -107,7 +107,7 @@ impl<'a> Rows<'a> {
             return Ok(Some(2));
         }
         if count as usize != self.columns.len() {
-            return Err(Error::new("X0606", format!("the server sends {count} columns instead of {}", self.columns.len())));
+            return Err(Error::new("X0604", format!("the server sends {count} columns instead of {}", self.columns.len())));
         }
         let mut values: Vec<Option<(usize, usize)>> = Vec::with_capacity(self.columns.len());
         let mut at = 2;
@@ -129,7 +129,7 @@ impl<'a> Rows<'a> {
             let value = value.and_then(|(start, end)| bytes.get(start..end));
             column.push(value).map_err(|why| {
                 let row = self.next + 1;
-                Error::new("X0606", format!("column `{name}`, row {row}: {why}"))
+                Error::new("X0604", format!("column `{name}`, row {row}: {why}"))
                     .help(format!("Read it in the server's own words: `columns: {{{name}: text}}`."))
             })?;
         }
@@ -144,7 +144,7 @@ impl<'a> Rows<'a> {
         }
         let numbers = Int64Array::from_iter_values(self.first..self.next);
         let mut arrays: Vec<ArrayRef> = vec![Arc::new(numbers)];
-        let broken = |e: arrow::error::ArrowError| Error::new("X0606", format!("the rows cannot be staged: {e}"));
+        let broken = |e: arrow::error::ArrowError| Error::new("X0604", format!("the rows cannot be staged: {e}"));
         for column in &mut self.columns {
             arrays.push(column.finish().map_err(broken)?);
         }
@@ -174,7 +174,7 @@ impl Write for Rows<'_> {
 fn header(bytes: &[u8]) -> Result<Option<usize>, Error> {
     let begins = bytes.len().min(SIGNATURE.len());
     if bytes.get(..begins) != SIGNATURE.get(..begins) {
-        return Err(Error::new("X0606", "the server's answer is no binary COPY"));
+        return Err(Error::new("X0604", "the server's answer is no binary COPY"));
     }
     let Some(extension) = long(bytes, SIGNATURE.len() + 4) else { return Ok(None) };
     let length = SIGNATURE.len() + 8 + extension.max(0) as usize;
