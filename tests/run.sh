@@ -177,6 +177,7 @@ if step "build" cargo build --release; then
     step "acceptance: property" python3 tests/acceptance/property.py --pipe "$pipe" --cases $cases --seed 1   # another seed by hand
     step "acceptance: T-SQL" python3 tests/acceptance/tsql.py --pipe "$pipe" --kit "${XDG_CACHE_HOME:-$HOME/.cache}/pipe-tsql-parser"
     step "acceptance: bad input" python3 tests/acceptance/bad_input.py --pipe "$pipe"
+    step "acceptance: catalog" python3 tests/acceptance/catalog.py --pipe "$pipe" --db "$PIPE_TEST_PG"
     step "acceptance: torture" python3 tests/acceptance/torture.py --pipe "$pipe" --db "$PIPE_TEST_PG"
 fi
 

@@ -6,7 +6,7 @@
 
 use crate::check::Measure;
 use crate::contract::{Column, ConstraintKind, Contract, ForeignKey, Generated, WrittenConstraint, usual_name};
-use crate::expr::{Expr, ExprKind, UnaryOp};
+use crate::expr::{BinaryOp, Expr, ExprKind, UnaryOp};
 use crate::sql::postgres::Postgres;
 use crate::sql::{self, Dialect};
 
@@ -223,12 +223,17 @@ fn all_constraints(contract: &Contract, schema: &str, not_made: &mut Vec<String>
     found
 }
 
-/// Turns what must not be into what must be.
+/// Turns what must not be into what must be, in words that read back as the same rule; NULL stays NULL in both.
 fn holds(fails: Expr) -> Expr {
     let span = fails.span;
     match fails.kind {
         ExprKind::InList { operand, list, negated } => Expr::new(ExprKind::InList { operand, list, negated: !negated }, span),
         ExprKind::Unary(UnaryOp::Not, inner) => *inner,
+        ExprKind::Binary(left, BinaryOp::Or, right) => holds(*left).and(holds(*right)),
+        ExprKind::Binary(left, BinaryOp::Less, right) => left.binary(BinaryOp::GreaterOrEqual, *right),
+        ExprKind::Binary(left, BinaryOp::LessOrEqual, right) => left.binary(BinaryOp::Greater, *right),
+        ExprKind::Binary(left, BinaryOp::Greater, right) => left.binary(BinaryOp::LessOrEqual, *right),
+        ExprKind::Binary(left, BinaryOp::GreaterOrEqual, right) => left.binary(BinaryOp::Less, *right),
         kind => Expr::new(kind, span).negate(),
     }
 }
