@@ -2,10 +2,18 @@
 //!
 //! In: paths and options. Out: a result, or a [`Failure`]. Does not print and does not know about arguments or exit codes.
 
+mod access;
 mod compile;
+mod deploy;
+mod doctor;
 mod files;
 mod init;
+mod journal;
 mod profile;
+mod schema;
+mod schema_ddl;
+mod schema_diff;
+mod schema_import;
 mod secrets;
 mod test;
 mod write;
@@ -14,10 +22,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+pub use crate::catalog::diff::Difference;
+pub use crate::emit::postgres::schema::Extras;
 pub use crate::emit::rows::RowFormat;
+pub use access::Access;
 pub use compile::{Compiled, Options};
+pub use deploy::{Acted, Action, act};
+pub use doctor::{Examined, doctor};
 pub use init::init;
 pub use profile::{Profile, profile};
+pub use schema::{Finished, Wanted};
+pub use schema_ddl::script as schema_ddl;
+pub use schema_diff::{diff as schema_diff, outdated};
+pub use schema_import::{Destination, ImportedTable, import as schema_import};
 pub use secrets::Secrets;
 pub use test::{Tested, test, test_files};
 
@@ -94,6 +111,11 @@ fn attempt(
     }
     drop(compiled.watch);
     Ok(Done { report, sources: compiled.sources, warnings: compiled.warnings })
+}
+
+/// Writes bytes as hexadecimal digits.
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// What `check` found in a pipeline without errors.

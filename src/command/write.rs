@@ -92,7 +92,7 @@ impl Outputs {
             self.withdraw(SCRIPTS)?;
             let header = header(compiled, &[])?;
             pending.extend(self.views(plan, &header)?);
-            let record = record(report, compiled, &header, &[], &exported);
+            let record = record(report, compiled, &header, &[], &exported, &[]);
             pending.push(self.file("run.json", |out| out.write_all(record.as_bytes()))?);
             return pending.into_iter().map(Pending::keep).collect();
         }
@@ -124,7 +124,8 @@ impl Outputs {
             self.withdraw(&["rollback.sql"])?;
         }
         let verify = self.file("verify.sql", |out| dialect.verify(&script, &mut parts, out))?;
-        let record = record(report, compiled, &header, &tables, &exported);
+        let scripts = [("deploy.sql", &deploy), ("verify.sql", &verify)].map(|(name, file)| (name, file.hash.clone()));
+        let record = record(report, compiled, &header, &tables, &exported, &scripts);
         let run = self.file("run.json", |out| out.write_all(record.as_bytes()))?;
         self.withdraw(&[VIEWS])?;
         pending.extend(self.views(plan, &header)?);
@@ -187,10 +188,11 @@ impl Outputs {
         let path = self.folder.join(name);
         let failed = |e: io::Error| Error::file(&path, "cannot write", &e);
         let file = tempfile::Builder::new().prefix(&format!(".{name}.")).tempfile_in(&self.folder).map_err(failed)?;
-        let mut out = BufWriter::with_capacity(1 << 20, file.as_file());
+        let mut out = BufWriter::with_capacity(1 << 20, Hashed { file: file.as_file(), hasher: Sha256::new() });
         write(&mut out).and_then(|()| out.flush()).map_err(failed)?;
+        let hash = super::hexadecimal(&out.get_ref().hasher.clone().finalize());
         drop(out);
-        Ok(Pending { file, path })
+        Ok(Pending { file, path, hash })
     }
 }
 
@@ -198,6 +200,26 @@ impl Outputs {
 pub(super) struct Pending {
     pub(super) file: NamedTempFile,
     pub(super) path: PathBuf,
+    /// SHA-256 of what was written, where it was written here.
+    pub(super) hash: String,
+}
+
+/// Hashes what is written on its way into a file.
+struct Hashed<'a> {
+    file: &'a File,
+    hasher: Sha256,
+}
+
+impl Write for Hashed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hasher.update(bytes.get(..written).unwrap_or(&[]));
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 impl Pending {
@@ -367,7 +389,14 @@ fn header(compiled: &Compiled, tables: &[(Table, Evidence)]) -> Result<Header, E
 }
 
 /// `run.json`: what was run, on what, and with which outcome.
-fn record(done: &RunReport, compiled: &Compiled, header: &Header, tables: &[(Table, Evidence)], files: &[Exported]) -> String {
+fn record(
+    done: &RunReport,
+    compiled: &Compiled,
+    header: &Header,
+    tables: &[(Table, Evidence)],
+    files: &[Exported],
+    scripts: &[(&str, String)],
+) -> String {
     let file = |f: &Exported| json!({"file": f.path, "table": f.table, "format": f.format, "rows": f.rows});
     let value = json!({
         "pipeline": header.pipeline,
@@ -379,6 +408,7 @@ fn record(done: &RunReport, compiled: &Compiled, header: &Header, tables: &[(Tab
         "tables": tables.iter().map(|(t, e)| json!({"table": t.shown(), "rows": e.rows, "checksum": e.checksum.to_string()})).collect::<Vec<_>>(),
         "views": compiled.plan.views.iter().map(|v| json!({"view": v.name, "table": v.table})).collect::<Vec<_>>(),
         "files": files.iter().map(file).collect::<Vec<_>>(),
+        "scripts": scripts.iter().map(|(name, hash)| (name.to_string(), json!(hash))).collect::<serde_json::Map<_, _>>(),
         "ledger": report::json::ledger(&done.ledger),
         "warnings": done.violations.len(),
     });

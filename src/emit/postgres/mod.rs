@@ -10,6 +10,7 @@ mod guard;
 mod jsonb;
 mod merge;
 mod rows;
+pub mod schema;
 mod sequence;
 #[cfg(test)]
 mod tests;
