@@ -6,6 +6,7 @@
 use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, FunctionArguments, TrimWhereField};
 
 use super::ddl::Flavor;
+use super::ddl_number;
 use super::ddl_expr::{Kind, Scope, lower};
 use crate::expr::{BinaryOp, Expr, ExprKind, Literal};
 use crate::types::DataType;
@@ -76,7 +77,7 @@ fn lower_function(function: &ast::Function, scope: &Scope) -> Option<Expr> {
         (_, "coalesce", 1..) => call("coalesce", all.collect()),
         (Flavor::Tsql, "isnull", 2) => call("coalesce", all.collect()),
         (_, "nullif", 2) => call("nullif", all.collect()),
-        (_, "abs", 1) => all.next().filter(|a| scope.kind(a) == Kind::Number).and_then(|a| call("abs", vec![a])),
+        (_, "abs", 1) => all.next().filter(|a| scope.kind(a) == Kind::Number).and_then(|a| ddl_number::unary(a, false, scope)),
         (_, "replace", 3) => call("replace", all.collect()),
         (_, "left" | "right", 2) => call(name, vec![text(all.next()?, scope)?, count(all.next()?)?]),
         (Flavor::Postgres, "strpos" | "starts_with", 2) => call(name, all.collect()),

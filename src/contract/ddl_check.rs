@@ -9,6 +9,7 @@ use std::sync::Arc;
 use sqlparser::ast;
 
 use super::ddl_expr::{Scope, lower};
+use super::ddl_number::may_fail;
 use crate::check::Check;
 use crate::check::condition::Condition;
 use crate::check::length::Length;
@@ -44,7 +45,7 @@ pub(super) fn judge(holds: &ast::Expr, text: &str, scope: &Scope) -> (Vec<Arc<dy
             Some(fact) => add(&mut facts, fact),
             None => {
                 let shown = if single { text.to_string() } else { part.to_string() };
-                checks.push(Arc::new(Condition::new("check", lowered, shown)));
+                checks.push(Arc::new(Condition::new("check", lowered.clone(), shown).guarded(may_fail(&lowered))));
             }
         }
     }

@@ -7,6 +7,7 @@
 use sqlparser::ast::{self, BinaryOperator, UnaryOperator, Value};
 
 use super::Column;
+use super::ddl_number::{self, arithmetic};
 use super::ddl::Flavor;
 use super::ddl_call::lower_call;
 use super::ddl_cursor::fold;
@@ -193,7 +194,7 @@ fn lower_unary(op: UnaryOperator, operand: Expr, scope: &Scope) -> Option<Expr> 
             Some(Expr::number(digits, scope.span))
         }
         (UnaryOperator::Minus, _) if scope.kind(&operand) == Kind::Number => {
-            Some(scope.make(ExprKind::Unary(UnaryOp::Minus, Box::new(operand))))
+            ddl_number::unary(operand, true, scope)
         }
         (UnaryOperator::Plus, _) if scope.kind(&operand) == Kind::Number => Some(operand),
         _ => None,
@@ -211,10 +212,10 @@ fn lower_binary(left: Expr, op: &BinaryOperator, right: Expr, scope: &Scope) -> 
         BinaryOperator::LtEq => return compare(left, BinaryOp::LessOrEqual, right, scope),
         BinaryOperator::Gt => return compare(left, BinaryOp::Greater, right, scope),
         BinaryOperator::GtEq => return compare(left, BinaryOp::GreaterOrEqual, right, scope),
-        BinaryOperator::Plus if numbers => BinaryOp::Add,
-        BinaryOperator::Minus if numbers => BinaryOp::Subtract,
-        BinaryOperator::Multiply if numbers => BinaryOp::Multiply,
-        BinaryOperator::Modulo if numbers => BinaryOp::Modulo,
+        BinaryOperator::Plus if numbers => return arithmetic(left, BinaryOp::Add, right, scope),
+        BinaryOperator::Minus if numbers => return arithmetic(left, BinaryOp::Subtract, right, scope),
+        BinaryOperator::Multiply if numbers => return arithmetic(left, BinaryOp::Multiply, right, scope),
+        BinaryOperator::Modulo if numbers => return arithmetic(left, BinaryOp::Modulo, right, scope),
         BinaryOperator::StringConcat => BinaryOp::Concat,
         BinaryOperator::PGRegexMatch => return regex(left, right, ("s", false), scope),
         BinaryOperator::PGRegexIMatch => return regex(left, right, ("is", false), scope),

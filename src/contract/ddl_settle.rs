@@ -10,9 +10,11 @@ use super::ddl_check::judge;
 use super::ddl_cursor::Cursor;
 use super::ddl_expr::{Scope, lower};
 use super::ddl_names::{Names, join_columns};
+use super::ddl_number::may_fail;
 use super::ddl_table::{Draft, Key, Pending};
 use super::ddl_type::{NamedType, Types};
 use super::{Column, Contract, known_column};
+use crate::check::condition::Condition;
 use crate::check::one_of::OneOf;
 use crate::check::range::{Bound, Range};
 use crate::check::references::References;
@@ -272,11 +274,31 @@ pub(super) fn index(contract: &mut Contract, index: WrittenIndex<'_>, context: &
     match lowered.into_iter().collect::<Option<Vec<Expr>>>() {
         Some(parts) if readable && !parts.is_empty() => {
             let only_where = only_where.flatten();
+            let title = index.text.split_whitespace().collect::<Vec<_>>().join(" ");
+            for computed in only_where.iter().chain(&parts).filter(|e| may_fail(e)) {
+                let check = Condition::new("check", computable(computed), format!("{title} can be computed"));
+                contract.checks.push(declared(Arc::new(check), name.clone(), index.span));
+            }
+            let (parts, only_where) = (parts.into_iter().map(tried).collect(), only_where.map(tried));
             let check = Unique::of(UniqueKey { parts, nulls_equal: index.nulls_equal, only_where });
             contract.checks.push(declared(Arc::new(check), name, index.span));
         }
         _ => contract.unjudged.push((index.text.to_string(), index.span)),
     }
+}
+
+/// An expression that is NULL where it cannot be computed: such a row is refused anyway.
+fn tried(expr: Expr) -> Expr {
+    let span = expr.span;
+    if may_fail(&expr) { Expr::call("try", vec![expr], span) } else { expr }
+}
+
+/// Holds where an expression can be computed: it has a value if all its columns have.
+fn computable(expr: &Expr) -> Expr {
+    let mut columns = vec![];
+    condition::collect_columns(expr, &mut columns);
+    let known = tried(expr.clone()).is_not_null();
+    columns.into_iter().fold(known, |holds, column| holds.or(Expr::column(column, expr.span).is_null()))
 }
 
 /// Returns what Postgres calls a part of an index in its name: the column, the function, or `expr`.

@@ -297,7 +297,7 @@ def main():
     arguments.add_argument("--listed", action="store_true", help="show what was listed as not judged")
     a = arguments.parse_args()
     pipe, failures, counts, started = a.pipe.resolve(), Failures(), {}, time.monotonic()
-    jobs = [("named", agreement_named.tables())]
+    jobs = [("named", agreement_named.tables())] if agreement_named.NAMED else []
     size = 100
     for i in range((a.cases + size - 1) // size):
         tables = contracts.batch(a.seed + i, min(size, a.cases - i * size) if not a.only else size, a.rows)
