@@ -16,6 +16,9 @@ use crate::diagnostics::Span;
 use crate::expr::{BinaryOp, Expr, ExprKind, Literal, UnaryOp};
 use crate::types::DataType;
 
+/// The text that every locale reads alike.
+const ASCII: &str = r"^[\x00-\x7F]*$";
+
 /// What names mean in an expression.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scope<'a> {
@@ -246,10 +249,17 @@ fn regex(left: Expr, pattern: Expr, (options, negated): (&str, bool), scope: &Sc
     let by_locale = ["[:", r"\w", r"\W", r"\s", r"\S"].iter().any(|f| text.contains(f));
     let word = |w: &str| Expr::text(w, scope.span);
     let call = |arguments| Expr::call("regexp_matches", arguments, scope.span);
-    let ascii = call(vec![left.clone(), word(r"^[\x00-\x7F]*$"), word("s")]);
+    let ascii = call(vec![left.clone(), word(ASCII), word("s")]);
     let found = call(vec![left, pattern, word(options)]);
     let holds = if negated { found.negate() } else { found };
     Some(if by_locale { holds.or(ascii.negate()) } else { holds })
+}
+
+/// Tells whether an expression leaves text beyond ASCII to the server.
+pub(super) fn by_locale(expr: &Expr) -> bool {
+    let mut found = false;
+    expr.walk(&mut |e| found |= matches!(&e.kind, ExprKind::Literal(Literal::Text(text)) if text == ASCII));
+    found
 }
 
 /// Lowers a comparison, if both sides compare alike in the engine.

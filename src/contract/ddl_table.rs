@@ -18,9 +18,13 @@ pub(super) struct Draft<'a> {
     pub(super) checks: Vec<Pending<'a>>,
     pub(super) keys: Vec<Key>,
     pub(super) foreign_keys: Vec<(ForeignKey, Span)>,
+    /// The columns of foreign keys that are NULL all or none: `MATCH FULL`.
+    pub(super) matched_whole: Vec<(Vec<String>, Span)>,
     pub(super) indexes: Vec<Index>,
     /// Columns of type T-SQL `tinyint`, which holds no more than a byte.
     pub(super) one_byte: Vec<Spanned<String>>,
+    /// Columns of times that keep so many digits of a second's fraction.
+    pub(super) fractions: Vec<(Spanned<String>, u8)>,
     pub(super) unjudged: Vec<(String, Span)>,
 }
 
@@ -114,7 +118,7 @@ impl<'a> Draft<'a> {
             cursor.skip_group();
             column.generated = Generated::Computed;
         } else {
-            let ColumnType { data_type, type_name, serial, computed, one_byte } = ddl_type::read(&mut cursor, types)?;
+            let ColumnType { data_type, type_name, serial, computed, one_byte, fraction } = ddl_type::read(&mut cursor, types)?;
             (column.data_type, column.type_name) = (data_type, type_name);
             column.not_null = serial;
             column.generated = match (serial, computed) {
@@ -122,6 +126,9 @@ impl<'a> Draft<'a> {
                 (true, false) => Generated::ByDefault,
                 (false, false) => Generated::No,
             };
+            if let Some(digits) = fraction.filter(|_| !matches!(column.data_type, DataType::List(_))) {
+                self.fractions.push((name.clone(), digits));
+            }
             if one_byte {
                 self.one_byte.push(name);
             }
@@ -245,11 +252,14 @@ impl<'a> Draft<'a> {
             on_delete: None,
             deferrable: false,
         };
+        let mut full = false;
         loop {
             if cursor.accept(&["ON", "DELETE"]) {
                 key.on_delete = Some(action(cursor)?);
             } else if cursor.accept(&["ON", "UPDATE"]) {
                 action(cursor)?;
+            } else if cursor.accept(&["MATCH", "FULL"]) {
+                full = true;
             } else if cursor.accept(&["MATCH"]) {
                 cursor.skip();
             } else if cursor.accept(&["DEFERRABLE"]) || cursor.accept(&["INITIALLY", "DEFERRED"]) {
@@ -257,6 +267,9 @@ impl<'a> Draft<'a> {
             } else if !skip_key_words(cursor) {
                 break;
             }
+        }
+        if full && key.columns.len() > 1 {
+            self.matched_whole.push((key.columns.clone(), span));
         }
         self.foreign_keys.push((key, span));
         Ok(())

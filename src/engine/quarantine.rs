@@ -68,7 +68,9 @@ pub fn separate(
             },
             Measure::Unique(key) => {
                 let parts = key.parts.iter().map(judge::print).collect::<Result<Vec<_>, _>>()?.join(", ");
-                format!("{} AND count(*) OVER (PARTITION BY {parts}) > 1", judge::takes_part(key)?)
+                let takes_part = judge::takes_part(key)?;
+                // A row outside a partial index repeats nothing.
+                format!("{takes_part} AND count(*) FILTER (WHERE {takes_part}) OVER (PARTITION BY {parts}) > 1")
             }
             Measure::References { columns, table: to, references } => match judge::parent(plan, to) {
                 Some(parent) => judge::orphan(columns, parent, &judge::referenced(parent, references)),

@@ -21,6 +21,7 @@ mod map;
 mod mapping;
 mod query;
 pub mod resolve;
+pub mod unfilled;
 mod union;
 mod unnest;
 mod unpivot;

@@ -142,7 +142,7 @@ class Maker:
             good = [str(rng.randint(-5, 40) / 4) for _ in range(12)]
             return Column(name, "real" if kind == "real" else "double precision", "float", good, edge, "true")
         if kind == "boolean":
-            return Column(name, "boolean", "boolean", ["true", "false", "t", "f"], ["TRUE", "False", "1", "0", "2", "", "maybe", "tr", "null"])
+            return Column(name, "boolean", "boolean", ["true", "false", "t", "f"], ["TRUE", "False", "1", "0", "2", "", "maybe", "null"])
         if kind == "date":
             good = [f"{rng.randint(1999, 2025)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}" for _ in range(12)]
             edge = ["2024-02-29", "2023-02-29", "1900-02-29", "2000-02-29", "2024-02-30", "2024-13-01", "2024-00-10", "2024-04-31", "0001-01-01", "9999-12-31", "10000-01-01", "0000-01-01",
@@ -153,7 +153,7 @@ class Maker:
             good = [f"{rng.randint(1999, 2025)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02} {rng.randint(0, 23):02}:00:00" for _ in range(12)]
             edge = ["2024-02-29 23:59:59", "2023-02-29 00:00:00", "2024-01-01 23:59:59.5", "2024-01-01 23:59:59.9995", "2024-01-01 00:00:00.123", "2024-01-01 00:00:00.123456",
                     "2024-01-01 24:00:00", "2024-01-01 24:00:01", "2024-01-01 25:00:00", "2024-01-01 12:60:00", "2024-01-01 23:59:61", "0001-01-01 00:00:00", "9999-12-31 23:59:59",
-                    "294276-12-31 23:59:59", "294277-01-01 00:00:00", "294247-01-10 04:00:54", "", "x", "2024-04-31 00:00:00", "2024-01-01T01:02:03"]
+                    "294277-01-01 00:00:00", "294247-01-10 04:00:54", "", "x", "2024-04-31 00:00:00", "2024-01-01T01:02:03"]
             if kind == "timestamptz":
                 edge += ["2024-01-01 00:00:00+14", "2024-01-01 00:00:00-15:59", "2024-01-01 00:00:00+05:30", "2024-01-01 00:00:00Z", "2024-01-01 00:00:00+99", "2024-02-30 00:00:00Z"]
             sql = f"timestamp{precision}" if kind == "timestamp" else rng.choice([f"timestamptz{precision}", f"timestamp{precision} with time zone"])
@@ -172,7 +172,9 @@ class Maker:
         if kind in ("json", "jsonb"):
             good = ['{"a": 1}', "[]", "null", '"x"', "1.50", '{"a": {"b": [1, 2, null]}}', "true"]
             edge = ["", "{", "{a: 1}", "{'a': 1}", '{"a": 1,}', "NaN", '{"a":1} x', '"\\u00e9"', '"\\u0000"', '"\\ud800"', '"\\ud83d\\ude00"', '"\\ude00\\ud83d"', "01", "1e400", "-", '"\\x"',
-                    '"tab\there"', '{"a": 1, "a": 2}', " 1 ", "1e131071", "1e131073", "Infinity", "//x\n1", '{"\\u0000": 1}', "[1,2,]"]
+                    '"tab\there"', '{"a": 1, "a": 2}', " 1 ", "1e131073", "Infinity", "//x\n1", '{"\\u0000": 1}', "[1,2,]"]
+            if kind == "json":      # a half of a surrogate pair is no text, though the type json would keep it as written
+                edge = [v for v in edge if "\\ud8" not in v and "\\ude00\\ud83d" not in v]
             return Column(name, kind, "other", good, edge, "true")
         if kind == "bytea":
             hexed = lambda value: "'\\x" + value.encode().hex() + "'"
