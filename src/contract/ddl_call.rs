@@ -74,7 +74,11 @@ fn lower_function(function: &ast::Function, scope: &Scope) -> Option<Expr> {
         (_, "ltrim" | "rtrim", 1) => call(name, vec![text(all.next()?, scope)?, space()]),
         (Flavor::Postgres, "btrim", 2) => call("trim", vec![text(all.next()?, scope)?, all.next()?]),
         (Flavor::Postgres, "ltrim" | "rtrim", 2) => call(name, vec![text(all.next()?, scope)?, all.next()?]),
-        (_, "coalesce", 1..) => call("coalesce", all.collect()),
+        (_, "coalesce", 1..) => {
+            let all: Vec<Expr> = all.collect();
+            let alike = all.windows(2).all(|pair| matches!(pair, [a, b] if ddl_number::comparable(a, b, scope)));
+            alike.then(|| Expr::call("coalesce", all, scope.span))
+        }
         (Flavor::Tsql, "isnull", 2) => call("coalesce", all.collect()),
         (_, "nullif", 2) => call("nullif", all.collect()),
         (_, "abs", 1) => all.next().filter(|a| scope.kind(a) == Kind::Number).and_then(|a| ddl_number::unary(a, false, scope)),

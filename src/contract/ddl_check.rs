@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use sqlparser::ast;
 
-use super::ddl_expr::{Scope, by_locale, lower};
+use super::ddl_expr::{Scope, by_locale, cased, lower};
 use super::ddl_number::may_fail;
 use crate::check::Check;
 use crate::check::condition::Condition;
@@ -41,7 +41,8 @@ pub(super) fn judge(holds: &ast::Expr, text: &str, scope: &Scope) -> (Vec<Arc<dy
             complete = false;
             continue;
         };
-        // Which letters beyond ASCII such a pattern means is the server's to say.
+        // What letters beyond ASCII are to such a pattern or function is the server's locale to say.
+        let lowered = cased(lowered);
         complete &= !by_locale(&lowered);
         match recognise(&lowered) {
             Some(fact) => add(&mut facts, fact),

@@ -7,7 +7,7 @@
 use sqlparser::ast::{self, BinaryOperator, UnaryOperator, Value};
 
 use super::Column;
-use super::ddl_number::{self, arithmetic};
+use super::ddl_number::{self, arithmetic, comparable};
 use super::ddl::Flavor;
 use super::ddl_call::lower_call;
 use super::ddl_cursor::fold;
@@ -139,7 +139,8 @@ pub(super) fn lower(expr: &ast::Expr, scope: &Scope) -> Option<Expr> {
             let operand = lower(expr, scope)?;
             let bound = |e: &ast::Expr| {
                 let bound = as_compared(lower(e, scope)?, scope.kind(&operand))?;
-                sortable(scope.kind(&operand), scope.kind(&bound)).then(|| Box::new(bound))
+                let fits = sortable(scope.kind(&operand), scope.kind(&bound)) && comparable(&operand, &bound, scope);
+                fits.then(|| Box::new(bound))
             };
             let (low, high) = (bound(low)?, bound(high)?);
             Some(scope.make(ExprKind::Between { operand: Box::new(operand), low, high, negated: *negated }))
@@ -255,6 +256,21 @@ fn regex(left: Expr, pattern: Expr, (options, negated): (&str, bool), scope: &Sc
     Some(if by_locale { holds.or(ascii.negate()) } else { holds })
 }
 
+/// Leaves text beyond ASCII to the server where a condition turns it into capitals or small letters.
+pub(super) fn cased(holds: Expr) -> Expr {
+    let mut turned: Vec<Expr> = vec![];
+    holds.walk(&mut |e| match &e.kind {
+        ExprKind::Call(call) if ["lower", "upper"].contains(&call.function.as_str()) => turned.extend(call.arguments.clone()),
+        ExprKind::Like { operand, ignore_case: true, .. } => turned.push((**operand).clone()),
+        _ => {}
+    });
+    turned.into_iter().fold(holds, |holds, text| {
+        let span = text.span;
+        let ascii = Expr::call("regexp_matches", vec![text, Expr::text(ASCII, span), Expr::text("s", span)], span);
+        holds.or(ascii.negate())
+    })
+}
+
 /// Tells whether an expression leaves text beyond ASCII to the server.
 pub(super) fn by_locale(expr: &Expr) -> bool {
     let mut found = false;
@@ -272,7 +288,7 @@ fn compare(left: Expr, op: BinaryOp, right: Expr, scope: &Scope) -> Option<Expr>
         BinaryOp::Less | BinaryOp::LessOrEqual | BinaryOp::Greater | BinaryOp::GreaterOrEqual => sortable(a, b),
         _ => a != Kind::Other && b != Kind::Other && (a == b || a == Kind::Quoted || b == Kind::Quoted),
     };
-    fits.then(|| left.binary(op, right))
+    (fits && comparable(&left, &right, scope)).then(|| left.binary(op, right))
 }
 
 /// Whether the engine sorts two kinds as the target does. Text sorts by the target's collation, which the engine lacks.
@@ -310,7 +326,7 @@ fn lower_list(operand: &ast::Expr, list: &[ast::Expr], negated: bool, scope: &Sc
         let item = as_compared(lower(e, scope)?, kind)?;
         let of_item = scope.kind(&item);
         let fits = of_item == kind || of_item == Kind::Quoted || matches!(item.kind, ExprKind::Literal(Literal::Null));
-        (fits && kind != Kind::Other).then_some(item)
+        (fits && kind != Kind::Other && comparable(&operand, &item, scope)).then_some(item)
     };
     let list = list.iter().map(item).collect::<Option<Vec<_>>>()?;
     Some(scope.make(ExprKind::InList { operand: Box::new(operand), list, negated }))

@@ -54,6 +54,17 @@ pub(super) fn unary(operand: Expr, negate: bool, scope: &Scope) -> Option<Expr> 
     }
 }
 
+/// Tells whether the engine has a type for both numbers; it compares them in one.
+pub(super) fn comparable(left: &Expr, right: &Expr, scope: &Scope) -> bool {
+    match (width(left, scope), width(right, scope)) {
+        (Some(a), Some(b)) => {
+            let ((i, s), (j, t)) = (digits(a), digits(b));
+            i.max(j) + s.max(t) <= DIGITS
+        }
+        _ => true,
+    }
+}
+
 /// Tells whether computing an expression can be an error.
 pub(super) fn may_fail(expr: &Expr) -> bool {
     let mut found = false;

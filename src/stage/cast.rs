@@ -203,8 +203,6 @@ fn width(integer: &DataType) -> u8 {
 fn decimal(raw: &Expr, from: &DataType, precision: u8, scale: u8) -> Cast {
     let to = DataType::Decimal(Some((precision, scale)));
     let value = raw.clone().try_cast(to);
-    // The widest decimal with the same whole digits shows what rounding would drop.
-    let wide = DataType::Decimal(Some((38, 38 - (precision - scale))));
     match from {
         DataType::Decimal(Some((p, s))) if s <= &scale && p - s <= precision - scale => {
             sure(raw.clone().cast(DataType::Decimal(Some((precision, scale)))))
@@ -213,9 +211,8 @@ fn decimal(raw: &Expr, from: &DataType, precision: u8, scale: u8) -> Cast {
         DataType::Decimal(_) => checked(raw, value.clone(), Some(value.binary(BinaryOp::NotEqual, raw.clone()))),
         from if from.is_integer() || *from == DataType::Boolean => checked(raw, value, None),
         from if from.is_text() => {
-            let exact = raw.clone().try_cast(wide);
             let value = where_written(raw, NUMBER_TEXT, value);
-            checked(raw, value.clone(), Some(value.binary(BinaryOp::NotEqual, exact)))
+            checked(raw, value.clone(), Some(lost_digits(raw, &value, scale)))
         }
         _ => {
             // Floating point: its own noise (a relative 1e-12) is not a loss, a digit that the scale cannot hold is.
@@ -227,6 +224,16 @@ fn decimal(raw: &Expr, from: &DataType, precision: u8, scale: u8) -> Cast {
             checked(raw, value, Some(difference.binary(BinaryOp::Greater, noise)))
         }
     }
+}
+
+/// TRUE where a written number has digits that its scale cannot hold. With an exponent it is compared as a double, which tells
+/// numbers of up to 15 digits apart; longer ones are not taken on trust.
+fn lost_digits(raw: &Expr, value: &Expr, scale: u8) -> Expr {
+    let span = raw.span;
+    let double = |e: &Expr| e.clone().try_cast(DataType::Double);
+    let moved = double(value).binary(BinaryOp::NotEqual, double(raw)).or(matches(raw, "[1-9][0-9.]{16,}[eE]"));
+    let beyond = matches(raw, &format!("\\.[0-9]{{{scale}}}[0-9]*[1-9]"));
+    Expr::case(vec![(matches(raw, "[eE]"), moved)], beyond, span)
 }
 
 /// A numeric of any size: numbers stay as they are, text must read as a number and stays as written.

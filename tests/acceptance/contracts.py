@@ -54,7 +54,10 @@ class Table:
                 lines.append(f"CONSTRAINT {name} {constraint}")
             else:
                 after.append(f"CREATE UNIQUE INDEX {name} ON {self.name} {index};")
-        for name, columns, table, target, match in self.references if keys else []:
+        for name, columns, table, target, match in self.references:
+            if not keys:        # what MATCH FULL says of one row alone
+                lines += [f"CHECK (num_nulls({', '.join(columns)}) IN (0, {len(columns)}))"] if "FULL" in match else []
+                continue
             lines.append(f"CONSTRAINT {name} FOREIGN KEY ({', '.join(columns)}) REFERENCES {table} ({', '.join(target)}) {match}".rstrip())
         return "\n".join([*self.types, f"CREATE TABLE {self.name} (\n  " + ",\n  ".join(lines) + "\n);", *after])
 
