@@ -7,7 +7,7 @@ use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, FunctionArguments, Trim
 
 use super::ddl::Flavor;
 use super::ddl_number;
-use super::ddl_expr::{Kind, Scope, lower};
+use super::ddl_expr::{Kind, Scope, lower, padded};
 use crate::expr::{BinaryOp, Expr, ExprKind, Literal};
 use crate::types::DataType;
 
@@ -69,7 +69,7 @@ fn lower_function(function: &ast::Function, scope: &Scope) -> Option<Expr> {
         (Flavor::Tsql, "len", 1) => {
             call("length", vec![Expr::call("rtrim", vec![text(all.next()?, scope)?, space()], scope.span)])
         }
-        (Flavor::Postgres, "octet_length", 1) => call("strlen", vec![text(all.next()?, scope)?]),
+        (Flavor::Postgres, "octet_length", 1) => call("strlen", vec![padded(text(all.next()?, scope)?, scope)]),
         (_, "trim" | "btrim", 1) => call("trim", vec![text(all.next()?, scope)?, space()]),
         (_, "ltrim" | "rtrim", 1) => call(name, vec![text(all.next()?, scope)?, space()]),
         (Flavor::Postgres, "btrim", 2) => call("trim", vec![text(all.next()?, scope)?, all.next()?]),

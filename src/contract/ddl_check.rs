@@ -9,7 +9,7 @@ use std::sync::Arc;
 use sqlparser::ast;
 
 use super::ddl_expr::{Scope, by_locale, cased, lower};
-use super::ddl_number::may_fail;
+use super::ddl_number::{in_order, may_fail};
 use crate::check::Check;
 use crate::check::condition::Condition;
 use crate::check::length::Length;
@@ -48,7 +48,10 @@ pub(super) fn judge(holds: &ast::Expr, text: &str, scope: &Scope) -> (Vec<Arc<dy
             Some(fact) => add(&mut facts, fact),
             None => {
                 let shown = if single { text.to_string() } else { part.to_string() };
-                checks.push(Arc::new(Condition::new("check", lowered.clone(), shown).guarded(may_fail(&lowered))));
+                checks.push(Arc::new(match may_fail(&lowered) {
+                    true => Condition::new("check", in_order(lowered), shown).guarded(true),
+                    false => Condition::new("check", lowered, shown),
+                }));
             }
         }
     }

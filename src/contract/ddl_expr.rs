@@ -136,7 +136,7 @@ pub(super) fn lower(expr: &ast::Expr, scope: &Scope) -> Option<Expr> {
         ast::Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => lower_list(left, elements(right)?, false, scope),
         ast::Expr::AllOp { left, compare_op: BinaryOperator::NotEq, right } => lower_list(left, elements(right)?, true, scope),
         ast::Expr::Between { expr, negated, low, high } => {
-            let operand = lower(expr, scope)?;
+            let operand = doubled(lower(expr, scope)?, scope);
             let bound = |e: &ast::Expr| {
                 let bound = as_compared(lower(e, scope)?, scope.kind(&operand))?;
                 let fits = sortable(scope.kind(&operand), scope.kind(&bound)) && comparable(&operand, &bound, scope);
@@ -235,6 +235,22 @@ fn lower_binary(left: Expr, op: &BinaryOperator, right: Expr, scope: &Scope) -> 
     Some(left.binary(op, right))
 }
 
+/// Patterns see the spaces that fill a `char(n)`, which nothing else does.
+pub(super) fn padded(operand: Expr, scope: &Scope) -> Expr {
+    let length = match &operand.kind {
+        ExprKind::Column(name) if scope.flavor == Flavor::Postgres => match scope.column(name).map(|c| &c.data_type) {
+            Some(DataType::Char(length)) => *length,
+            _ => return operand,
+        },
+        _ => return operand,
+    };
+    let (length, space) = (Expr::number(length, scope.span), Expr::text(" ", scope.span));
+    // The engine's `rpad` would cut a text that is too long, which is judged elsewhere.
+    let whole = Expr::call("length", vec![operand.clone()], scope.span).binary(BinaryOp::GreaterOrEqual, length.clone());
+    let filled = Expr::call("rpad", vec![operand.clone(), length, space], scope.span);
+    Expr::case(vec![(whole, operand)], filled, scope.span)
+}
+
 /// Lowers `~`; the engine is told that a dot matches a newline too, as it does for Postgres.
 fn regex(left: Expr, pattern: Expr, (options, negated): (&str, bool), scope: &Scope) -> Option<Expr> {
     let ExprKind::Literal(Literal::Text(text)) = &pattern.kind else {
@@ -246,6 +262,7 @@ fn regex(left: Expr, pattern: Expr, (options, negated): (&str, bool), scope: &Sc
     if !same || scope.kind(&left) != Kind::Text {
         return None;
     }
+    let left = padded(left, scope);
     // Which letters beyond ASCII these hold depends on the server's locale, so it alone can judge such values.
     let by_locale = ["[:", r"\w", r"\W", r"\s", r"\S"].iter().any(|f| text.contains(f));
     let word = |w: &str| Expr::text(w, scope.span);
@@ -280,7 +297,9 @@ pub(super) fn by_locale(expr: &Expr) -> bool {
 
 /// Lowers a comparison, if both sides compare alike in the engine.
 fn compare(left: Expr, op: BinaryOp, right: Expr, scope: &Scope) -> Option<Expr> {
-    let (mut left, mut right) = (left, right);
+    let (mut left, mut right) = (doubled(left, scope), doubled(right, scope));
+    left = trimmed(left, &right, scope);
+    right = trimmed(right, &left, scope);
     right = as_compared(right, scope.kind(&left))?;
     left = as_compared(left, scope.kind(&right))?;
     let (a, b) = (scope.kind(&left), scope.kind(&right));
@@ -289,6 +308,26 @@ fn compare(left: Expr, op: BinaryOp, right: Expr, scope: &Scope) -> Option<Expr>
         _ => a != Kind::Other && b != Kind::Other && (a == b || a == Kind::Quoted || b == Kind::Quoted),
     };
     (fits && comparable(&left, &right, scope)).then(|| left.binary(op, right))
+}
+
+/// A `real` is compared as the double that it is, not at its own precision: beside 0.1 it is never equal.
+fn doubled(expr: Expr, scope: &Scope) -> Expr {
+    let real = |name: &str| scope.column(name).is_some_and(|c| c.data_type == DataType::Real);
+    match &expr.kind {
+        ExprKind::Column(name) if scope.flavor == Flavor::Postgres && real(name) => expr.cast(DataType::Double),
+        _ => expr,
+    }
+}
+
+/// Beside a `char(n)` a literal loses the spaces at its end, as the column does.
+fn trimmed(expr: Expr, other: &Expr, scope: &Scope) -> Expr {
+    let char = |name: &str| scope.column(name).is_some_and(|c| matches!(c.data_type, DataType::Char(_)));
+    match (&expr.kind, &other.kind) {
+        (ExprKind::Literal(Literal::Text(text)), ExprKind::Column(name)) if char(name) => {
+            Expr::text(text.trim_end_matches(' '), expr.span)
+        }
+        _ => expr,
+    }
 }
 
 /// Whether the engine sorts two kinds as the target does. Text sorts by the target's collation, which the engine lacks.
@@ -320,10 +359,10 @@ fn as_compared(expr: Expr, other: Kind) -> Option<Expr> {
 }
 
 fn lower_list(operand: &ast::Expr, list: &[ast::Expr], negated: bool, scope: &Scope) -> Option<Expr> {
-    let operand = lower(operand, scope)?;
+    let operand = doubled(lower(operand, scope)?, scope);
     let kind = scope.kind(&operand);
     let item = |e: &ast::Expr| {
-        let item = as_compared(lower(e, scope)?, kind)?;
+        let item = as_compared(trimmed(lower(e, scope)?, &operand, scope), kind)?;
         let of_item = scope.kind(&item);
         let fits = of_item == kind || of_item == Kind::Quoted || matches!(item.kind, ExprKind::Literal(Literal::Null));
         (fits && kind != Kind::Other && comparable(&operand, &item, scope)).then_some(item)
@@ -365,7 +404,7 @@ fn like(
         // Postgres escapes by a backslash unless told otherwise; the engine by nothing.
         None => (scope.flavor == Flavor::Postgres && text.contains('\\')).then_some('\\'),
     };
-    let (operand, pattern) = (Box::new(operand), Box::new(pattern));
+    let (operand, pattern) = (Box::new(padded(operand, scope)), Box::new(pattern));
     Some(scope.make(ExprKind::Like { operand, pattern, escape, ignore_case, negated }))
 }
 

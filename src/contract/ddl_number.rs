@@ -65,6 +65,26 @@ pub(super) fn comparable(left: &Expr, right: &Expr, scope: &Scope) -> bool {
     }
 }
 
+/// Makes AND and OR stop where the server stops: what stands behind a verdict is not computed.
+pub(super) fn in_order(mut expr: Expr) -> Expr {
+    for part in expr.children_mut() {
+        let taken = std::mem::replace(part, Expr::null(part.span));
+        *part = in_order(taken);
+    }
+    let span = expr.span;
+    match &expr.kind {
+        ExprKind::Binary(left, BinaryOp::Or, right) if may_fail(right) => {
+            let first = (**left).clone();
+            Expr::case(vec![(first, Expr::boolean(true, span))], expr, span)
+        }
+        ExprKind::Binary(left, BinaryOp::And, right) if may_fail(right) => {
+            let first = (**left).clone().negate();
+            Expr::case(vec![(first, Expr::boolean(false, span))], expr, span)
+        }
+        _ => expr,
+    }
+}
+
 /// Tells whether computing an expression can be an error.
 pub(super) fn may_fail(expr: &Expr) -> bool {
     let mut found = false;

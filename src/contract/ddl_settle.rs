@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::ddl::Flavor;
 use super::ddl_check::judge;
 use super::ddl_cursor::Cursor;
-use super::ddl_expr::{Scope, lower};
+use super::ddl_expr::{Scope, by_locale, cased, lower};
 use super::ddl_names::{Names, join_columns};
 use super::ddl_number::may_fail;
 use super::ddl_table::{Draft, Key, Pending};
@@ -291,6 +291,8 @@ pub(super) fn index(contract: &mut Contract, index: WrittenIndex<'_>, context: &
         return;
     }
     let only_where = index.only_where.map(|w| w.expression().and_then(|e| lower(&e, &scope)));
+    // Which rows are in the index must be known for all text.
+    let only_where = only_where.map(|w| w.map(cased).filter(|w| !by_locale(w)));
     let readable = only_where.as_ref().is_none_or(Option::is_some);
     match lowered.into_iter().collect::<Option<Vec<Expr>>>() {
         Some(parts) if readable && !parts.is_empty() => {

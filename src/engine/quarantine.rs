@@ -25,14 +25,25 @@ pub struct Separated {
 /// The column of the quarantine file that says why a row is there.
 const REASONS: &str = "_reasons";
 
-/// The tables of this pipeline that a table refers to and that put rows into quarantine, themselves or with their own parents.
+/// The tables of this pipeline that a table refers to and that must be judged before it: all of them where it puts rows into quarantine
+/// itself, else those that do, themselves or with their own parents.
 pub fn parents<'a>(plan: &'a Plan, table: &TablePlan) -> Vec<&'a TablePlan> {
+    above(plan, table, &mut vec![table.name.value.clone()])
+}
+
+/// `seen` are the tables on the way here: foreign keys may go round in a circle.
+fn above<'a>(plan: &'a Plan, table: &TablePlan, seen: &mut Vec<String>) -> Vec<&'a TablePlan> {
     let mut found = vec![];
     for check in &table.checks {
         if let Measure::References { table: to, .. } = &check.measure
             && let Some(parent) = judge::parent(plan, to)
         {
-            let leaves = parent.name.value != table.name.value && (parent.quarantine || !parents(plan, parent).is_empty());
+            if seen.contains(&parent.name.value) {
+                continue;
+            }
+            seen.push(parent.name.value.clone());
+            let leaves = table.quarantine || parent.quarantine || !above(plan, parent, seen).is_empty();
+            seen.pop();
             if leaves && !found.iter().any(|p: &&TablePlan| p.name.value == parent.name.value) {
                 found.push(parent);
             }
@@ -56,7 +67,9 @@ pub fn separate(
                 .is_some_and(|p| lock(facts).tables.get(&p.name.value).is_some_and(|f| f.quarantined.rows > 0)),
             _ => false,
         };
-        let own = table.quarantine && check.declared.severity == Severity::Error && known.failures.contains_key(&i);
+        // References are not counted yet: their parents are judged at last here.
+        let broken = known.failures.contains_key(&i) || parent_is_made(plan, table, &check.measure, facts);
+        let own = table.quarantine && check.declared.severity == Severity::Error && broken;
         if !own && !parents_left {
             continue;
         }
@@ -94,7 +107,39 @@ pub fn separate(
     session.execute(&format!("DROP TABLE {name}"))?;
     session.execute(&format!("CREATE TABLE {name} AS SELECT * EXCLUDE ({reasons}) FROM {judged} WHERE {reasons} = ''"))?;
     session.execute(&format!("DROP TABLE {judged}"))?;
+    follow(plan, table, (&name, &left), session)?;
     Ok(Separated { rows: count(session, &left_table(table))? })
+}
+
+/// Tells whether a reference can be looked up by now.
+fn parent_is_made(plan: &Plan, table: &TablePlan, measure: &Measure, facts: &Mutex<Facts>) -> bool {
+    let Measure::References { table: to, .. } = measure else { return false };
+    judge::parent(plan, to)
+        .is_some_and(|p| p.name.value == table.name.value || lock(facts).tables.contains_key(&p.name.value))
+}
+
+/// Moves the rows that refer to rows of the same table which left, until none does.
+fn follow(plan: &Plan, table: &TablePlan, (name, left): (&str, &str), session: &Session) -> Result<(), Error> {
+    loop {
+        let before = count(session, &left_table(table))?;
+        for check in table.checks.iter().filter(|c| table.quarantine && c.declared.severity == Severity::Error) {
+            if let Measure::References { columns, table: to, references } = &check.measure
+                && let Some(parent) = judge::parent(plan, to).filter(|p| p.name.value == table.name.value)
+            {
+                let orphan = judge::orphan(columns, parent, &judge::referenced(parent, references));
+                let what = format!("{} {}", check.declared.check.rule(), columns.join(", "));
+                let (follower, reason) = (quote(&format!("{}#follower", table.name.value)), quote_text(&what));
+                session.execute(&format!("CREATE TABLE {follower} AS SELECT child.*, {orphan} AS {follower} FROM {name} AS child"))?;
+                session.execute(&format!("INSERT INTO {left} SELECT * EXCLUDE ({follower}), {reason} FROM {follower} WHERE {follower}"))?;
+                session.execute(&format!("DROP TABLE {name}"))?;
+                session.execute(&format!("CREATE TABLE {name} AS SELECT * EXCLUDE ({follower}) FROM {follower} WHERE NOT {follower}"))?;
+                session.execute(&format!("DROP TABLE {follower}"))?;
+            }
+        }
+        if count(session, &left_table(table))? == before {
+            return Ok(());
+        }
+    }
 }
 
 /// Writes the rows that left, one CSV file per table.

@@ -211,6 +211,9 @@ fn decimal(raw: &Expr, from: &DataType, precision: u8, scale: u8) -> Cast {
         DataType::Decimal(_) => checked(raw, value.clone(), Some(value.binary(BinaryOp::NotEqual, raw.clone()))),
         from if from.is_integer() || *from == DataType::Boolean => checked(raw, value, None),
         from if from.is_text() => {
+            // The engine reads the digits before the exponent first: 5e-1 would be too much for a decimal(1,1).
+            let wide = raw.clone().try_cast(DataType::Decimal(Some((38, scale)))).try_cast(DataType::Decimal(Some((precision, scale))));
+            let value = Expr::case(vec![(matches(raw, "[eE]"), wide)], value, raw.span);
             let value = where_written(raw, NUMBER_TEXT, value);
             checked(raw, value.clone(), Some(lost_digits(raw, &value, scale)))
         }

@@ -59,19 +59,27 @@ EXCEPTION WHEN OTHERS THEN
   INSERT INTO verdict VALUES (t, 'broken', 0, SQLSTATE, key, SQLERRM);
 END $$;
 CREATE FUNCTION judge_reference(t text, name text, list text, columns text, parent text, target text, match text) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE r record; own text := name || '_p';
+DECLARE r record; refused int; own text := name || '_p';
 BEGIN
   EXECUTE format('CREATE TABLE k.%I (LIKE public.%I)', own, parent);
   EXECUTE format('ALTER TABLE k.%I ADD UNIQUE (%s)', own, target);
-  EXECUTE format('INSERT INTO k.%I SELECT * FROM public.%I p WHERE NOT EXISTS (SELECT 1 FROM verdict v WHERE v.t = %L AND p.rn = v.rn AND %L <> %L) ON CONFLICT DO NOTHING', own, parent, parent, parent, t);
+  EXECUTE format('INSERT INTO k.%I SELECT * FROM public.%I p WHERE NOT EXISTS (SELECT 1 FROM verdict v WHERE v.t = %L AND p.rn = v.rn) ON CONFLICT DO NOTHING', own, parent, parent, parent);
   EXECUTE format('CREATE TABLE k.%I (LIKE public.%I INCLUDING GENERATED)', name, t);
   EXECUTE format('ALTER TABLE k.%I ADD FOREIGN KEY (%s) REFERENCES k.%I (%s) %s', name, columns, own, target, match);
-  FOR r IN EXECUTE format('SELECT rn FROM public.%I', t) LOOP
-    BEGIN
-      EXECUTE format('INSERT INTO k.%I (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM public.%I WHERE rn = %s', name, list, list, t, r.rn);
-    EXCEPTION WHEN foreign_key_violation THEN
-      INSERT INTO verdict VALUES (t, 'reference', r.rn, SQLSTATE, name, '');
-    END;
+  -- A row that is refused refuses those of its own table that refer to it.
+  LOOP
+    refused := 0;
+    FOR r IN EXECUTE format('SELECT rn FROM public.%I p WHERE NOT EXISTS (SELECT 1 FROM verdict v WHERE v.t = %L AND v.rn = p.rn AND phase = ''reference'')', t, t) LOOP
+      BEGIN
+        EXECUTE format('INSERT INTO k.%I (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM public.%I WHERE rn = %s', name, list, list, t, r.rn);
+        EXECUTE format('DELETE FROM k.%I', name);
+      EXCEPTION WHEN foreign_key_violation THEN
+        INSERT INTO verdict VALUES (t, 'reference', r.rn, SQLSTATE, name, '');
+        refused := refused + 1;
+      END;
+    END LOOP;
+    EXIT WHEN refused = 0 OR parent <> t;
+    EXECUTE format('DELETE FROM k.%I p USING verdict v WHERE v.t = %L AND v.rn = p.rn', own, t);
   END LOOP;
 EXCEPTION WHEN OTHERS THEN
   INSERT INTO verdict VALUES (t, 'broken', 0, SQLSTATE, name, SQLERRM);
