@@ -6,8 +6,8 @@
 use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, FunctionArguments, TrimWhereField};
 
 use super::ddl::Flavor;
-use super::ddl_number;
 use super::ddl_expr::{Kind, Scope, lower, padded};
+use super::ddl_number;
 use crate::expr::{BinaryOp, Expr, ExprKind, Literal};
 use crate::types::DataType;
 

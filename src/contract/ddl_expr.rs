@@ -7,10 +7,10 @@
 use sqlparser::ast::{self, BinaryOperator, UnaryOperator, Value};
 
 use super::Column;
-use super::ddl_number::{self, arithmetic, comparable};
 use super::ddl::Flavor;
 use super::ddl_call::lower_call;
 use super::ddl_cursor::fold;
+use super::ddl_number::{self, arithmetic, comparable};
 use crate::check::matches;
 use crate::diagnostics::Span;
 use crate::expr::{BinaryOp, Expr, ExprKind, Literal, UnaryOp};
@@ -197,9 +197,7 @@ fn lower_unary(op: UnaryOperator, operand: Expr, scope: &Scope) -> Option<Expr> 
             let digits = digits.strip_prefix('-').map_or_else(|| format!("-{digits}"), str::to_string);
             Some(Expr::number(digits, scope.span))
         }
-        (UnaryOperator::Minus, _) if scope.kind(&operand) == Kind::Number => {
-            ddl_number::unary(operand, true, scope)
-        }
+        (UnaryOperator::Minus, _) if scope.kind(&operand) == Kind::Number => ddl_number::unary(operand, true, scope),
         (UnaryOperator::Plus, _) if scope.kind(&operand) == Kind::Number => Some(operand),
         _ => None,
     }

@@ -114,8 +114,7 @@ pub fn separate(
 /// Tells whether a reference can be looked up by now.
 fn parent_is_made(plan: &Plan, table: &TablePlan, measure: &Measure, facts: &Mutex<Facts>) -> bool {
     let Measure::References { table: to, .. } = measure else { return false };
-    judge::parent(plan, to)
-        .is_some_and(|p| p.name.value == table.name.value || lock(facts).tables.contains_key(&p.name.value))
+    judge::parent(plan, to).is_some_and(|p| p.name.value == table.name.value || lock(facts).tables.contains_key(&p.name.value))
 }
 
 /// Moves the rows that refer to rows of the same table which left, until none does.
@@ -129,10 +128,16 @@ fn follow(plan: &Plan, table: &TablePlan, (name, left): (&str, &str), session: &
                 let orphan = judge::orphan(columns, parent, &judge::referenced(parent, references));
                 let what = format!("{} {}", check.declared.check.rule(), columns.join(", "));
                 let (follower, reason) = (quote(&format!("{}#follower", table.name.value)), quote_text(&what));
-                session.execute(&format!("CREATE TABLE {follower} AS SELECT child.*, {orphan} AS {follower} FROM {name} AS child"))?;
-                session.execute(&format!("INSERT INTO {left} SELECT * EXCLUDE ({follower}), {reason} FROM {follower} WHERE {follower}"))?;
+                session.execute(&format!(
+                    "CREATE TABLE {follower} AS SELECT child.*, {orphan} AS {follower} FROM {name} AS child"
+                ))?;
+                session.execute(&format!(
+                    "INSERT INTO {left} SELECT * EXCLUDE ({follower}), {reason} FROM {follower} WHERE {follower}"
+                ))?;
                 session.execute(&format!("DROP TABLE {name}"))?;
-                session.execute(&format!("CREATE TABLE {name} AS SELECT * EXCLUDE ({follower}) FROM {follower} WHERE NOT {follower}"))?;
+                session.execute(&format!(
+                    "CREATE TABLE {name} AS SELECT * EXCLUDE ({follower}) FROM {follower} WHERE NOT {follower}"
+                ))?;
                 session.execute(&format!("DROP TABLE {follower}"))?;
             }
         }

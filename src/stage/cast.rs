@@ -212,7 +212,8 @@ fn decimal(raw: &Expr, from: &DataType, precision: u8, scale: u8) -> Cast {
         from if from.is_integer() || *from == DataType::Boolean => checked(raw, value, None),
         from if from.is_text() => {
             // The engine reads the digits before the exponent first: 5e-1 would be too much for a decimal(1,1).
-            let wide = raw.clone().try_cast(DataType::Decimal(Some((38, scale)))).try_cast(DataType::Decimal(Some((precision, scale))));
+            let wide =
+                raw.clone().try_cast(DataType::Decimal(Some((38, scale)))).try_cast(DataType::Decimal(Some((precision, scale))));
             let value = Expr::case(vec![(matches(raw, "[eE]"), wide)], value, raw.span);
             let value = where_written(raw, NUMBER_TEXT, value);
             checked(raw, value.clone(), Some(lost_digits(raw, &value, scale)))
@@ -267,7 +268,8 @@ fn json(raw: &Expr, from: &DataType) -> Cast {
         from if from.is_text() => {
             let valid = Expr::call("json_valid", vec![raw.clone()], span);
             let texts = Expr::text(JSON_TEXTS, span);
-            let between = Expr::call("regexp_replace", vec![raw.clone(), texts, Expr::text("\"\"", span), Expr::text("gs", span)], span);
+            let between =
+                Expr::call("regexp_replace", vec![raw.clone(), texts, Expr::text("\"\"", span), Expr::text("gs", span)], span);
             let strict = Expr::call("regexp_full_match", vec![between.clone(), Expr::text(JSON_BETWEEN, span)], span);
             let valid = valid.and(strict).and(matches(&between, JSON_COMMA).negate());
             checked(raw, Expr::case(vec![(valid, raw.clone())], Expr::null(span), span), None)

@@ -98,7 +98,10 @@ pub fn unjudged(contract: &Contract, filled: &dyn Fn(&str) -> bool) -> Vec<(Stri
     let title = |d: &Declared| {
         let name = d.name.as_deref().map(|n| format!("CONSTRAINT {n} ")).unwrap_or_default();
         let left: Vec<String> = d.check.columns().into_iter().filter(|c| !filled(c)).collect();
-        (format!("{name}{} {}: {} is filled by the target", d.check.rule(), d.check.columns().join(", "), left.join(", ")), d.span)
+        (
+            format!("{name}{} {}: {} is filled by the target", d.check.rule(), d.check.columns().join(", "), left.join(", ")),
+            d.span,
+        )
     };
     open.map(title).collect()
 }

@@ -74,12 +74,13 @@ impl Validate {
         let columns = declared.check.columns();
         let contract = cx.table.contract.clone().filter(|_| declared.enforced);
         let missing = columns.iter().any(|c| flow.column(c).is_none());
-        let measure = match contract.filter(|_| missing).map(|c| unfilled::fate(declared, &c, &|name| flow.column(name).is_some())) {
-            None if missing && declared.enforced => return None,
-            None => declared.check.measure(),
-            Some(Fate::Judged(measure)) => measure,
-            Some(Fate::Harmless | Fate::Unjudged) => return None,
-        };
+        let measure =
+            match contract.filter(|_| missing).map(|c| unfilled::fate(declared, &c, &|name| flow.column(name).is_some())) {
+                None if missing && declared.enforced => return None,
+                None => declared.check.measure(),
+                Some(Fate::Judged(measure)) => measure,
+                Some(Fate::Harmless | Fate::Unjudged) => return None,
+            };
         // A column that only `derive` had is gone by now; what its cast left behind is still here.
         let left_behind =
             matches!(declared.check.measure(), Measure::Row(Expr { kind: ExprKind::Column(c), .. }) if c.starts_with('#'));

@@ -47,11 +47,20 @@ impl Target for Postgres {
         if column.data_type == (DataType::Json { binary: true }) {
             // Section 8.14: jsonb keeps texts and numbers as Postgres does, so neither U+0000 nor a numeric beyond its digits.
             let finds = |pattern: &str| {
-                let text = Expr::call("regexp_replace", vec![here().cast(DataType::Text), Expr::text("\\\\\\\\", span), Expr::text("", span), Expr::text("g", span)], span);
+                let text = Expr::call(
+                    "regexp_replace",
+                    vec![here().cast(DataType::Text), Expr::text("\\\\\\\\", span), Expr::text("", span), Expr::text("g", span)],
+                    span,
+                );
                 Expr::call("regexp_matches", vec![text, Expr::text(pattern, span)], span)
             };
             let number = finds("^([^\"]|\"([^\"\\\\]|\\\\.)*\")*[0-9][eE][+-]?0*[1-9][0-9]{4}");
-            add("text", finds("\\\\u0000").or(number), "JSON without the character U+0000 and with exponents of at most four digits".into(), |_, _| None);
+            add(
+                "text",
+                finds("\\\\u0000").or(number),
+                "JSON without the character U+0000 and with exponents of at most four digits".into(),
+                |_, _| None,
+            );
         }
         if column.not_null {
             add("not_null", here().is_null(), "a value".into(), |rule, _| {
