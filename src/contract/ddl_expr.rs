@@ -132,9 +132,13 @@ pub(super) fn lower(expr: &ast::Expr, scope: &Scope) -> Option<Expr> {
         ast::Expr::IsNotFalse(operand) => is(operand, false, BinaryOp::IsDistinctFrom),
         ast::Expr::IsDistinctFrom(a, b) => compare(lower(a, scope)?, BinaryOp::IsDistinctFrom, lower(b, scope)?, scope),
         ast::Expr::IsNotDistinctFrom(a, b) => compare(lower(a, scope)?, BinaryOp::IsNotDistinctFrom, lower(b, scope)?, scope),
-        ast::Expr::InList { expr, list, negated } => lower_list(expr, list, *negated, scope),
-        ast::Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => lower_list(left, elements(right)?, false, scope),
-        ast::Expr::AllOp { left, compare_op: BinaryOperator::NotEq, right } => lower_list(left, elements(right)?, true, scope),
+        ast::Expr::InList { expr, list, negated } => lower_list(expr, list, (*negated, list.len() > 1), scope),
+        ast::Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => {
+            lower_list(left, elements(right)?, (false, false), scope)
+        }
+        ast::Expr::AllOp { left, compare_op: BinaryOperator::NotEq, right } => {
+            lower_list(left, elements(right)?, (true, false), scope)
+        }
         ast::Expr::Between { expr, negated, low, high } => {
             let operand = doubled(lower(expr, scope)?, scope);
             let bound = |e: &ast::Expr| {
@@ -261,21 +265,19 @@ fn regex(left: Expr, pattern: Expr, (options, negated): (&str, bool), scope: &Sc
         return None;
     }
     let left = padded(left, scope);
-    // Which letters beyond ASCII these hold depends on the server's locale, so it alone can judge such values.
-    let by_locale = ["[:", r"\w", r"\W", r"\s", r"\S"].iter().any(|f| text.contains(f));
-    let word = |w: &str| Expr::text(w, scope.span);
-    let call = |arguments| Expr::call("regexp_matches", arguments, scope.span);
-    let ascii = call(vec![left.clone(), word(ASCII), word("s")]);
-    let found = call(vec![left, pattern, word(options)]);
-    let holds = if negated { found.negate() } else { found };
-    Some(if by_locale { holds.or(ascii.negate()) } else { holds })
+    let found = Expr::call("regexp_matches", vec![left, pattern, Expr::text(options, scope.span)], scope.span);
+    Some(if negated { found.negate() } else { found })
 }
 
-/// Leaves text beyond ASCII to the server where a condition turns it into capitals or small letters.
+/// Leaves text beyond ASCII to the server where a condition turns it into capitals or small letters, or asks which it is.
 pub(super) fn cased(holds: Expr) -> Expr {
     let mut turned: Vec<Expr> = vec![];
     holds.walk(&mut |e| match &e.kind {
         ExprKind::Call(call) if ["lower", "upper"].contains(&call.function.as_str()) => turned.extend(call.arguments.clone()),
+        ExprKind::Call(call) if call.function == "regexp_matches" => match call.arguments.as_slice() {
+            [of, pattern, options] if locale_pattern(pattern, options) => turned.push(of.clone()),
+            _ => {}
+        },
         ExprKind::Like { operand, ignore_case: true, .. } => turned.push((**operand).clone()),
         _ => {}
     });
@@ -284,6 +286,13 @@ pub(super) fn cased(holds: Expr) -> Expr {
         let ascii = Expr::call("regexp_matches", vec![text, Expr::text(ASCII, span), Expr::text("s", span)], span);
         holds.or(ascii.negate())
     })
+}
+
+/// Whether the letters that a pattern matches beyond ASCII depend on the server's locale.
+fn locale_pattern(pattern: &Expr, options: &Expr) -> bool {
+    let text = |e: &Expr| if let ExprKind::Literal(Literal::Text(text)) = &e.kind { text.clone() } else { String::new() };
+    let (pattern, options) = (text(pattern), text(options));
+    options.contains('i') || ["[:", r"\w", r"\W", r"\s", r"\S"].iter().any(|class| pattern.contains(class))
 }
 
 /// Tells whether an expression leaves text beyond ASCII to the server.
@@ -356,8 +365,10 @@ fn as_compared(expr: Expr, other: Kind) -> Option<Expr> {
     Some(Expr::new(ExprKind::Literal(literal), expr.span))
 }
 
-fn lower_list(operand: &ast::Expr, list: &[ast::Expr], negated: bool, scope: &Scope) -> Option<Expr> {
-    let operand = doubled(lower(operand, scope)?, scope);
+fn lower_list(operand: &ast::Expr, list: &[ast::Expr], (negated, several): (bool, bool), scope: &Scope) -> Option<Expr> {
+    let operand = lower(operand, scope)?;
+    // IN of several constants takes them at the column's own precision.
+    let operand = if several { operand } else { doubled(operand, scope) };
     let kind = scope.kind(&operand);
     let item = |e: &ast::Expr| {
         let item = as_compared(trimmed(lower(e, scope)?, &operand, scope), kind)?;
