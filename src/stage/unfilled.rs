@@ -11,7 +11,7 @@ use crate::expr::{Expr, ExprKind, Literal};
 #[derive(Debug)]
 pub enum Fate {
     /// All its columns are filled.
-    Judged(Measure),
+    Judged(Box<Measure>),
     /// No row of the load can break it.
     Harmless,
     /// Only the target knows.
@@ -26,7 +26,7 @@ pub fn fate(declared: &Declared, contract: &Contract, filled: &dyn Fn(&str) -> b
     let columns = declared.check.columns();
     let left: Vec<&String> = columns.iter().filter(|c| !filled(c)).collect();
     if left.is_empty() || !declared.enforced {
-        return Fate::Judged(declared.check.measure());
+        return Fate::Judged(Box::new(declared.check.measure()));
     }
     let values: Vec<Option<Literal>> = left.iter().map(|c| value(contract, c)).collect();
     match declared.check.measure() {
@@ -35,10 +35,10 @@ pub fn fate(declared: &Declared, contract: &Contract, filled: &dyn Fn(&str) -> b
                 let Some(value) = value else { return Fate::Unjudged };
                 put(&mut condition, column, &value);
             }
-            Fate::Judged(Measure::Row(condition))
+            Fate::Judged(Box::new(Measure::Row(condition)))
         }
         Measure::Unique(key) => {
-            let null = values.iter().any(|v| *v == Some(Literal::Null)) && !key.nulls_equal;
+            let null = values.contains(&Some(Literal::Null)) && !key.nulls_equal;
             let plain = key.parts.len() == columns.len() || key.only_where.is_some();
             if (null && plain) || left.iter().any(|c| fresh(contract, c)) { Fate::Harmless } else { Fate::Unjudged }
         }

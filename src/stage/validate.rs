@@ -78,7 +78,7 @@ impl Validate {
             match contract.filter(|_| missing).map(|c| unfilled::fate(declared, &c, &|name| flow.column(name).is_some())) {
                 None if missing && declared.enforced => return None,
                 None => declared.check.measure(),
-                Some(Fate::Judged(measure)) => measure,
+                Some(Fate::Judged(measure)) => *measure,
                 Some(Fate::Harmless | Fate::Unjudged) => return None,
             };
         // A column that only `derive` had is gone by now; what its cast left behind is still here.
@@ -86,7 +86,9 @@ impl Validate {
             matches!(declared.check.measure(), Measure::Row(Expr { kind: ExprKind::Column(c), .. }) if c.starts_with('#'));
         // A condition names its columns at their places; other checks name each in several parts of what is measured.
         let placed = left_behind || declared.check.rule() == "expr";
-        for name in columns.into_iter().filter(|name| !placed && !(missing && flow.column(name).is_none() && declared.enforced)) {
+        // What the load does not write has become a constant.
+        let written = |name: &String| !declared.enforced || flow.column(name).is_some();
+        for name in columns.into_iter().filter(|name| !placed && written(name)) {
             cx.resolve(Expr::new(ExprKind::Name(vec![name]), declared.span), flow)?;
         }
         let mut look_up = |expr: Expr| cx.resolve(expr, flow);
