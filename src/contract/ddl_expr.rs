@@ -275,7 +275,7 @@ pub(super) fn cased(holds: Expr) -> Expr {
     holds.walk(&mut |e| match &e.kind {
         ExprKind::Call(call) if ["lower", "upper"].contains(&call.function.as_str()) => turned.extend(call.arguments.clone()),
         ExprKind::Call(call) if call.function == "regexp_matches" => match call.arguments.as_slice() {
-            [of, pattern, options] if locale_pattern(pattern, options) => turned.push(of.clone()),
+            [of, pattern, _] if locale_pattern(pattern) => turned.push(of.clone()),
             _ => {}
         },
         ExprKind::Like { operand, ignore_case: true, .. } => turned.push((**operand).clone()),
@@ -289,10 +289,10 @@ pub(super) fn cased(holds: Expr) -> Expr {
 }
 
 /// Whether the letters that a pattern matches beyond ASCII depend on the server's locale.
-fn locale_pattern(pattern: &Expr, options: &Expr) -> bool {
+fn locale_pattern(pattern: &Expr) -> bool {
     let text = |e: &Expr| if let ExprKind::Literal(Literal::Text(text)) = &e.kind { text.clone() } else { String::new() };
-    let (pattern, options) = (text(pattern), text(options));
-    options.contains('i') || ["[:", r"\w", r"\W", r"\s", r"\S"].iter().any(|class| pattern.contains(class))
+    let pattern = text(pattern);
+    ["[:", r"\w", r"\W", r"\s", r"\S"].iter().any(|class| pattern.contains(class))
 }
 
 /// Tells whether an expression leaves text beyond ASCII to the server.
