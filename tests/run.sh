@@ -178,6 +178,9 @@ if step "build" cargo build --release; then
     views=(--plans 3000 --seconds 60)
     [ $quick = 0 ] || views=(--plans 600 --seconds 20)
     step "acceptance: views" python3 tests/acceptance/views.py --pipe "$pipe" --db "$PIPE_TEST_PG" --seed 1 "${views[@]}"   # another seed by hand
+    cases=2000
+    [ $quick = 0 ] || cases=300
+    step "acceptance: agreement" python3 tests/acceptance/agreement.py --pipe "$pipe" --db "$PIPE_TEST_PG" --cases $cases --seed 1
     step "acceptance: T-SQL" python3 tests/acceptance/tsql.py --pipe "$pipe" --kit "${XDG_CACHE_HOME:-$HOME/.cache}/pipe-tsql-parser"
     step "acceptance: bad input" python3 tests/acceptance/bad_input.py --pipe "$pipe"
     rounds=40
