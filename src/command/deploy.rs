@@ -96,7 +96,7 @@ pub fn act(
         run.address.place(),
         run.target.name.value
     ))?;
-    let mut session = Session { run: &run, action, journal, progress, stopped, copied: vec![], tables: Rows::default(), began: false };
+    let mut session = Session { run: &run, action, journal, progress, stopped, copied: vec![], tables: Rows::default(), began: false, about: String::new() };
     let started = Instant::now();
     match session.attempt_all() {
         Ok(attempts) => {
@@ -138,6 +138,8 @@ struct Session<'a> {
     tables: Rows,
     /// Whether the server was there once.
     began: bool,
+    /// What the script was doing last.
+    about: String,
 }
 
 /// How a commit went that was not answered.
@@ -291,7 +293,9 @@ impl Audience for Session<'_> {
         let about = played.statement.about.clone().unwrap_or_default();
         self.progress.end(if about.is_empty() { self.action.script() } else { &about }, played.copied.unwrap_or(0));
         let rows = played.copied.map_or(String::new(), |n| format!(": {n} rows"));
-        if played.copied.is_some() || !about.is_empty() {
+        // A title is followed by many statements: the first tells of all, and each COPY of its rows.
+        if played.copied.is_some() || (self.about != about && played.statement.verb() != "SET") {
+            self.about.clone_from(&about);
             let verb = played.statement.verb();
             self.journal.add(&format!("{verb} {about}{rows} ({:.3} s)", played.took.as_secs_f64()))?;
         }

@@ -12,6 +12,7 @@ mod schema_ddl;
 mod schema_diff;
 mod schema_import;
 mod journal;
+mod preview;
 mod secrets;
 mod write;
 
@@ -32,6 +33,7 @@ pub use deploy::{Acted, Action, act};
 pub use doctor::{Examined, doctor};
 pub use secrets::Secrets;
 
+pub use crate::database::Rows;
 use crate::diagnostics::{Diagnostic, SourceMap};
 use crate::engine::{self, Progress};
 use crate::error::Error;
@@ -58,11 +60,17 @@ pub struct Emission {
     pub dry_run: bool,
     pub out: Option<PathBuf>,
     pub rows: RowFormat,
+    /// Where a dry run asks what a deployment would change.
+    pub preview: Option<Access>,
 }
 
 /// A finished run.
 pub struct Done {
     pub report: RunReport,
+    /// Where the scripts are.
+    pub folder: PathBuf,
+    /// What a deployment would change, if the target was asked.
+    pub preview: Option<Rows>,
     pub sources: SourceMap,
     pub warnings: Vec<Diagnostic>,
 }
@@ -92,7 +100,7 @@ fn attempt(
     progress: &dyn Progress,
     stopped: Arc<AtomicBool>,
 ) -> Result<Done, Failure> {
-    let compiled = compile::compile(pipeline, options, Scope::All, stopped)?;
+    let mut compiled = compile::compile(pipeline, options, Scope::All, stopped.clone())?;
     let out = emission.out.clone().unwrap_or_else(|| compiled.project.root.join("out").join(&compiled.plan.pipeline));
     let outputs = write::Outputs::prepare(&out, emission)?;
     let mut report = engine::execute(&compiled.plan, &compiled.session, (!emission.dry_run).then_some(out.as_path()), progress)?;
@@ -101,8 +109,12 @@ fn attempt(
     } else if !emission.dry_run {
         report.written = outputs.write(&compiled, &report, emission.rows)?;
     }
+    let preview = match &emission.preview {
+        Some(access) if !report.failed() => Some(preview::preview(&mut compiled, emission, access, progress, &stopped)?),
+        _ => None,
+    };
     drop(compiled.watch);
-    Ok(Done { report, sources: compiled.sources, warnings: compiled.warnings })
+    Ok(Done { folder: out, preview, report, sources: compiled.sources, warnings: compiled.warnings })
 }
 
 /// Writes bytes as hexadecimal digits.
