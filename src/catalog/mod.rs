@@ -138,10 +138,7 @@ fn truth(row: &Row, column: usize) -> bool {
 }
 
 /// Works in a transaction that only reads, and in which everything that is not the server's own comes back with its schema.
-fn reading<T>(
-    connection: &mut dyn Connection,
-    work: impl FnOnce(&mut dyn Connection) -> Result<T, Error>,
-) -> Result<T, Error> {
+fn reading<T>(connection: &mut dyn Connection, work: impl FnOnce(&mut dyn Connection) -> Result<T, Error>) -> Result<T, Error> {
     connection.execute(
         "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = pg_catalog; \
          SET LOCAL standard_conforming_strings = on; SET LOCAL quote_all_identifiers = off",

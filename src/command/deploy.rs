@@ -96,7 +96,17 @@ pub fn act(
         run.address.place(),
         run.target.name.value
     ))?;
-    let mut session = Session { run: &run, action, journal, progress, stopped, copied: vec![], tables: Rows::default(), began: false, about: String::new() };
+    let mut session = Session {
+        run: &run,
+        action,
+        journal,
+        progress,
+        stopped,
+        copied: vec![],
+        tables: Rows::default(),
+        began: false,
+        about: String::new(),
+    };
     let started = Instant::now();
     match session.attempt_all() {
         Ok(attempts) => {
@@ -111,8 +121,13 @@ pub fn act(
                 took: started.elapsed(),
             };
             for row in &acted.tables.rows {
-                let values: Vec<String> =
-                    acted.tables.columns.iter().zip(row).map(|(name, value)| format!("{name}={}", value.as_deref().unwrap_or("NULL"))).collect();
+                let values: Vec<String> = acted
+                    .tables
+                    .columns
+                    .iter()
+                    .zip(row)
+                    .map(|(name, value)| format!("{name}={}", value.as_deref().unwrap_or("NULL")))
+                    .collect();
                 session.journal.close(&values.join(" "));
             }
             let outcome = if acted.mismatch() { "MISMATCH" } else { action.done() };
@@ -159,7 +174,8 @@ impl Session<'_> {
             match connection.and_then(|mut open| self.attempt(&mut *open)) {
                 Ok(()) => return Ok(attempt),
                 Err(error) if attempt < ATTEMPTS && self.began && database::passes(&error) && !self.is_stopped() => {
-                    self.journal.add(&format!("attempt {attempt} failed, nothing was committed: {} {}", error.code, error.message))?;
+                    self.journal
+                        .add(&format!("attempt {attempt} failed, nothing was committed: {} {}", error.code, error.message))?;
                     self.pause(attempt)?;
                     attempt += 1;
                     connection = self.connect();
@@ -241,8 +257,11 @@ impl Session<'_> {
                 _ => std::thread::sleep(LONGEST_PAUSE.min(PAUSE * question)),
             }
         }
-        Err(Error::new("X0520", format!("the connection to {} ended during the commit, and nobody can tell how it went", self.run.address.place()))
-            .help("It is wholly there or not at all: `pipe verify` tells which, once the server is back."))
+        Err(Error::new(
+            "X0520",
+            format!("the connection to {} ended during the commit, and nobody can tell how it went", self.run.address.place()),
+        )
+        .help("It is wholly there or not at all: `pipe verify` tells which, once the server is back."))
     }
 
     fn connect(&self) -> Result<Box<dyn Connection>, Error> {
@@ -255,8 +274,10 @@ impl Session<'_> {
         let (name, path) = (self.action.script(), self.run.folder.join(self.action.script()));
         let expected = self.run.record.pointer(&format!("/scripts/{name}")).and_then(|h| h.as_str());
         let found = hash(&path).map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => Error::new("X0518", format!("the run in `{}` has no `{name}`", self.run.folder.display()))
-                .help("A run that fails, or that only writes files, leaves no scripts: see `pipe run`."),
+            std::io::ErrorKind::NotFound => {
+                Error::new("X0518", format!("the run in `{}` has no `{name}`", self.run.folder.display()))
+                    .help("A run that fails, or that only writes files, leaves no scripts: see `pipe run`.")
+            }
             _ => Error::file(&path, "cannot read", &e),
         })?;
         match expected {

@@ -168,7 +168,11 @@ fn check(contract: &mut Contract, pending: Pending<'_>, context: &mut Context<'_
         context.names.take_constraint(schema_of(contract), name, false);
     }
     let text = pending.holds.source();
-    contract.written.constrain(name.clone(), ConstraintKind::Other, format!("CHECK ({text}) {}", pending.tail).trim_end().to_string());
+    contract.written.constrain(
+        name.clone(),
+        ConstraintKind::Other,
+        format!("CHECK ({text}) {}", pending.tail).trim_end().to_string(),
+    );
     let scope = Scope { flavor: context.flavor, columns: &contract.columns, value: None, span };
     let (checks, complete) = match &holds {
         Some(holds) => judge(holds, text, &scope),

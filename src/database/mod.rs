@@ -102,8 +102,10 @@ pub trait Connection: Send {
 /// A kind of server, by the word in `dialect:`.
 pub struct Server {
     pub dialect: &'static str,
-    open: fn(&Address, &Options) -> Result<Box<dyn Connection>, Error>,
+    open: Open,
 }
+
+type Open = fn(&Address, &Options) -> Result<Box<dyn Connection>, Error>;
 
 /// Every kind of server that can be connected to.
 pub const SERVERS: &[Server] = &[Server { dialect: "postgres", open: postgres::open }];

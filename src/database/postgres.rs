@@ -55,7 +55,8 @@ pub fn open(address: &Address, options: &Options) -> Result<Box<dyn Connection>,
     let context = Context { place: address.place(), stopped: options.stopped.clone() };
     let mut session = Postgres { client, context, notices, encrypted: false, _watch: watch };
     session.execute(&settings(address, options))?;
-    session.encrypted = session.query("SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_catalog.pg_backend_pid()")?.single() == Some("t");
+    session.encrypted =
+        session.query("SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_catalog.pg_backend_pid()")?.single() == Some("t");
     session.notices();
     Ok(Box::new(session))
 }
@@ -125,7 +126,8 @@ impl Connection for Postgres {
             return Err(Error::new("X0605", "the query has a place for a value, such as `$1`")
                 .help("Write the value, or a template: `{{ vars.x }}` becomes a literal of SQL."));
         }
-        let column = |c: &postgres::Column| Column { name: c.name().to_string(), type_id: c.type_().oid(), modifier: c.type_modifier() };
+        let column =
+            |c: &postgres::Column| Column { name: c.name().to_string(), type_id: c.type_().oid(), modifier: c.type_modifier() };
         Ok(statement.columns().iter().map(column).collect())
     }
 

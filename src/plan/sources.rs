@@ -49,12 +49,7 @@ pub fn extracts(
     spec.extracts.iter().filter_map(|block| decode(block, out)).collect()
 }
 
-fn decode(
-    name: &Spanned<String>,
-    body: &Node,
-    connections: &mut Connections,
-    out: &mut Diagnostics,
-) -> Option<Extract> {
+fn decode(name: &Spanned<String>, body: &Node, connections: &mut Connections, out: &mut Diagnostics) -> Option<Extract> {
     let (project, templates) = (connections.project, connections.templates);
     let what = format!("extract `{}`", name.value);
     let map = body.expect_map(&what, out)?;
@@ -97,8 +92,9 @@ fn decode(
             return None;
         }
         _ => {
-            out.error("E0202", body.span, format!("{what} says neither `file` nor `rows`, `table` or `query`"))
-                .help("Write `file: data/personas.json`, the rows themselves below `rows:`, or `table: orders` and its `connection`.");
+            out.error("E0202", body.span, format!("{what} says neither `file` nor `rows`, `table` or `query`")).help(
+                "Write `file: data/personas.json`, the rows themselves below `rows:`, or `table: orders` and its `connection`.",
+            );
             return None;
         }
     };
