@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::check::{Check, Measure, UniqueKey};
 use crate::contract::{Column, Contract, ForeignKey, Generated};
 use crate::diagnostics::Span;
-use crate::expr::Expr;
+use crate::expr::{Expr, ExprKind};
 use crate::sql;
 
 /// One thing that the two sides do not agree on.
@@ -210,7 +210,11 @@ fn unique_key(key: &UniqueKey) -> String {
 }
 
 fn unique_text(key: &UniqueKey) -> String {
-    let parts: Vec<String> = key.parts.iter().map(normal).collect();
+    let shown = |part: &Expr| match &part.kind {
+        ExprKind::Column(name) => name.clone(),
+        _ => normal(part),
+    };
+    let parts: Vec<String> = key.parts.iter().map(shown).collect();
     let nulls = if key.nulls_equal { " NULLS NOT DISTINCT" } else { "" };
     let only = key.only_where.as_ref().map(|w| format!(" WHERE {}", normal(w))).unwrap_or_default();
     format!("({}){nulls}{only}", parts.join(", "))
