@@ -177,6 +177,9 @@ if step "build" cargo build --release; then
     step "acceptance: property" python3 tests/acceptance/property.py --pipe "$pipe" --cases $cases --seed 1   # another seed by hand
     step "acceptance: T-SQL" python3 tests/acceptance/tsql.py --pipe "$pipe" --kit "${XDG_CACHE_HOME:-$HOME/.cache}/pipe-tsql-parser"
     step "acceptance: bad input" python3 tests/acceptance/bad_input.py --pipe "$pipe"
+    live=(--points 100)
+    [ $quick = 0 ] || live=(--points 12)
+    step "acceptance: live" python3 tests/acceptance/live.py --pipe "$pipe" --db "$PIPE_TEST_PG" "${live[@]}"
     step "acceptance: torture" python3 tests/acceptance/torture.py --pipe "$pipe" --db "$PIPE_TEST_PG"
 fi
 

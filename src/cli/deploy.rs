@@ -75,7 +75,13 @@ pub(super) fn text(acted: &Acted) -> String {
     }
     let word = if acted.mismatch() { "MISMATCH: looked at" } else { acted.action.done() };
     let tries = if acted.attempts > 1 { format!(", at attempt {}", acted.attempts) } else { String::new() };
-    text + &format!("{word} run {} of `{}` on {} in {:.1} s{tries}\n", acted.run_id, acted.pipeline, acted.place, acted.took.as_secs_f64())
+    text + &format!(
+        "{word} run {} of `{}` on {} in {:.1} s{tries}\n",
+        acted.run_id,
+        acted.pipeline,
+        acted.place,
+        acted.took.as_secs_f64()
+    )
 }
 
 /// Rows in columns, for people.

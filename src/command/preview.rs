@@ -32,7 +32,7 @@ pub fn preview(
     let path = Outputs::at(folder.path(), emission).write_preview(compiled, emission.rows)?;
     let options = Options { stopped: stopped.clone(), ..Options::default() };
     let mut connection = database::connect(&compiled.plan.target.dialect.value, &address, &options)?;
-    connection.execute("START TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
+    connection.begin(false)?;
     let file = File::open(&path).map_err(|e| Error::file(&path, "cannot read", &e))?;
     let mut counted = Counted { progress, rows: Rows::default() };
     let played = play::play(&mut *connection, &mut Script::new(BufReader::with_capacity(1 << 20, file)), &mut counted, stopped);
