@@ -96,7 +96,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output, stopped: &Arc<Atom
         },
         preview: (arguments.dry_run && arguments.deploy).then(|| reach.clone()),
     };
-    let result = command::run(&arguments.pipeline, &arguments.common.options(output), &emission, &bars, stopped.clone());
+    let result = command::run(&arguments.pipeline, &arguments.common.options(output), &emission, &bars, stopped);
     bars.finish();
     let done = match result {
         Ok(done) => done,

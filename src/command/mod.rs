@@ -81,9 +81,9 @@ pub fn run(
     options: &Options,
     emission: &Emission,
     progress: &dyn Progress,
-    stopped: Arc<AtomicBool>,
+    stopped: &Arc<AtomicBool>,
 ) -> Result<Done, Failure> {
-    let done = attempt(pipeline, options, emission, progress, &stopped);
+    let done = attempt(pipeline, options, emission, progress, stopped);
     let interrupted = matches!(&done, Err(Failure::World(error)) if error.is_interrupted());
     if let (Err(_), false) = (&done, interrupted) {
         // An earlier run's script is no answer to this run: whoever deploys without reading must find nothing.

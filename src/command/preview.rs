@@ -36,7 +36,7 @@ pub fn preview(
         let outdated = schema_diff::warnings(&compiled.plan, &mut *connection)?;
         compiled.warnings.extend(outdated);
     }
-    connection.execute("START TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
+    connection.begin(false)?;
     let file = File::open(&path).map_err(|e| Error::file(&path, "cannot read", &e))?;
     let mut counted = Counted { progress, rows: Rows::default() };
     let played = play::play(&mut *connection, &mut Script::new(BufReader::with_capacity(1 << 20, file)), &mut counted, stopped);

@@ -58,8 +58,9 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("minijinja::", &["src/spec/template"]),
     ("clap::", &["src/cli/"]),
     ("indicatif::", &["src/cli/"]),
-    ("postgres::", &["src/database/"]),
-    ("rustls::", &["src/database/tls.rs"]),
+    // The dialects have modules of this name.
+    ("postgres::", &["src/database/", "src/emit/", "src/target/"]),
+    ("rustls::", &["src/database/"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
