@@ -24,7 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("report", &["diagnostics", "plan"]),
     ("engine", &["check", "diagnostics", "error", "expr", "plan", "relation", "report", "source", "sql", "stage", "types"]),
-    ("emit", &["contract", "diagnostics", "error", "expr", "sql", "types"]),
+    ("emit", &["check", "contract", "diagnostics", "error", "expr", "sql", "types"]),
     (
         "command",
         &[
