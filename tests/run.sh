@@ -187,6 +187,9 @@ if step "build" cargo build --release; then
     [ $quick = 0 ] || rounds=10
     step "acceptance: rollback" python3 tests/acceptance/rollback.py --pipe "$pipe" --db "$PIPE_TEST_PG" --rounds $rounds
     step "acceptance: catalog" python3 tests/acceptance/catalog.py --pipe "$pipe" --db "$PIPE_TEST_PG"
+    live=(--points 100)
+    [ $quick = 0 ] || live=(--points 12)
+    step "acceptance: live" python3 tests/acceptance/live.py --pipe "$pipe" --db "$PIPE_TEST_PG" "${live[@]}"
     step "acceptance: torture" python3 tests/acceptance/torture.py --pipe "$pipe" --db "$PIPE_TEST_PG"
 fi
 

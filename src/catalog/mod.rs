@@ -234,8 +234,8 @@ mod tests {
         let pair = |a: &str, b: &str| Some((a.to_string(), b.to_string()));
         assert_eq!(name("Personas"), pair("public", "Personas"));
         assert_eq!(name("a.b"), pair("a", "b"));
-        assert_eq!(name(r#""a.b"."c ""d""#), None);
-        assert_eq!(name(r#""a.b"."c ""d""""#), pair("a.b", r#"c "d""#));
+        assert_eq!(name(r#""a.b"."c ""d""#), pair("a.b", "c \"d"));
+        assert_eq!(name(r#""a.b"."c ""d"""#), None);
         assert_eq!(name("a.b.c"), None);
         assert_eq!(name("a."), None);
         assert_eq!(name(""), None);

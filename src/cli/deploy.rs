@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::output::Output;
 use super::progress::Bars;
 use super::{Format, Outcome};
-use crate::command::{self, Access, Acted, Action};
+use crate::command::{self, Access, Acted, Action, Rows};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -68,14 +68,7 @@ pub(super) fn run(arguments: &Arguments, action: Action, output: &mut Output, st
 
 /// What happened, for people.
 pub(super) fn text(acted: &Acted) -> String {
-    let mut text = String::new();
-    let mut lines: Vec<Vec<&str>> = vec![acted.tables.columns.iter().map(String::as_str).collect()];
-    lines.extend(acted.tables.rows.iter().map(|row| row.iter().map(|v| v.as_deref().unwrap_or("")).collect()));
-    let width = |column: usize| lines.iter().filter_map(|l| l.get(column)).map(|v| v.chars().count()).max().unwrap_or(0);
-    for line in lines.iter().filter(|line| !line.is_empty()) {
-        let padded: Vec<String> = line.iter().enumerate().map(|(i, v)| format!("{v:<0$}", width(i))).collect();
-        text += &format!("{}\n", padded.join("  ").trim_end());
-    }
+    let mut text = table(&acted.tables);
     let widest = acted.copied.iter().map(|(table, _)| table.chars().count()).max().unwrap_or(0);
     for (table, rows) in &acted.copied {
         text += &format!("{table:<widest$}  {rows} row{}\n", if *rows == 1 { "" } else { "s" });
@@ -91,16 +84,29 @@ pub(super) fn text(acted: &Acted) -> String {
     )
 }
 
+/// Rows in columns, for people.
+pub(super) fn table(rows: &Rows) -> String {
+    let mut text = String::new();
+    let mut lines: Vec<Vec<&str>> = vec![rows.columns.iter().map(String::as_str).collect()];
+    lines.extend(rows.rows.iter().map(|row| row.iter().map(|v| v.as_deref().unwrap_or("")).collect()));
+    let width = |column: usize| lines.iter().filter_map(|l| l.get(column)).map(|v| v.chars().count()).max().unwrap_or(0);
+    for line in lines.iter().filter(|line| !line.is_empty()) {
+        let padded: Vec<String> = line.iter().enumerate().map(|(i, v)| format!("{v:<0$}", width(i))).collect();
+        text += &format!("{}\n", padded.join("  ").trim_end());
+    }
+    text
+}
+
+/// Rows for tools: an object each.
+pub(super) fn rows(rows: &Rows) -> Value {
+    let object = |row: &Vec<Option<String>>| -> Value {
+        rows.columns.iter().cloned().zip(row.iter().map(|v| json!(v))).collect::<serde_json::Map<_, _>>().into()
+    };
+    rows.rows.iter().map(object).collect()
+}
+
 /// What happened, for tools.
 pub(super) fn document(acted: &Acted) -> Value {
-    let tables: Vec<Value> = acted
-        .tables
-        .rows
-        .iter()
-        .map(|row| {
-            acted.tables.columns.iter().cloned().zip(row.iter().map(|v| json!(v))).collect::<serde_json::Map<_, _>>().into()
-        })
-        .collect();
     let status = if acted.mismatch() { "mismatch" } else { acted.action.done() };
     json!({
         "status": status.replace(' ', "_"),
@@ -110,6 +116,6 @@ pub(super) fn document(acted: &Acted) -> Value {
         "attempts": acted.attempts,
         "seconds": acted.took.as_secs_f64(),
         "copied": acted.copied.iter().map(|(table, rows)| json!({"table": table, "rows": rows})).collect::<Vec<_>>(),
-        "tables": tables,
+        "tables": rows(&acted.tables),
     })
 }

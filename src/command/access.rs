@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{Failure, Secrets};
 use crate::database::Address;
-use crate::diagnostics::{Diagnostics, SourceMap};
+use crate::diagnostics::{Diagnostics, SourceMap, Spanned};
 use crate::error::Error;
 use crate::spec::pipeline::{self, TargetChoice};
 use crate::spec::template::{Names, Templates};
@@ -69,7 +69,7 @@ pub fn find(what: &Path, access: &Access) -> Result<Run, Failure> {
     let of = |name: &str| record.pointer(name).and_then(Value::as_str).unwrap_or_default().to_string();
     let target = match (&access.target, inline) {
         (None, Some(TargetChoice::Inline(node))) => {
-            let name = crate::diagnostics::Spanned::new("inline".to_string(), node.span);
+            let name = Spanned::new("inline".to_string(), node.span);
             TargetSpec::decode(name, &node, &mut out)
         }
         (named, _) => Some(named_target(&project, named.as_deref().unwrap_or(&of("/target/name")))?),
@@ -87,7 +87,7 @@ pub fn find(what: &Path, access: &Access) -> Result<Run, Failure> {
         );
         return Err(error.help("Run the pipeline for this target: `pipe run P --target NAME`.").into());
     }
-    let address = address(&target, &project, &of("/pipeline"), access, sources)?;
+    let address = address(&target, &project, &of("/pipeline"), access, &mut sources)?;
     Ok(Run { folder, record, target, address })
 }
 
@@ -111,7 +111,7 @@ pub fn address(
     project: &Project,
     pipeline: &str,
     access: &Access,
-    sources: SourceMap,
+    sources: &mut SourceMap,
 ) -> Result<Address, Failure> {
     let Some(url) = &target.url else {
         let error = Error::new("X0501", format!("target `{}` has no `url`", target.name.value));
@@ -133,7 +133,7 @@ pub fn address(
         target: Some(target.name.value.clone()),
     });
     let Some(rendered) = templates.bare(url, &mut out) else {
-        return Err(Failure::Spec(sources, out.into_sorted()));
+        return Err(Failure::Spec(std::mem::take(sources), out.into_sorted()));
     };
     let mut address = Address::parse(&rendered, &|name| std::env::var(name).ok())?;
     address.secrets().iter().for_each(|secret| access.secrets.keep(secret));

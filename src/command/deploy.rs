@@ -18,7 +18,7 @@ use super::journal::Journal;
 use super::{Failure, hexadecimal};
 use crate::database::play::{self, Audience, Played};
 use crate::database::script::{Script, Statement};
-use crate::database::{self, Connection, Options, Rows};
+use crate::database::{self, Connection, Fate, Options, Rows};
 use crate::engine::Progress;
 use crate::error::Error;
 
@@ -96,8 +96,17 @@ pub fn act(
         run.address.place(),
         run.target.name.value
     ))?;
-    let mut session =
-        Session { run: &run, action, journal, progress, stopped, copied: vec![], tables: Rows::default(), began: false };
+    let mut session = Session {
+        run: &run,
+        action,
+        journal,
+        progress,
+        stopped,
+        copied: vec![],
+        tables: Rows::default(),
+        began: false,
+        about: String::new(),
+    };
     let started = Instant::now();
     match session.attempt_all() {
         Ok(attempts) => {
@@ -144,12 +153,8 @@ struct Session<'a> {
     tables: Rows,
     /// Whether the server was there once.
     began: bool,
-}
-
-/// How a commit went that was not answered.
-enum Fate {
-    Committed,
-    TakenBack,
+    /// What the script was doing last.
+    about: String,
 }
 
 impl Session<'_> {
@@ -181,10 +186,8 @@ impl Session<'_> {
         let path = self.run.folder.join(self.action.script());
         let file = File::open(&path).map_err(|e| Error::file(&path, "cannot read", &e))?;
         let mut script = Script::new(BufReader::with_capacity(1 << 20, file));
-        if self.action == Action::Verify {
-            connection.execute("START TRANSACTION READ ONLY")?;
-        } else {
-            connection.execute("START TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE")?;
+        connection.begin(self.action == Action::Verify)?;
+        if self.action != Action::Verify {
             self.take_turn(connection)?;
         }
         let stopped = self.stopped.clone();
@@ -201,23 +204,24 @@ impl Session<'_> {
 
     /// Waits until no other deployment of the pipeline runs.
     fn take_turn(&mut self, connection: &mut dyn Connection) -> Result<(), Error> {
-        let digest = Sha256::digest(format!("pipe deploys {}", self.run.text("pipeline")));
-        let number = digest.iter().take(8).fold(0_i64, |n, byte| (n << 8) | i64::from(*byte));
-        let taken = connection.query(&format!("SELECT pg_catalog.pg_advisory_xact_lock({number})"));
-        match taken {
-            Ok(_) => Ok(()),
-            Err(error) if error.code == "X0512" => {
-                let pipeline = self.run.text("pipeline");
-                Err(Error::new("X0521", format!("another deployment of pipeline `{pipeline}` runs on {}", connection.place()))
-                    .help("Wait for it to end, or allow more time with `--lock-timeout SECONDS`; `pg_stat_activity` shows it as `pipe`."))
-            }
-            Err(error) => Err(error),
+        let pipeline = self.run.text("pipeline");
+        match connection.take_turn(&format!("deploys {pipeline}")) {
+            Err(error) if error.code == "X0512" => Err(Error::new(
+                "X0521",
+                format!("another deployment of pipeline `{pipeline}` runs on {}", connection.place()),
+            )
+            .help(
+                "Wait for it to end, or allow more time with `--lock-timeout SECONDS`; `pg_stat_activity` shows it as `pipe`.",
+            )),
+            answered => answered,
         }
     }
 
     fn commit(&mut self, connection: &mut dyn Connection) -> Result<(), Error> {
-        let asked = connection.query("SELECT pg_catalog.txid_current()")?;
-        let transaction = asked.single().unwrap_or_default().to_string();
+        if let Some(table) = &self.run.target.runs {
+            connection.record(&table.value, &self.entry())?;
+        }
+        let transaction = connection.transaction()?;
         if self.is_stopped() {
             return Err(Error::interrupted());
         }
@@ -227,24 +231,42 @@ impl Session<'_> {
                 self.journal.close(&format!("no answer to the commit: {}", error.message));
                 match self.fate(&transaction)? {
                     Fate::Committed => Ok(()),
-                    Fate::TakenBack => Err(error),
+                    _ => Err(error),
                 }
             }
             answered => answered,
         }
     }
 
+    /// What the target's own table of runs is told.
+    fn entry(&self) -> Vec<(&'static str, String)> {
+        let rows: u64 = self.copied.iter().map(|(_, rows)| rows).sum();
+        vec![
+            ("pipeline", self.run.text("pipeline")),
+            ("run_id", self.run.text("run_id")),
+            ("action", format!("{:?}", self.action).to_lowercase()),
+            ("copied_rows", rows.to_string()),
+            ("spec_hash", self.run.text("spec_hash")),
+            ("tool_version", self.run.text("tool_version")),
+        ]
+    }
+
     /// Asks the server, once it is there again, what became of a transaction.
     fn fate(&mut self, transaction: &str) -> Result<Fate, Error> {
         for question in 1..=QUESTIONS {
-            let asked = self.connect().and_then(|mut open| open.query(&format!("SELECT pg_catalog.txid_status({transaction})")));
-            let status = asked.as_ref().ok().and_then(Rows::single).unwrap_or("unanswered").to_string();
-            self.journal.close(&format!("transaction {transaction} is {status}"));
-            match status.as_str() {
-                "committed" => return Ok(Fate::Committed),
-                "aborted" => return Ok(Fate::TakenBack),
-                _ => std::thread::sleep(LONGEST_PAUSE.min(PAUSE * question)),
+            match self.connect().and_then(|mut open| open.fate(transaction)) {
+                Ok(fate @ (Fate::Committed | Fate::TakenBack)) => {
+                    self.journal.close(&format!(
+                        "transaction {transaction} is {}",
+                        if fate == Fate::Committed { "committed" } else { "taken back" }
+                    ));
+                    return Ok(fate);
+                }
+                Ok(Fate::Unknown) => break,
+                Ok(Fate::Open) => self.journal.close(&format!("transaction {transaction} is still open")),
+                Err(error) => self.journal.close(&format!("the server cannot be asked yet: {}", error.message)),
             }
+            std::thread::sleep(LONGEST_PAUSE.min(PAUSE * question));
         }
         Err(Error::new(
             "X0520",
@@ -303,7 +325,9 @@ impl Audience for Session<'_> {
         let about = played.statement.about.clone().unwrap_or_default();
         self.progress.end(if about.is_empty() { self.action.script() } else { &about }, played.copied.unwrap_or(0));
         let rows = played.copied.map_or(String::new(), |n| format!(": {n} rows"));
-        if played.copied.is_some() || !about.is_empty() {
+        // A title is followed by many statements: the first tells of all, and each COPY of its rows.
+        if played.copied.is_some() || (self.about != about && played.statement.verb() != "SET") {
+            self.about.clone_from(&about);
             let verb = played.statement.verb();
             self.journal.add(&format!("{verb} {about}{rows} ({:.3} s)", played.took.as_secs_f64()))?;
         }

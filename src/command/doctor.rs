@@ -39,7 +39,7 @@ pub fn doctor(access: &Access, stopped: &Arc<AtomicBool>) -> Result<Vec<Examined
     let mut examined = vec![];
     for target in targets {
         let options = Options { stopped: stopped.clone(), ..Options::default() };
-        let steps = match access::address(&target, &project, "", access, load()?.1) {
+        let steps = match access::address(&target, &project, "", access, &mut load()?.1) {
             Ok(address) => {
                 let mut steps = vec![Step { name: "address", found: Ok(address.place()) }];
                 steps.extend(probe::steps(&target.dialect.value, &address, target.schema.as_deref(), &options));

@@ -9,6 +9,7 @@ mod doctor;
 mod files;
 mod init;
 mod journal;
+mod preview;
 mod profile;
 mod schema;
 mod schema_ddl;
@@ -38,6 +39,7 @@ pub use schema_import::{Destination, ImportedTable, import as schema_import};
 pub use secrets::Secrets;
 pub use test::{Tested, test, test_files};
 
+pub use crate::database::Rows;
 use crate::diagnostics::{Diagnostic, SourceMap};
 use crate::engine::{self, Progress};
 use crate::error::Error;
@@ -66,11 +68,17 @@ pub struct Emission {
     pub rows: RowFormat,
     /// Whether the deploy script keeps what it changes, for `rollback.sql`.
     pub undo: bool,
+    /// Where a dry run asks what a deployment would change.
+    pub preview: Option<Access>,
 }
 
 /// A finished run.
 pub struct Done {
     pub report: RunReport,
+    /// Where the scripts are.
+    pub folder: PathBuf,
+    /// What a deployment would change, if the target was asked.
+    pub preview: Option<Rows>,
     pub sources: SourceMap,
     pub warnings: Vec<Diagnostic>,
 }
@@ -81,7 +89,7 @@ pub fn run(
     options: &Options,
     emission: &Emission,
     progress: &dyn Progress,
-    stopped: Arc<AtomicBool>,
+    stopped: &Arc<AtomicBool>,
 ) -> Result<Done, Failure> {
     let done = attempt(pipeline, options, emission, progress, stopped);
     let interrupted = matches!(&done, Err(Failure::World(error)) if error.is_interrupted());
@@ -98,9 +106,9 @@ fn attempt(
     options: &Options,
     emission: &Emission,
     progress: &dyn Progress,
-    stopped: Arc<AtomicBool>,
+    stopped: &Arc<AtomicBool>,
 ) -> Result<Done, Failure> {
-    let compiled = compile::compile(pipeline, options, Scope::All, stopped)?;
+    let mut compiled = compile::compile(pipeline, options, Scope::All, stopped.clone())?;
     let out = emission.out.clone().unwrap_or_else(|| compiled.project.root.join("out").join(&compiled.plan.pipeline));
     let outputs = write::Outputs::prepare(&out, emission)?;
     let mut report = engine::execute(&compiled.plan, &compiled.session, (!emission.dry_run).then_some(out.as_path()), progress)?;
@@ -109,8 +117,12 @@ fn attempt(
     } else if !emission.dry_run {
         report.written = outputs.write(&compiled, &report, emission)?;
     }
+    let preview = match &emission.preview {
+        Some(access) if !report.failed() => Some(preview::preview(&mut compiled, emission, access, progress, stopped)?),
+        _ => None,
+    };
     drop(compiled.watch);
-    Ok(Done { report, sources: compiled.sources, warnings: compiled.warnings })
+    Ok(Done { folder: out, preview, report, sources: compiled.sources, warnings: compiled.warnings })
 }
 
 /// Writes bytes as hexadecimal digits.

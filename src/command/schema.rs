@@ -130,7 +130,7 @@ impl Scene {
             return Err(error.help(help).into());
         }
         let access = Access { vars: self.vars.clone(), secrets: self.secrets.clone(), ..Access::default() };
-        let address = access::address(&self.target, &self.project, &self.spec.name.value, &access, self.sources.clone())?;
+        let address = access::address(&self.target, &self.project, &self.spec.name.value, &access, &mut self.sources)?;
         Ok(database::connect(dialect, &address, &database::Options::default())?)
     }
 }

@@ -99,6 +99,50 @@ impl Outputs {
         let Some(dialect) = emit::find(plan.dialect.name()) else {
             return Err(Error::new("X0104", format!("no scripts are written for `{}` yet", plan.dialect.name())));
         };
+        let (tables, mut parts) = self.format_all(compiled, dialect, format)?;
+        let header = header(compiled, &tables)?;
+        let script = Script { header: &header, tables: &tables, format, undo: emission.undo && dialect.undoes() };
+        let deploy = self.file("deploy.sql", |out| dialect.deploy(&script, &mut parts, out))?;
+        let verify = self.file("verify.sql", |out| dialect.verify(&script, &mut parts, out))?;
+        let mut scripts = vec![("deploy.sql", deploy.hash.clone()), ("verify.sql", verify.hash.clone())];
+        if script.undo {
+            let rollback = self.file("rollback.sql", |out| dialect.rollback(&script, out))?;
+            scripts.push(("rollback.sql", rollback.hash.clone()));
+            pending.push(rollback);
+        } else {
+            self.withdraw(&["rollback.sql"])?;
+        }
+        let record = record(report, compiled, &header, &tables, &exported, &scripts);
+        let run = self.file("run.json", |out| out.write_all(record.as_bytes()))?;
+        self.withdraw(&[VIEWS])?;
+        pending.extend(self.views(plan, &header)?);
+        pending.extend([deploy, verify, run]);
+        pending.into_iter().map(Pending::keep).collect()
+    }
+
+    /// Writes the script that only counts what would change, and returns its path.
+    pub fn write_preview(&self, compiled: &Compiled, format: RowFormat) -> Result<PathBuf, Error> {
+        let none =
+            || Error::new("X0502", format!("a dry run cannot ask targets of dialect `{}` yet", compiled.plan.dialect.name()));
+        let dialect = emit::find(compiled.plan.dialect.name()).ok_or_else(none)?;
+        let (tables, mut parts) = self.format_all(compiled, dialect, format)?;
+        let header = header(compiled, &tables)?;
+        let script = Script { header: &header, tables: &tables, format, undo: false };
+        let mut known = true;
+        let file = self.file("preview.sql", |out| dialect.preview(&script, &mut parts, out).map(|wrote| known = wrote))?;
+        let path = file.path.clone();
+        file.keep()?;
+        if known { Ok(path) } else { Err(none()) }
+    }
+
+    /// Formats the rows of all loaded tables, in parallel.
+    fn format_all(
+        &self,
+        compiled: &Compiled,
+        dialect: &dyn Dialect,
+        format: RowFormat,
+    ) -> Result<(Vec<(Table, Evidence)>, Spooled), Error> {
+        let plan = &compiled.plan;
         let mut loads = vec![];
         for (number, (t, l)) in plan.load_order.iter().enumerate() {
             let (table, load) = (&plan.tables[*t], &plan.tables[*t].loads[*l]);
@@ -115,22 +159,7 @@ impl Outputs {
             tables.push((table, evidence));
             parts.parts.push((rows, keys));
         }
-        let header = header(compiled, &tables)?;
-        let script = Script { header: &header, tables: &tables, format, undo: emission.undo && dialect.undoes() };
-        let deploy = self.file("deploy.sql", |out| dialect.deploy(&script, &mut parts, out))?;
-        if script.undo {
-            pending.push(self.file("rollback.sql", |out| dialect.rollback(&script, out))?);
-        } else {
-            self.withdraw(&["rollback.sql"])?;
-        }
-        let verify = self.file("verify.sql", |out| dialect.verify(&script, &mut parts, out))?;
-        let scripts = [("deploy.sql", &deploy), ("verify.sql", &verify)].map(|(name, file)| (name, file.hash.clone()));
-        let record = record(report, compiled, &header, &tables, &exported, &scripts);
-        let run = self.file("run.json", |out| out.write_all(record.as_bytes()))?;
-        self.withdraw(&[VIEWS])?;
-        pending.extend(self.views(plan, &header)?);
-        pending.extend([deploy, verify, run]);
-        pending.into_iter().map(Pending::keep).collect()
+        Ok((tables, parts))
     }
 
     /// Writes the script that creates the views, if there are any.

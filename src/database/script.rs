@@ -24,7 +24,7 @@ pub struct Statement {
     pub sql: String,
     /// The 1-based line that it begins at.
     pub line: usize,
-    /// The last comment line of its own before it: what the script says it is about.
+    /// The last comment line of its own before it: what the script says that this and the next statements are about.
     pub about: Option<String>,
 }
 
@@ -52,22 +52,23 @@ pub struct Script<R> {
     line: usize,
     /// What is left of the current line.
     rest: Vec<u8>,
+    about: Option<String>,
 }
 
 impl<R: BufRead> Script<R> {
     pub fn new(reader: R) -> Script<R> {
-        Script { reader, line: 0, rest: vec![] }
+        Script { reader, line: 0, rest: vec![], about: None }
     }
 
     /// Returns the next step, or nothing at the end.
     pub fn next_step(&mut self) -> io::Result<Option<Step>> {
-        let (mut sql, mut about, mut started) = (Vec::new(), None, 0);
+        let (mut sql, mut started) = (Vec::new(), 0);
         let mut inside = Inside::Nothing;
         loop {
             if self.rest.is_empty() && !self.next_line()? {
                 return match text(sql)?.trim_end() {
                     "" => Ok(None),
-                    sql => Ok(Some(step(sql, started, about))),
+                    sql => Ok(Some(step(sql, started, self.about.clone()))),
                 };
             }
             let line = std::mem::take(&mut self.rest);
@@ -77,7 +78,10 @@ impl<R: BufRead> Script<R> {
                     continue;
                 }
                 if let Some(comment) = trimmed.strip_prefix(b"--") {
-                    about = Some(String::from_utf8_lossy(comment).trim().to_string()).filter(|c| !c.is_empty()).or(about);
+                    let comment = String::from_utf8_lossy(comment);
+                    if !comment.trim().is_empty() {
+                        self.about = Some(comment.trim().to_string());
+                    }
                     continue;
                 }
                 if trimmed.starts_with(b"\\") {
@@ -97,7 +101,7 @@ impl<R: BufRead> Script<R> {
                     sql.extend_from_slice(kept.get(..end).unwrap_or(&[]));
                     let rest = kept.get(end + 1..).unwrap_or(&[]);
                     self.rest = if rest.trim_ascii().is_empty() { vec![] } else { rest.to_vec() };
-                    return Ok(Some(step(&text(sql)?, started, about)));
+                    return Ok(Some(step(&text(sql)?, started, self.about.clone())));
                 }
                 None => sql.extend_from_slice(kept),
             }

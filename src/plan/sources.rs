@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::check::RowCount;
 use crate::diagnostics::{Diagnostics, Span, Spanned};
-use crate::source::postgres::{self, Reading, Relation, Snapshot};
+use crate::source::live::{self, Reading, Relation, Snapshot};
 use crate::source::{CsvOptions, Request, SourceKind, inline, kind};
 use crate::spec::template::Templates;
 use crate::spec::yaml::{Map, Node};
@@ -80,12 +80,12 @@ fn decode(name: &Spanned<String>, body: &Node, connections: &mut Connections, ou
             let name = templates.bare(&table.expect_text("`table`", out)?, out)?;
             let parts = name.split('.').map(str::to_string).collect();
             request.reading = Some(Reading { snapshot: connections.find(&what, map, table, out)?, what: Relation::Table(parts) });
-            &postgres::Postgres as &dyn SourceKind
+            &live::Postgres as &dyn SourceKind
         }
         [("query", query)] => {
             let text = templates.expression(&query.expect_text("`query`", out)?, out)?.text;
             request.reading = Some(Reading { snapshot: connections.find(&what, map, query, out)?, what: Relation::Query(text) });
-            &postgres::Postgres as &dyn SourceKind
+            &live::Postgres as &dyn SourceKind
         }
         [(first, _), (second, node), ..] => {
             out.error("E0205", node.span, format!("{what} has `{first}` and `{second}` at once")).help("Keep one of them.");

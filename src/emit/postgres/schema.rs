@@ -219,7 +219,7 @@ fn all_constraints(contract: &Contract, schema: &str, not_made: &mut Vec<String>
                 match sql::expression(&Postgres, &holds(fails)) {
                     Ok(holds) => add(declared.name.clone(), &about, "check", ConstraintKind::Other, format!("CHECK ({holds})")),
                     Err(unsupported) => {
-                        not_made.push(format!("{} {}: {}", columns.join(", "), declared.check.allowed(), unsupported.what))
+                        not_made.push(format!("{} {}: {}", columns.join(", "), declared.check.allowed(), unsupported.what));
                     }
                 }
             }
