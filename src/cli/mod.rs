@@ -101,7 +101,7 @@ pub fn main() -> ExitCode {
     let _ = ctrlc::set_handler(move || flag.store(true, Ordering::SeqCst));
     let mut output = Output::new(cli.common.clone());
     let outcome = match cli.command {
-        Command::Run(arguments) => run::run(&arguments, &mut output, stopped),
+        Command::Run(arguments) => run::run(&arguments, &mut output, &stopped),
         Command::Check(arguments) => check::run(&arguments, &mut output, &stopped),
         Command::Plan(arguments) => plan::run(&arguments, &mut output, stopped),
         Command::Deploy(arguments) => deploy::run(&arguments, Action::Deploy, &mut output, &stopped),

@@ -71,7 +71,7 @@ pub fn run(
     options: &Options,
     emission: &Emission,
     progress: &dyn Progress,
-    stopped: Arc<AtomicBool>,
+    stopped: &Arc<AtomicBool>,
 ) -> Result<Done, Failure> {
     let done = attempt(pipeline, options, emission, progress, stopped);
     let interrupted = matches!(&done, Err(Failure::World(error)) if error.is_interrupted());
@@ -88,7 +88,7 @@ fn attempt(
     options: &Options,
     emission: &Emission,
     progress: &dyn Progress,
-    stopped: Arc<AtomicBool>,
+    stopped: &Arc<AtomicBool>,
 ) -> Result<Done, Failure> {
     let mut compiled = compile::compile(pipeline, options, Scope::All, stopped.clone())?;
     let out = emission.out.clone().unwrap_or_else(|| compiled.project.root.join("out").join(&compiled.plan.pipeline));
@@ -100,7 +100,7 @@ fn attempt(
         report.written = outputs.write(&compiled, &report, emission.rows)?;
     }
     let preview = match &emission.preview {
-        Some(access) if !report.failed() => Some(preview::preview(&mut compiled, emission, access, progress, &stopped)?),
+        Some(access) if !report.failed() => Some(preview::preview(&mut compiled, emission, access, progress, stopped)?),
         _ => None,
     };
     drop(compiled.watch);

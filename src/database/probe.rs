@@ -29,7 +29,7 @@ pub fn steps(dialect: &str, address: &Address, schema: Option<&str>, options: &O
             Ok(addresses) => Ok(addresses.collect::<Vec<_>>()),
             Err(e) => Err(failure::unknown_host(&host, &e.to_string())),
         };
-        let addresses = found.as_ref().map(Clone::clone).unwrap_or_default();
+        let addresses = found.as_ref().cloned().unwrap_or_default();
         let shown =
             found.map(|all| format!("{host} is {}", all.iter().map(|a| a.ip().to_string()).collect::<Vec<_>>().join(", ")));
         if !note("name", shown)
