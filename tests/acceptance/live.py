@@ -222,6 +222,8 @@ class Cases:
 
     def random_points(self):
         with self.world("points", parents=(4000, 3000)) as (place, url):
+            # What was committed must outlive the server's process, however the server of the tests is set.
+            query(url, f'ALTER DATABASE "{urlsplit(url).path[1:]}" SET synchronous_commit = on')
             states = {}
             for data in "ba":
                 started = time.time()
