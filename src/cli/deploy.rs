@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::output::Output;
 use super::progress::Bars;
 use super::{Format, Outcome};
-use crate::command::{self, Access, Acted, Action, Rows};
+use crate::command::{self, Access, Acted, Action, Failure, Rows};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -61,6 +61,10 @@ pub(super) fn run(arguments: &Arguments, action: Action, output: &mut Output, st
                 output.result(&text(&acted));
             }
             if acted.mismatch() { Outcome::ChecksFailed } else { Outcome::Done }
+        }
+        Err(Failure::World(error)) if error.is_interrupted() => {
+            output.note("interrupted: nothing was changed\n");
+            Outcome::Interrupted
         }
         Err(failure) => output.failure(failure),
     }

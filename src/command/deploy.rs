@@ -135,7 +135,7 @@ pub fn act(
             Ok(acted)
         }
         Err(error) => {
-            let code = if error.is_interrupted() { "" } else { error.code };
+            let code = error.code;
             session.journal.close(&format!("failed {code}: {}", error.message));
             Err(error.into())
         }

@@ -124,6 +124,9 @@ pub trait Connection: Send {
     fn encrypted(&self) -> bool;
 }
 
+/// Opens a session.
+type Open = fn(&Address, &Options) -> Result<Box<dyn Connection>, Error>;
+
 /// A kind of server, by the word in `dialect:`.
 pub struct Server {
     pub dialect: &'static str,

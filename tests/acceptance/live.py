@@ -222,6 +222,8 @@ class Cases:
 
     def random_points(self):
         with self.world("points", parents=(4000, 3000)) as (place, url):
+            # What was committed must outlive the server's process, however the server of the tests is set.
+            query(url, f'ALTER DATABASE "{urlsplit(url).path[1:]}" SET synchronous_commit = on')
             states = {}
             for data in "ba":
                 started = time.time()
@@ -309,7 +311,7 @@ class Cases:
             started = time.time()
             deploy.send_signal(signal.SIGINT)
             out, err = deploy.communicate(timeout=30)
-            self.check(deploy.returncode == 130 and time.time() - started < 3, "Ctrl-C ends a statement that waits", f"exit {deploy.returncode}\n{out}\n{err}")
+            self.check(deploy.returncode == 130 and time.time() - started < 3 and "nothing was changed" in err, "Ctrl-C ends a statement that waits", f"exit {deploy.returncode}\n{out}\n{err}")
             holder.kill()
             query(url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(31)%' AND pid <> pg_backend_pid()")
             self.check(idle(url) and state(url) == before, "Ctrl-C leaves everything as it was")
