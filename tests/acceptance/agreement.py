@@ -289,6 +289,8 @@ class Batch:
         for t in self.tables:
             listed = lambda name: re.search(rf"\b{name}\b", self.unjudged[t.name])
             script += [f"ALTER TABLE {t.name} DROP CONSTRAINT {name};" for name, _ in t.checks if listed(name)]
+            inline = [name for c in t.columns for name in re.findall(r"CONSTRAINT (\w+)", c.options or "")]
+            script += [f"ALTER TABLE {t.name} DROP CONSTRAINT {name};" for name in inline if listed(name)]
             script += [f"ALTER TABLE {t.name} DROP CONSTRAINT {k[0]};" if k[2] else f"DROP INDEX {k[0]};" for k in t.keys if listed(k[0])]
         (root / "real.sql").write_text("\n".join(script), encoding="utf-8")
         made = psql(url, "-f", root / "real.sql")
