@@ -14,8 +14,8 @@
 //! ```
 //!
 //! `command` strings these together; `cli` reads arguments, prints and sets the exit code. A file uses only what stands below it:
-//! `cli`, `command`, `engine` and `emit`, `report`, `plan`, `stage`, `target` and `source`, `contract`, `check`, `sql`, `spec`, `relation`,
-//! `expr`, `types`, `diagnostics`. `tests/floors.rs` holds the table.
+//! `cli`, `command`, `engine` and `emit`, `report`, `plan`, `stage`, `target` and `source`, `catalog`, `contract`, `check`, `sql`, `spec`, `relation`,
+//! `expr`, `types`, `database`, `diagnostics`. `tests/floors.rs` holds the table.
 
 pub mod cli;
 pub mod command;
@@ -32,6 +32,8 @@ pub mod stage;
 pub mod source;
 pub mod target;
 
+pub mod catalog;
+
 pub mod contract;
 
 pub mod check;
@@ -45,6 +47,8 @@ pub mod relation;
 pub mod expr;
 
 pub mod types;
+
+pub mod database;
 
 pub mod diagnostics;
 pub mod error;

@@ -183,6 +183,7 @@ if step "build" cargo build --release; then
     rounds=40
     [ $quick = 0 ] || rounds=10
     step "acceptance: rollback" python3 tests/acceptance/rollback.py --pipe "$pipe" --db "$PIPE_TEST_PG" --rounds $rounds
+    step "acceptance: catalog" python3 tests/acceptance/catalog.py --pipe "$pipe" --db "$PIPE_TEST_PG"
     step "acceptance: torture" python3 tests/acceptance/torture.py --pipe "$pipe" --db "$PIPE_TEST_PG"
 fi
 

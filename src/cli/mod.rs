@@ -5,6 +5,8 @@
 
 mod check;
 mod completions;
+mod deploy;
+mod doctor;
 mod explain;
 mod init;
 mod lineage;
@@ -14,6 +16,7 @@ mod profile;
 mod progress;
 mod run;
 mod test;
+mod schema;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -21,6 +24,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, Subcommand};
 
+use crate::command::Action;
 use output::Output;
 
 /// Business data into database rows: declare it, prove it, deploy it once.
@@ -80,6 +84,16 @@ enum Command {
     Test(test::Arguments),
     /// Write a small project that runs
     Init(init::Arguments),
+    /// Contracts from a live database, and where the two differ
+    Schema(schema::Arguments),
+    /// Apply the last run to its target, in one transaction
+    Deploy(deploy::Arguments),
+    /// Compare the target with the last run, only reading
+    Verify(deploy::Arguments),
+    /// Undo the last run
+    Rollback(deploy::Arguments),
+    /// Tell, step by step, why a target cannot be used
+    Doctor(doctor::Arguments),
     /// Explain a code such as E0203
     Explain(explain::Arguments),
     /// Write a script that lets a shell complete commands and flags
@@ -113,6 +127,11 @@ pub fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments, &mut output, &stopped),
         Command::Init(arguments) => init::run(&arguments, &mut output),
         Command::Completions(arguments) => completions::run(&arguments, &mut output),
+        Command::Schema(arguments) => schema::run(&arguments, &mut output),
+        Command::Deploy(arguments) => deploy::run(&arguments, Action::Deploy, &mut output, &stopped),
+        Command::Verify(arguments) => deploy::run(&arguments, Action::Verify, &mut output, &stopped),
+        Command::Rollback(arguments) => deploy::run(&arguments, Action::Rollback, &mut output, &stopped),
+        Command::Doctor(arguments) => doctor::run(&arguments, &mut output, &stopped),
         Command::Explain(arguments) => explain::run(&arguments, &mut output),
     };
     ExitCode::from(outcome as u8)

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use super::deploy;
 use super::output::Output;
 use super::progress::Bars;
 use super::{Format, Outcome};
-use crate::command::{self, RowFormat};
+use crate::command::{self, Access, Action, RowFormat};
 use crate::engine::Resources;
 use crate::report::{json, terminal};
 
@@ -15,9 +16,15 @@ use crate::report::{json, terminal};
 pub(super) struct Arguments {
     /// The pipeline: a path, or a name in pipelines/
     pipeline: PathBuf,
-    /// Do everything but write
+    /// Do everything but write; with --deploy, ask the target what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
+    /// Apply the scripts to the target in one transaction, then verify
+    #[arg(long)]
+    deploy: bool,
+    /// How long to wait for locks, and for another deployment of the pipeline [default: 30]
+    #[arg(long, value_name = "SECONDS")]
+    lock_timeout: Option<f64>,
     /// The folder for what the run writes [default: out/<pipeline>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -75,6 +82,14 @@ impl CompileArguments {
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output, stopped: Arc<AtomicBool>) -> Outcome {
+    let access = |out: Option<PathBuf>| Access {
+        target: arguments.common.target.clone(),
+        vars: arguments.common.vars.clone(),
+        out,
+        lock_timeout: arguments.lock_timeout,
+        secrets: output.secrets(),
+    };
+    let reach = access(None);
     let bars = Bars::new(output.interactive());
     let emission = command::Emission {
         dry_run: arguments.dry_run,
@@ -84,21 +99,50 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output, stopped: Arc<Atomi
             Rows::Insert => RowFormat::Insert,
         },
         undo: !arguments.no_rollback,
+        preview: (arguments.dry_run && arguments.deploy).then(|| reach.clone()),
     };
-    let result = command::run(&arguments.pipeline, &arguments.common.options(output), &emission, &bars, stopped);
+    let result = command::run(&arguments.pipeline, &arguments.common.options(output), &emission, &bars, stopped.clone());
     bars.finish();
     let done = match result {
         Ok(done) => done,
         Err(failure) => return output.failure(failure),
     };
+    let mut acted = vec![];
+    if arguments.deploy && !arguments.dry_run && !done.report.failed() {
+        let reach = Access { out: Some(done.folder.clone()), ..reach };
+        let bars = Bars::new(output.interactive());
+        for action in [Action::Deploy, Action::Verify] {
+            match command::act(&arguments.pipeline, action, &reach, &bars, &stopped) {
+                Ok(done) => acted.push(done),
+                Err(failure) => {
+                    bars.finish();
+                    return output.failure(failure);
+                }
+            }
+        }
+        bars.finish();
+    }
     output.diagnostics(&done.sources, &done.warnings);
     if output.format() == Format::Json {
         let mut value = json::report(&done.report, &done.sources, arguments.dry_run);
         value["diagnostics"] = output.taken_diagnostics().into();
+        if let Some(rows) = &done.preview {
+            value["would_change"] = deploy::rows(rows);
+        }
+        for acted in &acted {
+            value[acted.action.done()] = deploy::document(acted);
+        }
         output.json(&value);
     } else {
         let text = terminal::report(&done.report, &done.sources, output.colored(), output.quiet());
         output.result(&text);
+        if let Some(rows) = &done.preview {
+            output.result(&format!("\nwould change, nothing was changed:\n{}", deploy::table(rows)));
+        }
+        let quiet = output.quiet();
+        for acted in acted.iter().filter(|a| !quiet || a.mismatch()) {
+            output.result(&format!("\n{}", deploy::text(acted)));
+        }
     }
-    if done.report.failed() { Outcome::ChecksFailed } else { Outcome::Done }
+    if done.report.failed() || acted.iter().any(command::Acted::mismatch) { Outcome::ChecksFailed } else { Outcome::Done }
 }

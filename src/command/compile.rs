@@ -69,7 +69,10 @@ pub fn compile(name: &Path, options: &Options, scope: Scope, stopped: Arc<Atomic
     };
     let templates = templates(&spec, &project, &target, options, &mut sources, &mut out)?;
     let contracts = contracts(&project, dialect, &mut sources, &mut out)?;
-    let extracts = plan::extracts(&spec, &project, &templates, options.limit, &mut out);
+    let mut extracts = plan::extracts(&spec, &project, &templates, options.limit, &stopped, &mut out);
+    for extract in &mut extracts {
+        extract.request.place = Some((sources.path(extract.span.file).to_path_buf(), sources.line_column(extract.span).0));
+    }
     if out.has_errors() {
         // Sources are only opened for a spec that can be run; what can be told without them is told now.
         plan::survey(&spec, &project, &templates, &mut sources, &mut out);
@@ -165,7 +168,7 @@ fn open_sources(extracts: Vec<plan::Extract>, scope: Scope, session: &Session) -
 }
 
 /// Decides the target: the command line's, the pipeline's, the project's default, the project's only one.
-fn choose_target(
+pub(super) fn choose_target(
     spec: &PipelineSpec,
     project: &Project,
     options: &Options,
@@ -272,7 +275,7 @@ fn templates(
 }
 
 /// Reads every contract below `schemas/`.
-fn contracts(
+pub(super) fn contracts(
     project: &Project,
     dialect: &dyn Target,
     sources: &mut SourceMap,

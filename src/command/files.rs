@@ -52,7 +52,7 @@ impl Outputs {
         })?;
         let rows = crate::engine::count(session, &table.name.value)?;
         let exported = Exported { path: file.path.clone(), table: table.name.value.clone(), format: file.format.name(), rows };
-        Ok((exported, Pending { file: beside, path }))
+        Ok((exported, Pending { file: beside, path, hash: String::new() }))
     }
 }
 

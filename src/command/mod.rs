@@ -2,10 +2,19 @@
 //!
 //! In: paths and options. Out: a result, or a [`Failure`]. Does not print and does not know about arguments or exit codes.
 
+mod access;
 mod compile;
+mod deploy;
+mod doctor;
 mod files;
 mod init;
 mod profile;
+mod schema;
+mod schema_ddl;
+mod schema_diff;
+mod schema_import;
+mod journal;
+mod preview;
 mod secrets;
 mod test;
 mod write;
@@ -14,13 +23,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+pub use crate::emit::postgres::schema::Extras;
 pub use crate::emit::rows::RowFormat;
+pub use crate::catalog::diff::Difference;
+pub use schema::{Finished, Wanted};
+pub use schema_ddl::script as schema_ddl;
+pub use schema_diff::{diff as schema_diff, outdated};
+pub use schema_import::{Destination, ImportedTable, import as schema_import};
+pub use access::Access;
 pub use compile::{Compiled, Options};
 pub use init::init;
 pub use profile::{Profile, profile};
+pub use deploy::{Acted, Action, act};
+pub use doctor::{Examined, doctor};
 pub use secrets::Secrets;
 pub use test::{Tested, test, test_files};
 
+pub use crate::database::Rows;
 use crate::diagnostics::{Diagnostic, SourceMap};
 use crate::engine::{self, Progress};
 use crate::error::Error;
@@ -49,11 +68,17 @@ pub struct Emission {
     pub rows: RowFormat,
     /// Whether the deploy script keeps what it changes, for `rollback.sql`.
     pub undo: bool,
+    /// Where a dry run asks what a deployment would change.
+    pub preview: Option<Access>,
 }
 
 /// A finished run.
 pub struct Done {
     pub report: RunReport,
+    /// Where the scripts are.
+    pub folder: PathBuf,
+    /// What a deployment would change, if the target was asked.
+    pub preview: Option<Rows>,
     pub sources: SourceMap,
     pub warnings: Vec<Diagnostic>,
 }
@@ -83,7 +108,7 @@ fn attempt(
     progress: &dyn Progress,
     stopped: Arc<AtomicBool>,
 ) -> Result<Done, Failure> {
-    let compiled = compile::compile(pipeline, options, Scope::All, stopped)?;
+    let mut compiled = compile::compile(pipeline, options, Scope::All, stopped.clone())?;
     let out = emission.out.clone().unwrap_or_else(|| compiled.project.root.join("out").join(&compiled.plan.pipeline));
     let outputs = write::Outputs::prepare(&out, emission)?;
     let mut report = engine::execute(&compiled.plan, &compiled.session, (!emission.dry_run).then_some(out.as_path()), progress)?;
@@ -92,8 +117,17 @@ fn attempt(
     } else if !emission.dry_run {
         report.written = outputs.write(&compiled, &report, emission)?;
     }
+    let preview = match &emission.preview {
+        Some(access) if !report.failed() => Some(preview::preview(&mut compiled, emission, access, progress, &stopped)?),
+        _ => None,
+    };
     drop(compiled.watch);
-    Ok(Done { report, sources: compiled.sources, warnings: compiled.warnings })
+    Ok(Done { folder: out, preview, report, sources: compiled.sources, warnings: compiled.warnings })
+}
+
+/// Writes bytes as hexadecimal digits.
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// What `check` found in a pipeline without errors.

@@ -92,13 +92,51 @@ impl Outputs {
             self.withdraw(SCRIPTS)?;
             let header = header(compiled, &[])?;
             pending.extend(self.views(plan, &header)?);
-            let record = record(report, compiled, &header, &[], &exported);
+            let record = record(report, compiled, &header, &[], &exported, &[]);
             pending.push(self.file("run.json", |out| out.write_all(record.as_bytes()))?);
             return pending.into_iter().map(Pending::keep).collect();
         }
         let Some(dialect) = emit::find(plan.dialect.name()) else {
             return Err(Error::new("X0104", format!("no scripts are written for `{}` yet", plan.dialect.name())));
         };
+        let (tables, mut parts) = self.format_all(compiled, dialect, format)?;
+        let header = header(compiled, &tables)?;
+        let script = Script { header: &header, tables: &tables, format, undo: emission.undo && dialect.undoes() };
+        let deploy = self.file("deploy.sql", |out| dialect.deploy(&script, &mut parts, out))?;
+        let verify = self.file("verify.sql", |out| dialect.verify(&script, &mut parts, out))?;
+        let mut scripts = vec![("deploy.sql", deploy.hash.clone()), ("verify.sql", verify.hash.clone())];
+        if script.undo {
+            let rollback = self.file("rollback.sql", |out| dialect.rollback(&script, out))?;
+            scripts.push(("rollback.sql", rollback.hash.clone()));
+            pending.push(rollback);
+        } else {
+            self.withdraw(&["rollback.sql"])?;
+        }
+        let record = record(report, compiled, &header, &tables, &exported, &scripts);
+        let run = self.file("run.json", |out| out.write_all(record.as_bytes()))?;
+        self.withdraw(&[VIEWS])?;
+        pending.extend(self.views(plan, &header)?);
+        pending.extend([deploy, verify, run]);
+        pending.into_iter().map(Pending::keep).collect()
+    }
+
+    /// Writes the script that only counts what would change, and returns its path.
+    pub fn write_preview(&self, compiled: &Compiled, format: RowFormat) -> Result<PathBuf, Error> {
+        let none = || Error::new("X0502", format!("a dry run cannot ask targets of dialect `{}` yet", compiled.plan.dialect.name()));
+        let dialect = emit::find(compiled.plan.dialect.name()).ok_or_else(none)?;
+        let (tables, mut parts) = self.format_all(compiled, dialect, format)?;
+        let header = header(compiled, &tables)?;
+        let script = Script { header: &header, tables: &tables, format, undo: false };
+        let mut known = true;
+        let file = self.file("preview.sql", |out| dialect.preview(&script, &mut parts, out).map(|wrote| known = wrote))?;
+        let path = file.path.clone();
+        file.keep()?;
+        if known { Ok(path) } else { Err(none()) }
+    }
+
+    /// Formats the rows of all loaded tables, in parallel.
+    fn format_all(&self, compiled: &Compiled, dialect: &dyn Dialect, format: RowFormat) -> Result<(Vec<(Table, Evidence)>, Spooled), Error> {
+        let plan = &compiled.plan;
         let mut loads = vec![];
         for (number, (t, l)) in plan.load_order.iter().enumerate() {
             let (table, load) = (&plan.tables[*t], &plan.tables[*t].loads[*l]);
@@ -115,21 +153,7 @@ impl Outputs {
             tables.push((table, evidence));
             parts.parts.push((rows, keys));
         }
-        let header = header(compiled, &tables)?;
-        let script = Script { header: &header, tables: &tables, format, undo: emission.undo && dialect.undoes() };
-        let deploy = self.file("deploy.sql", |out| dialect.deploy(&script, &mut parts, out))?;
-        if script.undo {
-            pending.push(self.file("rollback.sql", |out| dialect.rollback(&script, out))?);
-        } else {
-            self.withdraw(&["rollback.sql"])?;
-        }
-        let verify = self.file("verify.sql", |out| dialect.verify(&script, &mut parts, out))?;
-        let record = record(report, compiled, &header, &tables, &exported);
-        let run = self.file("run.json", |out| out.write_all(record.as_bytes()))?;
-        self.withdraw(&[VIEWS])?;
-        pending.extend(self.views(plan, &header)?);
-        pending.extend([deploy, verify, run]);
-        pending.into_iter().map(Pending::keep).collect()
+        Ok((tables, parts))
     }
 
     /// Writes the script that creates the views, if there are any.
@@ -187,10 +211,11 @@ impl Outputs {
         let path = self.folder.join(name);
         let failed = |e: io::Error| Error::file(&path, "cannot write", &e);
         let file = tempfile::Builder::new().prefix(&format!(".{name}.")).tempfile_in(&self.folder).map_err(failed)?;
-        let mut out = BufWriter::with_capacity(1 << 20, file.as_file());
+        let mut out = BufWriter::with_capacity(1 << 20, Hashed { file: file.as_file(), hasher: Sha256::new() });
         write(&mut out).and_then(|()| out.flush()).map_err(failed)?;
+        let hash = super::hexadecimal(&out.get_ref().hasher.clone().finalize());
         drop(out);
-        Ok(Pending { file, path })
+        Ok(Pending { file, path, hash })
     }
 }
 
@@ -198,6 +223,26 @@ impl Outputs {
 pub(super) struct Pending {
     pub(super) file: NamedTempFile,
     pub(super) path: PathBuf,
+    /// SHA-256 of what was written, where it was written here.
+    pub(super) hash: String,
+}
+
+/// Hashes what is written on its way into a file.
+struct Hashed<'a> {
+    file: &'a File,
+    hasher: Sha256,
+}
+
+impl Write for Hashed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hasher.update(bytes.get(..written).unwrap_or(&[]));
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 impl Pending {
@@ -367,7 +412,14 @@ fn header(compiled: &Compiled, tables: &[(Table, Evidence)]) -> Result<Header, E
 }
 
 /// `run.json`: what was run, on what, and with which outcome.
-fn record(done: &RunReport, compiled: &Compiled, header: &Header, tables: &[(Table, Evidence)], files: &[Exported]) -> String {
+fn record(
+    done: &RunReport,
+    compiled: &Compiled,
+    header: &Header,
+    tables: &[(Table, Evidence)],
+    files: &[Exported],
+    scripts: &[(&str, String)],
+) -> String {
     let file = |f: &Exported| json!({"file": f.path, "table": f.table, "format": f.format, "rows": f.rows});
     let value = json!({
         "pipeline": header.pipeline,
@@ -379,6 +431,7 @@ fn record(done: &RunReport, compiled: &Compiled, header: &Header, tables: &[(Tab
         "tables": tables.iter().map(|(t, e)| json!({"table": t.shown(), "rows": e.rows, "checksum": e.checksum.to_string()})).collect::<Vec<_>>(),
         "views": compiled.plan.views.iter().map(|v| json!({"view": v.name, "table": v.table})).collect::<Vec<_>>(),
         "files": files.iter().map(file).collect::<Vec<_>>(),
+        "scripts": scripts.iter().map(|(name, hash)| (name.to_string(), json!(hash))).collect::<serde_json::Map<_, _>>(),
         "ledger": report::json::ledger(&done.ledger),
         "warnings": done.violations.len(),
     });

@@ -4,6 +4,8 @@
 //! nothing about rows are passed over in silence; one that should but cannot be read is a warning and loses nothing else.
 //! Does not know about live databases.
 
+use std::collections::BTreeMap;
+
 use sqlparser::tokenizer::Token;
 
 use super::ddl_alter::{alter, create_index};
@@ -53,7 +55,7 @@ pub fn read_all(sources: &SourceMap, files: &[FileId], dialect: Flavor, out: &mu
             }
         }
     }
-    let mut reader = Reader { flavor: dialect, types: Types::new(), names: Names::default(), contracts: vec![] };
+    let mut reader = Reader { flavor: dialect, made: Default::default(), types: Types::new(), names: Names::default(), contracts: vec![] };
     let cursors = || {
         statements.iter().flat_map(|(file, lexemes)| {
             let whole = Cursor::new(sources.text(*file), *file, dialect, lexemes);
@@ -67,6 +69,7 @@ pub fn read_all(sources: &SourceMap, files: &[FileId], dialect: Flavor, out: &mu
     for cursor in cursors() {
         reader.report(cursor, Reader::table_statement, out);
     }
+    reader.note_types();
     super::complete_references(&mut reader.contracts);
     reader.contracts
 }
@@ -131,6 +134,8 @@ fn without_semicolons(whole: Cursor<'_>) -> Vec<Cursor<'_>> {
 struct Reader {
     flavor: Flavor,
     types: Types,
+    /// The name and the statement of each type, by its name without schema.
+    made: BTreeMap<String, (String, String)>,
     names: Names,
     contracts: Vec<Contract>,
 }
@@ -146,8 +151,11 @@ impl Reader {
 
     /// Reads CREATE TYPE, CREATE DOMAIN and ALTER TYPE.
     fn type_statement<'a>(&mut self, mut cursor: Cursor<'a>, _out: &mut Diagnostics) -> Read<()> {
+        let whole = cursor.source();
         if cursor.accept(&["CREATE", "TYPE"]) {
+            let from = cursor;
             let name = cursor.qualified()?.name.value;
+            self.made.insert(name.clone(), (from.until(&cursor).source().to_string(), whole.to_string()));
             if cursor.accept(&["AS", "ENUM"]) {
                 let values = cursor.group()?.commas().iter_mut().map(Cursor::text_literal).collect::<Read<_>>()?;
                 self.types.insert(name, NamedType::Enum(values));
@@ -157,7 +165,9 @@ impl Reader {
                 self.types.insert(name, NamedType::Domain(domain));
             }
         } else if cursor.accept(&["CREATE", "DOMAIN"]) {
+            let from = cursor;
             let name = cursor.qualified()?;
+            self.made.insert(name.name.value.clone(), (from.until(&cursor).source().to_string(), whole.to_string()));
             let domain = self.domain(&name, cursor)?;
             self.types.insert(name.name.value, NamedType::Domain(domain));
         } else if cursor.accept(&["ALTER", "TYPE"]) {
@@ -183,6 +193,36 @@ impl Reader {
             }
         }
         Ok(())
+    }
+
+    /// Gives each table the statements of the types that its columns use.
+    fn note_types(&mut self) {
+        for contract in &mut self.contracts {
+            let mut found: Vec<(String, String)> = vec![];
+            for column in &contract.columns {
+                let mut chain = vec![];
+                let mut next = column.type_name.clone();
+                while let Some(name) = next.take().map(|n| n.trim_end_matches("[]").to_string()) {
+                    let Some((written, statement)) = self.made.get(&name) else { break };
+                    let statement = match self.types.get(&name) {
+                        // Values may have been added to it since.
+                        Some(NamedType::Enum(values)) => {
+                            let values: Vec<String> = values.iter().map(|v| format!("'{}'", v.replace('\'', "''"))).collect();
+                            format!("CREATE TYPE {written} AS ENUM ({})", values.join(", "))
+                        }
+                        _ => statement.clone(),
+                    };
+                    if let Some(NamedType::Domain(domain)) = self.types.get(&name) {
+                        next = domain.base.type_name.clone().filter(|below| *below != name);
+                    }
+                    chain.push((written.clone(), statement));
+                }
+                chain.reverse();
+                chain.retain(|c| !found.contains(c));
+                found.extend(chain);
+            }
+            contract.written.types = found;
+        }
     }
 
     fn domain(&mut self, name: &Qualified, mut cursor: Cursor<'_>) -> Read<Domain> {
@@ -286,6 +326,7 @@ impl Reader {
             grants: vec![],
             allow: vec![],
             unjudged: vec![],
+            written: Default::default(),
         };
         self.names.take_relation(schema_of(&contract), &contract.table);
         let mut context = Context { flavor: self.flavor, types: &self.types, names: &mut self.names };

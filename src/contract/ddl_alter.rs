@@ -77,6 +77,7 @@ fn change(contract: &mut Contract, mut action: Cursor<'_>, context: &mut Context
         let name = action.identifier()?.value;
         contract.checks.retain(|c| c.name.as_ref() != Some(&name));
         contract.foreign_keys.retain(|k| k.name.as_ref() != Some(&name));
+        contract.written.constraints.retain(|c| c.name.as_ref() != Some(&name));
         contract.unjudged.retain(|(text, _)| !text.starts_with(&format!("CONSTRAINT {name} ")));
         return Ok(());
     }
@@ -85,6 +86,8 @@ fn change(contract: &mut Contract, mut action: Cursor<'_>, context: &mut Context
         action.accept(&["IF", "EXISTS"]);
         let name = action.identifier()?.value;
         contract.columns.retain(|c| c.name != name);
+        contract.written.columns.remove(&name);
+        contract.written.constraints.retain(|c| !c.text.contains(&format!("\"{name}\"")));
         contract.checks.retain(|c| !c.check.columns().contains(&name));
         contract.foreign_keys.retain(|k| !k.columns.contains(&name));
         contract.indexes.retain(|i| !i.columns.contains(&name));
@@ -103,6 +106,8 @@ fn alter_column(contract: &mut Contract, mut action: Cursor<'_>, context: &mut C
     if !known_column(contract, &name, written.span, out) {
         return Ok(());
     }
+    // What is changed here is written anew from what is known.
+    contract.written.columns.remove(&name);
     let Some(column) = contract.columns.iter_mut().find(|c| c.name == name) else {
         return Ok(());
     };
@@ -136,6 +141,7 @@ pub(super) fn create_index<'a>(mut cursor: Cursor<'a>, unique: bool, whole: Curs
     cursor.accept(&["CONCURRENTLY"]);
     cursor.accept(&["IF", "NOT", "EXISTS"]);
     let name = if cursor.at(&["ON"]) { None } else { Some(cursor.identifier()?.value) };
+    let tail = cursor.source();
     if !cursor.accept(&["ON"]) {
         return Err(cursor.trouble("`ON` and a table"));
     }
@@ -153,6 +159,7 @@ pub(super) fn create_index<'a>(mut cursor: Cursor<'a>, unique: bool, whole: Curs
         only_where: None,
         span: whole.span(),
         text: whole.source(),
+        tail,
     };
     while !cursor.is_empty() {
         if cursor.accept(&["WHERE"]) {

@@ -72,7 +72,7 @@ fn first_free((table, columns, label): (&str, &str, &str), free: impl Fn(&str) -
 }
 
 /// Joins the parts with underscores and cuts the longer of the first two until the whole fits.
-fn object_name(table: &str, columns: &str, label: &str) -> String {
+pub(super) fn object_name(table: &str, columns: &str, label: &str) -> String {
     let overhead = label.len() + 1 + usize::from(!columns.is_empty());
     let room = LIMIT.saturating_sub(overhead);
     let (mut first, mut second) = (table.len(), columns.len());

@@ -12,7 +12,7 @@ use super::ddl_expr::{Scope, lower};
 use super::ddl_names::{Names, join_columns};
 use super::ddl_table::{Draft, Key, Pending};
 use super::ddl_type::{NamedType, Types};
-use super::{Column, Contract, known_column};
+use super::{Column, ConstraintKind, Contract, known_column};
 use crate::check::one_of::OneOf;
 use crate::check::range::{Bound, Range};
 use crate::check::references::References;
@@ -27,6 +27,11 @@ pub(super) struct Context<'a> {
     pub(super) flavor: Flavor,
     pub(super) types: &'a Types,
     pub(super) names: &'a mut Names,
+}
+
+/// Writes names as Postgres reads them.
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|n| format!("\"{}\"", n.replace('"', "\"\""))).collect::<Vec<_>>().join(", ")
 }
 
 /// Adds a draft to a contract.
@@ -56,7 +61,11 @@ pub(super) fn settle(contract: &mut Contract, draft: Draft<'_>, context: &mut Co
         check(contract, pending, context);
     }
     keys(contract, draft.keys, context, out);
-    for (mut key, span) in draft.foreign_keys {
+    contract.written.columns.extend(draft.definitions);
+    for (name, text) in draft.others {
+        contract.written.constrain(name, ConstraintKind::Other, text);
+    }
+    for (mut key, span, tail) in draft.foreign_keys {
         key.columns = key.columns.into_iter().map(|c| canonical(contract, c, context.flavor)).collect();
         key.columns.retain(|c| known_column(contract, c, span, out));
         if key.columns.is_empty() {
@@ -68,6 +77,8 @@ pub(super) fn settle(contract: &mut Contract, draft: Draft<'_>, context: &mut Co
         if let Some(name) = &key.name {
             context.names.take_constraint(schema_of(contract), name, false);
         }
+        let text = format!("FOREIGN KEY ({}) {tail}", quoted(&key.columns));
+        contract.written.constrain(key.name.clone(), ConstraintKind::Foreign, text);
         let check = References::new(key.columns.clone(), foreign_table(contract, &key), key.references.clone());
         contract.checks.push(declared(Arc::new(check), key.name.clone(), span));
         contract.foreign_keys.push(key);
@@ -157,6 +168,7 @@ fn check(contract: &mut Contract, pending: Pending<'_>, context: &mut Context<'_
         context.names.take_constraint(schema_of(contract), name, false);
     }
     let text = pending.holds.source();
+    contract.written.constrain(name.clone(), ConstraintKind::Other, format!("CHECK ({text}) {}", pending.tail).trim_end().to_string());
     let scope = Scope { flavor: context.flavor, columns: &contract.columns, value: None, span };
     let (checks, complete) = match &holds {
         Some(holds) => judge(holds, text, &scope),
@@ -222,6 +234,13 @@ fn keys(contract: &mut Contract, mut keys: Vec<Key>, context: &mut Context<'_>, 
             }
             contract.primary_key = columns.clone();
         }
+        let nulls = if key.nulls_equal && !key.primary { "NULLS NOT DISTINCT " } else { "" };
+        let text = match key.primary {
+            true => format!("PRIMARY KEY ({}) {}", quoted(&columns), key.tail),
+            false => format!("UNIQUE {nulls}({}) {}", quoted(&columns), key.tail),
+        };
+        let kind = if key.primary { ConstraintKind::PrimaryKey } else { ConstraintKind::Other };
+        contract.written.constrain(name.clone(), kind, text.trim_end().to_string());
         let parts = columns.into_iter().map(|c| Expr::column(c, key.span)).collect();
         let check = Unique::of(UniqueKey { parts, nulls_equal: key.nulls_equal && !key.primary, only_where: None });
         contract.checks.push(declared(Arc::new(check), name, key.span));
@@ -248,6 +267,8 @@ pub(super) struct WrittenIndex<'a> {
     pub(super) only_where: Option<Cursor<'a>>,
     pub(super) span: Span,
     pub(super) text: &'a str,
+    /// What follows the name.
+    pub(super) tail: &'a str,
 }
 
 /// Adds an index to a contract: a unique one is a check, the others are kept by name.
@@ -260,6 +281,9 @@ pub(super) fn index(contract: &mut Contract, index: WrittenIndex<'_>, context: &
     });
     if let Some(name) = &name {
         context.names.take_relation(schema_of(contract), name);
+    }
+    if let Some(name) = &name {
+        contract.written.indexes.push((name.clone(), index.unique, index.tail.to_string()));
     }
     let mut columns = vec![];
     lowered.iter().flatten().for_each(|part| condition::collect_columns(part, &mut columns));

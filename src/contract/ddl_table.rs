@@ -17,7 +17,12 @@ pub(super) struct Draft<'a> {
     pub(super) columns: Vec<Column>,
     pub(super) checks: Vec<Pending<'a>>,
     pub(super) keys: Vec<Key>,
-    pub(super) foreign_keys: Vec<(ForeignKey, Span)>,
+    /// With its place, and what stands from REFERENCES on.
+    pub(super) foreign_keys: Vec<(ForeignKey, Span, String)>,
+    /// What stands after a column's name, without its constraints.
+    pub(super) definitions: Vec<(String, String)>,
+    /// Constraints of other kinds, by name.
+    pub(super) others: Vec<(Option<String>, String)>,
     pub(super) indexes: Vec<Index>,
     /// Columns of type T-SQL `tinyint`, which holds no more than a byte.
     pub(super) one_byte: Vec<Spanned<String>>,
@@ -30,6 +35,8 @@ pub(super) struct Pending<'a> {
     pub(super) name: Option<String>,
     pub(super) holds: Cursor<'a>,
     pub(super) enforced: bool,
+    /// What follows the condition.
+    pub(super) tail: String,
 }
 
 /// A primary or unique key.
@@ -40,6 +47,8 @@ pub(super) struct Key {
     pub(super) columns: Vec<Spanned<String>>,
     pub(super) nulls_equal: bool,
     pub(super) span: Span,
+    /// What follows the columns.
+    pub(super) tail: String,
 }
 
 /// The words that start a table's constraint.
@@ -109,6 +118,12 @@ impl<'a> Draft<'a> {
             default: None,
             generated: Generated::No,
         };
+        let mut definition = String::new();
+        let mut note = |from: Cursor<'a>, to: &Cursor<'a>| {
+            definition.push_str(if definition.is_empty() { "" } else { " " });
+            definition.push_str(from.until(to).source());
+        };
+        let from = cursor;
         if cursor.accept(&["AS"]) {
             // A computed column has the type of its expression.
             cursor.skip_group();
@@ -126,18 +141,24 @@ impl<'a> Draft<'a> {
                 self.one_byte.push(name);
             }
         }
+        note(from, &cursor);
         let mut constraint_name = None;
         while !cursor.is_empty() {
             if cursor.accept(&["CONSTRAINT"]) {
                 constraint_name = Some(cursor.identifier()?.value);
                 continue;
             }
-            let before = cursor.span();
+            let (before, from) = (cursor.span(), cursor);
+            let constrains = ["PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "FOREIGN"].iter().any(|word| cursor.at(&[word]));
             let known = self.column_option(&mut cursor, &mut column, constraint_name.take())?;
             if !known || cursor.span() == before {
                 return Err(cursor.trouble("a constraint, a default or the end of the column"));
             }
+            if !constrains {
+                note(from, &cursor);
+            }
         }
+        self.definitions.push((column.name.clone(), definition));
         self.columns.push(column);
         Ok(())
     }
@@ -154,8 +175,10 @@ impl<'a> Draft<'a> {
             cursor.skip();
             cursor.accept(&["KEY"]);
             let columns = vec![own()];
+            let from = *cursor;
             let nulls_equal = key_options(cursor);
-            self.keys.push(Key { name, primary, columns, nulls_equal, span });
+            let tail = from.until(cursor).source().replace("NULLS NOT DISTINCT", "");
+            self.keys.push(Key { name, primary, columns, nulls_equal, span, tail });
         } else if cursor.accept(&["CHECK"]) {
             self.check(cursor, name)?;
         } else if cursor.at(&["REFERENCES"]) || cursor.at(&["FOREIGN", "KEY", "REFERENCES"]) {
@@ -193,8 +216,10 @@ impl<'a> Draft<'a> {
             cursor.accept(&["KEY"]);
             let before = key_options(&mut cursor);
             let columns = names(cursor.group()?)?;
+            let from = cursor;
             let nulls_equal = before | key_options(&mut cursor);
-            self.keys.push(Key { name, primary, columns, nulls_equal, span });
+            let tail = from.source().to_string();
+            self.keys.push(Key { name, primary, columns, nulls_equal, span, tail });
         } else if cursor.accept(&["CHECK"]) {
             self.check(&mut cursor, name)?;
         } else if cursor.accept(&["FOREIGN", "KEY"]) {
@@ -202,6 +227,7 @@ impl<'a> Draft<'a> {
             self.references(&mut cursor, name, columns, span)?;
         } else if cursor.accept(&["EXCLUDE"]) {
             self.unjudged.push((whole.source().to_string(), span));
+            self.others.push((name, format!("EXCLUDE {}", cursor.source())));
             return Ok(());
         } else if cursor.accept(&["NOT", "NULL"]) {
             // Postgres 18 names these as table constraints.
@@ -218,6 +244,7 @@ impl<'a> Draft<'a> {
     fn check(&mut self, cursor: &mut Cursor<'a>, name: Option<String>) -> Read<()> {
         cursor.accept(&["NOT", "FOR", "REPLICATION"]);
         let holds = cursor.group()?;
+        let from = *cursor;
         let mut enforced = true;
         loop {
             if cursor.accept(&["NOT", "ENFORCED"]) {
@@ -226,11 +253,14 @@ impl<'a> Draft<'a> {
                 break;
             }
         }
-        self.checks.push(Pending { name, holds, enforced });
+        let tail = from.until(cursor).source().to_string();
+        self.checks.push(Pending { name, holds, enforced, tail });
         Ok(())
     }
 
     fn references(&mut self, cursor: &mut Cursor<'a>, name: Option<String>, columns: Vec<String>, span: Span) -> Read<()> {
+        let from = *cursor;
+        let mut match_full = false;
         if !cursor.accept(&["REFERENCES"]) {
             return Err(cursor.trouble("`REFERENCES`"));
         }
@@ -251,6 +281,7 @@ impl<'a> Draft<'a> {
             } else if cursor.accept(&["ON", "UPDATE"]) {
                 action(cursor)?;
             } else if cursor.accept(&["MATCH"]) {
+                match_full |= cursor.at(&["FULL"]);
                 cursor.skip();
             } else if cursor.accept(&["DEFERRABLE"]) || cursor.accept(&["INITIALLY", "DEFERRED"]) {
                 key.deferrable = true;
@@ -258,7 +289,11 @@ impl<'a> Draft<'a> {
                 break;
             }
         }
-        self.foreign_keys.push((key, span));
+        let tail = from.until(cursor).source().to_string();
+        if match_full && key.columns.len() > 1 {
+            self.unjudged.push((format!("{} are NULL together or not at all (MATCH FULL)", key.columns.join(", ")), span));
+        }
+        self.foreign_keys.push((key, span, tail));
         Ok(())
     }
 }

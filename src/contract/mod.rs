@@ -17,6 +17,7 @@ mod ddl_type;
 pub mod yaml;
 mod yaml_keys;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::check::references::References;
@@ -44,6 +45,46 @@ pub struct Contract {
     pub allow: Vec<String>,
     /// Constraints that nobody can judge before the load, as written, each with its place.
     pub unjudged: Vec<(String, Span)>,
+    /// The words of a schema file, for whoever makes the table anew; empty for a contract in YAML.
+    pub written: Written,
+}
+
+/// What a schema file says of a table, in the words of the target.
+#[derive(Clone, Debug, Default)]
+pub struct Written {
+    /// The types that columns use: name and the statement that makes it, each after those that it needs.
+    pub types: Vec<(String, String)>,
+    /// What stands after a column's name, without its constraints.
+    pub columns: BTreeMap<String, String>,
+    pub constraints: Vec<WrittenConstraint>,
+    /// Name, whether it is unique, and what follows the name, from ON.
+    pub indexes: Vec<(String, bool, String)>,
+}
+
+/// A constraint in the words of the target, from its first key word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrittenConstraint {
+    pub name: Option<String>,
+    pub kind: ConstraintKind,
+    pub text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConstraintKind {
+    PrimaryKey,
+    Foreign,
+    Other,
+}
+
+impl Written {
+    fn constrain(&mut self, name: Option<String>, kind: ConstraintKind, text: String) {
+        self.constraints.push(WrittenConstraint { name, kind, text });
+    }
+}
+
+/// Chooses the name that the server would give to a constraint or index without one.
+pub fn usual_name(table: &str, columns: &[String], label: &str) -> String {
+    ddl_names::object_name(table, &ddl_names::join_columns(columns), label)
 }
 
 /// One column of a target table.

@@ -56,6 +56,7 @@ pub fn decode(node: &Node, out: &mut Diagnostics) -> Option<Contract> {
         grants: vec![],
         allow: vec![],
         unjudged: vec![],
+        written: Default::default(),
     };
     let Some(columns) = map.get("columns") else {
         out.error("E0502", node.span, format!("contract `{}` has no `columns`", contract.table))

@@ -54,6 +54,11 @@ pub trait Dialect: Sync + Send {
 
     /// Writes the script that compares the target with what was loaded and changes nothing.
     fn verify(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()>;
+
+    /// Writes the script that counts what a deployment would change; answers whether there is one.
+    fn preview(&self, _script: &Script, _parts: &mut dyn Parts, _out: &mut dyn Write) -> io::Result<bool> {
+        Ok(false)
+    }
 }
 
 /// Everything that a script says besides the rows.

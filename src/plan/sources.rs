@@ -3,10 +3,14 @@
 //! In: the YAML of `extract`. Out: [`Extract`]s, whose templates are rendered and whose files are listed.
 //! Does not open anything: see `source`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::check::RowCount;
 use crate::diagnostics::{Diagnostics, Span, Spanned};
+use crate::source::postgres::{self, Reading, Relation, Snapshot};
 use crate::source::{CsvOptions, Request, SourceKind, inline, kind};
 use crate::spec::template::Templates;
 use crate::spec::yaml::{Map, Node};
@@ -23,7 +27,9 @@ pub struct Extract {
     pub expected_rows: Option<Spanned<RowCount>>,
 }
 
-const KEYS: &[&str] = &["file", "rows", "format", "records", "columns", "csv", "expect"];
+const KEYS: &[&str] = &["file", "rows", "table", "query", "connection", "format", "records", "columns", "csv", "expect"];
+/// The keys that say where the rows are.
+const PLACES: &[&str] = &["file", "rows", "table", "query"];
 
 /// Reads all `extract` blocks.
 pub fn extracts(
@@ -31,10 +37,12 @@ pub fn extracts(
     project: &Project,
     templates: &Templates,
     limit: Option<u64>,
+    stopped: &Arc<AtomicBool>,
     out: &mut Diagnostics,
 ) -> Vec<Extract> {
-    let decode = |(name, body): &(Spanned<String>, Node), out: &mut Diagnostics| {
-        let mut extract = decode(name, body, project, templates, out)?;
+    let mut connections = Connections { project, templates, stopped, open: BTreeMap::new() };
+    let mut decode = |(name, body): &(Spanned<String>, Node), out: &mut Diagnostics| {
+        let mut extract = decode(name, body, &mut connections, out)?;
         extract.request.limit = limit;
         Some(extract)
     };
@@ -44,10 +52,10 @@ pub fn extracts(
 fn decode(
     name: &Spanned<String>,
     body: &Node,
-    project: &Project,
-    templates: &Templates,
+    connections: &mut Connections,
     out: &mut Diagnostics,
 ) -> Option<Extract> {
+    let (project, templates) = (connections.project, connections.templates);
     let what = format!("extract `{}`", name.value);
     let map = body.expect_map(&what, out)?;
     map.only(&what, KEYS, out);
@@ -60,29 +68,87 @@ fn decode(
         request.csv = csv_options(csv, out);
     }
     let expected_rows = map.get("expect").and_then(|n| expectation(n, out));
-    let kind = match (map.get("file"), map.get("rows")) {
-        (Some(file), None) => {
+    let places: Vec<(&str, &Node)> = PLACES.iter().filter_map(|key| Some((*key, map.get(key)?))).collect();
+    let kind = match places.as_slice() {
+        [("file", file)] => {
             let text = file.expect_text("`file`", out)?;
             let pattern = templates.bare(&text, out)?;
             request.files = files(&project.root, &pattern);
             let format = map.get("format").and_then(|n| n.expect_text("`format`", out));
             file_kind(&request.files, format, file.span, out)?
         }
-        (None, Some(rows)) => {
+        [("rows", rows)] => {
             request.rows = rows.expect_list("`rows`", out)?.iter().map(Node::to_json).collect();
             &inline::Inline as &dyn SourceKind
         }
-        (Some(_), Some(rows)) => {
-            out.error("E0205", rows.span, format!("{what} has `file` and `rows` at once")).help("Keep one of them.");
+        [("table", table)] => {
+            let name = templates.bare(&table.expect_text("`table`", out)?, out)?;
+            let parts = name.split('.').map(str::to_string).collect();
+            request.reading = Some(Reading { snapshot: connections.find(&what, map, table, out)?, what: Relation::Table(parts) });
+            &postgres::Postgres as &dyn SourceKind
+        }
+        [("query", query)] => {
+            let text = templates.expression(&query.expect_text("`query`", out)?, out)?.text;
+            request.reading = Some(Reading { snapshot: connections.find(&what, map, query, out)?, what: Relation::Query(text) });
+            &postgres::Postgres as &dyn SourceKind
+        }
+        [(first, _), (second, node), ..] => {
+            out.error("E0205", node.span, format!("{what} has `{first}` and `{second}` at once")).help("Keep one of them.");
             return None;
         }
-        (None, None) => {
-            out.error("E0202", body.span, format!("{what} says neither `file` nor `rows`"))
-                .help("Write `file: data/personas.json`, or the rows themselves below `rows:`.");
+        _ => {
+            out.error("E0202", body.span, format!("{what} says neither `file` nor `rows`, `table` or `query`"))
+                .help("Write `file: data/personas.json`, the rows themselves below `rows:`, or `table: orders` and its `connection`.");
             return None;
         }
     };
     Some(Extract { span: name.span, request, kind, expected_rows })
+}
+
+/// The databases that extracts read, each at one moment for all of them.
+struct Connections<'a> {
+    project: &'a Project,
+    templates: &'a Templates,
+    stopped: &'a Arc<AtomicBool>,
+    open: BTreeMap<String, Arc<Snapshot>>,
+}
+
+impl Connections<'_> {
+    /// Finds the database that an extract names by `connection:`, a target of `pipe.yaml`.
+    fn find(&mut self, what: &str, map: &Map, reads: &Node, out: &mut Diagnostics) -> Option<Arc<Snapshot>> {
+        let Some(node) = map.get("connection") else {
+            out.error("E0202", reads.span, format!("{what} names no `connection`"))
+                .help("Name the target of `pipe.yaml` that the rows are read from: `connection: vital`.");
+            return None;
+        };
+        let name = node.expect_text("`connection`", out)?;
+        if let Some(known) = self.open.get(&name.value) {
+            return Some(known.clone());
+        }
+        let Some(target) = self.project.targets.iter().find(|t| t.name.value == name.value) else {
+            let known = self.project.targets.iter().map(|t| t.name.value.as_str());
+            out.error("E0215", name.span, format!("there is no target `{}`", name.value))
+                .suggest(&name.value, known)
+                .help("Connections are the targets of `pipe.yaml`: `targets: {vital: {dialect: postgres, url: ...}}`.");
+            return None;
+        };
+        if target.dialect.value != "postgres" {
+            out.error("E0206", name.span, format!("{what} reads from a database of dialect `{}`", target.dialect.value))
+                .label(target.dialect.span, "the dialect")
+                .help("Rows can be read from PostgreSQL; export others to a file, such as Parquet.");
+            return None;
+        }
+        let Some(url) = &target.url else {
+            out.error("E0202", name.span, format!("target `{}` has no `url`", name.value))
+                .label(target.name.span, "the target")
+                .help("Add it: `url: \"{{ env.DATABASE_URL }}\"`.");
+            return None;
+        };
+        let url = self.templates.bare(url, out)?;
+        let snapshot = Arc::new(Snapshot::new(&name.value, url, self.stopped.clone()));
+        self.open.insert(name.value, snapshot.clone());
+        Some(snapshot)
+    }
 }
 
 fn file_kind(

@@ -12,6 +12,9 @@ pub mod json;
 pub mod json_file;
 pub mod origin;
 pub mod parquet;
+pub mod postgres;
+mod postgres_column;
+mod postgres_rows;
 
 use std::path::PathBuf;
 
@@ -61,6 +64,10 @@ pub struct Request {
     pub csv: CsvOptions,
     /// Rows that stand in the pipeline itself.
     pub rows: Vec<serde_json::Value>,
+    /// What is read of a database.
+    pub reading: Option<postgres::Reading>,
+    /// Where the pipeline names the extract: file and line.
+    pub place: Option<(PathBuf, usize)>,
     /// Take only the first so many records (`--limit`).
     pub limit: Option<u64>,
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("diagnostics", &[]),
     ("error", &[]),
+    ("database", &["diagnostics", "error"]),
     ("types", &[]),
     ("expr", &["diagnostics", "types"]),
     ("relation", &["expr"]),
@@ -13,7 +14,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sql", &["diagnostics", "expr", "relation", "types"]),
     ("check", &["diagnostics", "expr", "spec", "types"]),
     ("contract", &["check", "diagnostics", "expr", "spec", "types"]),
-    ("source", &["error", "relation", "types"]),
+    ("catalog", &["check", "contract", "database", "diagnostics", "error", "expr", "sql"]),
+    ("source", &["database", "error", "relation", "types"]),
     ("target", &["check", "contract", "diagnostics", "expr", "sql", "types"]),
     ("stage", &["check", "contract", "diagnostics", "expr", "relation", "spec", "target", "types"]),
     (
@@ -26,7 +28,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "command",
         &[
+            "catalog",
             "contract",
+            "database",
             "diagnostics",
             "emit",
             "engine",
@@ -55,6 +59,8 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("clap::", &["src/cli/"]),
     ("clap_complete::", &["src/cli/"]),
     ("indicatif::", &["src/cli/"]),
+    ("postgres::", &["src/database/"]),
+    ("rustls::", &["src/database/tls.rs"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

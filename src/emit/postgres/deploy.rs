@@ -89,7 +89,7 @@ fn section(out: &mut dyn Write, title: &str, sql: &str) -> io::Result<()> {
 }
 
 /// Creates the staging table with the target's own types, so that each value is read as the target would read it.
-fn staging(table: &Table) -> String {
+pub fn staging(table: &Table) -> String {
     let list = text::names("", table.columns.iter().map(|c| c.name.as_str()));
     format!("CREATE TEMP TABLE {} ON COMMIT DROP AS\nSELECT {list} FROM {} WITH NO DATA;\n", stage(table), relation(table))
 }

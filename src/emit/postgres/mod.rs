@@ -9,7 +9,9 @@ mod deploy;
 mod guard;
 mod jsonb;
 mod merge;
+mod preview;
 mod rows;
+pub mod schema;
 mod sequence;
 #[cfg(test)]
 mod tests;
@@ -61,6 +63,10 @@ impl Dialect for Postgres {
 
     fn verify(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {
         verify::write(script, parts, out)
+    }
+
+    fn preview(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<bool> {
+        preview::write(script, parts, out).map(|()| true)
     }
 }
 

@@ -1,0 +1,318 @@
+//! Where a contract and the database differ.
+//!
+//! In: the contracts of some tables and what the database has under the same names. Out: each difference with what either side says.
+//! Names of constraints, the order of columns and the ways to write one condition are no differences; indexes that the database has
+//! besides are none either, since they forbid no row. Does not know where either list came from.
+
+use std::collections::BTreeMap;
+
+use crate::check::{Check, Measure, UniqueKey};
+use crate::contract::{Column, Contract, ForeignKey, Generated};
+use crate::diagnostics::Span;
+use crate::expr::Expr;
+use crate::sql;
+
+/// One thing that the two sides do not agree on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    pub table: String,
+    /// The column, if it is about one.
+    pub column: Option<String>,
+    /// `table`, `column`, `type`, `not_null`, `default`, `generated`, `primary_key`, `unique`, `foreign_key`, `check`, `index`.
+    pub kind: &'static str,
+    /// What the contract says; `None` where it says nothing.
+    pub contract: Option<String>,
+    /// What the database says; `None` where it says nothing.
+    pub database: Option<String>,
+    /// The place in the contract.
+    pub span: Span,
+}
+
+/// What two lists of contracts do not agree on, and what nobody can tell.
+#[derive(Clone, Debug, Default)]
+pub struct Comparison {
+    pub differences: Vec<Difference>,
+    /// Constraints that stand on both sides in words that cannot be compared.
+    pub incomparable: Vec<String>,
+}
+
+/// Compares contracts with what the database has; `database` holds `None` where there is no such table.
+pub fn compare(pairs: &[(&Contract, Option<&Contract>)]) -> Comparison {
+    let mut found = Comparison::default();
+    for (contract, live) in pairs {
+        match live {
+            Some(live) => Sides { contract, live, found: &mut found }.compare(),
+            None => found.differences.push(Difference {
+                table: shown(contract),
+                column: None,
+                kind: "table",
+                contract: Some("exists".into()),
+                database: None,
+                span: contract.span,
+            }),
+        }
+    }
+    found
+}
+
+/// Names a table for the reader, with its schema where that is not the usual one.
+fn shown(contract: &Contract) -> String {
+    match contract.schema.as_deref() {
+        Some(schema) if schema != "public" => format!("{schema}.{}", contract.table),
+        _ => contract.table.clone(),
+    }
+}
+
+struct Sides<'a> {
+    contract: &'a Contract,
+    live: &'a Contract,
+    found: &'a mut Comparison,
+}
+
+impl Sides<'_> {
+    fn compare(&mut self) {
+        for column in &self.contract.columns {
+            match self.live.column(&column.name) {
+                Some(live) => self.column(column, live),
+                None => self.add(Some(&column.name), "column", Some(typed(column)), None, column.span),
+            }
+        }
+        for live in &self.live.columns {
+            if self.contract.column(&live.name).is_none() {
+                self.add(Some(&live.name), "column", None, Some(typed(live)), self.contract.span);
+            }
+        }
+        if self.contract.primary_key != self.live.primary_key {
+            let key = |c: &Contract| (!c.primary_key.is_empty()).then(|| format!("({})", c.primary_key.join(", ")));
+            self.add(None, "primary_key", key(self.contract), key(self.live), self.contract.span);
+        }
+        self.sets("unique", uniques(self.contract), uniques(self.live));
+        self.sets("foreign_key", foreign_keys(self.contract), foreign_keys(self.live));
+        self.sets("check", checks(self.contract), checks(self.live));
+        self.unjudged();
+        for index in &self.contract.indexes {
+            let same = |columns: &[String]| columns == index.columns;
+            let unique = || {
+                self.live.checks.iter().any(|c| matches!(c.check.measure(), Measure::Unique(_)) && same(&c.check.columns()))
+            };
+            if !index.columns.is_empty() && !self.live.indexes.iter().any(|i| same(&i.columns)) && !unique() {
+                let text = format!("({})", index.columns.join(", "));
+                self.add(None, "index", Some(text), None, self.contract.span);
+            }
+        }
+    }
+
+    fn add(
+        &mut self,
+        column: Option<&str>,
+        kind: &'static str,
+        contract: Option<String>,
+        database: Option<String>,
+        span: Span,
+    ) {
+        let (table, column) = (shown(self.contract), column.map(str::to_string));
+        self.found.differences.push(Difference { table, column, kind, contract, database, span });
+    }
+
+    fn column(&mut self, ours: &Column, live: &Column) {
+        let name = Some(ours.name.as_str());
+        let last = |c: &Column| typed(c).rsplit('.').next().unwrap_or_default().to_lowercase();
+        let computed = ours.generated == Generated::Computed;
+        if last(ours) != last(live) && !(computed && typed(ours) == "unknown") {
+            self.add(name, "type", Some(typed(ours)), Some(typed(live)), ours.span);
+        }
+        if ours.not_null != live.not_null {
+            let say = |c: &Column| Some(if c.not_null { "NOT NULL" } else { "may be NULL" }.to_string());
+            self.add(name, "not_null", say(ours), say(live), ours.span);
+        }
+        if ours.generated != live.generated {
+            let say = |c: &Column| Some(generated(c.generated).to_string());
+            self.add(name, "generated", say(ours), say(live), ours.span);
+        } else if ours.generated == Generated::No {
+            let (a, b) = (ours.default.as_deref().map(plain), live.default.as_deref().map(plain));
+            // Two spellings of one expression cannot be told from two expressions; two constants can.
+            let constants = [&a, &b].iter().all(|d| d.as_deref().is_some_and(is_constant));
+            if a.is_some() != b.is_some() || constants && a != b {
+                self.add(name, "default", ours.default.clone(), live.default.clone(), ours.span);
+            }
+        }
+    }
+
+    /// Lists what stands on one side only; what is said twice must be said twice on the other side.
+    fn sets(&mut self, kind: &'static str, ours: Said, live: Said) {
+        for (key, (text, span)) in &ours {
+            if !live.contains_key(key) {
+                self.add(None, kind, Some(text.clone()), None, *span);
+            }
+        }
+        for (key, (text, _)) in &live {
+            if !ours.contains_key(key) {
+                self.add(None, kind, None, Some(text.clone()), self.contract.span);
+            }
+        }
+    }
+
+    /// Compares what neither side could read as a rule: by name where there is one, else by text.
+    fn unjudged(&mut self) {
+        let sides = [unjudged(self.contract), unjudged(self.live)];
+        let [ours, live] = &sides;
+        for (key, (text, normal, span)) in ours {
+            match live.get(key) {
+                Some((_, other, _)) if other == normal => {}
+                Some((other, ..)) => {
+                    let table = shown(self.contract);
+                    self.found.incomparable.push(format!("{table}: `{text}` in the contract, `{other}` in the database"));
+                }
+                None => self.add(None, "check", Some(text.clone()), None, *span),
+            }
+        }
+        for (key, (text, ..)) in live {
+            if !ours.contains_key(key) {
+                self.add(None, "check", None, Some(text.clone()), self.contract.span);
+            }
+        }
+    }
+}
+
+/// What one side says, by a key that does not depend on how it is written.
+type Said = BTreeMap<String, (String, Span)>;
+
+/// Writes a column's type as the reader knows it.
+fn typed(column: &Column) -> String {
+    column.type_name.clone().unwrap_or_else(|| column.data_type.to_string())
+}
+
+fn generated(generated: Generated) -> &'static str {
+    match generated {
+        Generated::No => "written by the pipeline",
+        Generated::ByDefault => "counted by the database unless given",
+        Generated::Always => "counted by the database",
+        Generated::Computed => "computed by the database",
+    }
+}
+
+/// Writes an expression in one way, whatever way it was written in.
+fn normal(expr: &Expr) -> String {
+    sql::expression(&sql::duckdb::DuckDb, expr).unwrap_or_else(|_| format!("{:?}", expr.kind))
+}
+
+fn uniques(contract: &Contract) -> Said {
+    let mut said = Said::new();
+    for declared in contract.checks.iter().filter(|c| c.enforced) {
+        if let Measure::Unique(key) = declared.check.measure() {
+            let columns: Vec<String> = key.parts.iter().map(normal).collect();
+            let plain_key = key.only_where.is_none() && contract.primary_key == declared.check.columns();
+            if !plain_key || columns.len() != contract.primary_key.len() {
+                said.insert(unique_key(&key), (unique_text(&key), declared.span));
+            }
+        }
+    }
+    said
+}
+
+fn unique_key(key: &UniqueKey) -> String {
+    // The order of the parts changes what an index serves, but not which rows are equal.
+    let mut parts: Vec<String> = key.parts.iter().map(normal).collect();
+    parts.sort();
+    format!("{parts:?} {} {:?}", key.nulls_equal, key.only_where.as_ref().map(normal))
+}
+
+fn unique_text(key: &UniqueKey) -> String {
+    let parts: Vec<String> = key.parts.iter().map(normal).collect();
+    let nulls = if key.nulls_equal { " NULLS NOT DISTINCT" } else { "" };
+    let only = key.only_where.as_ref().map(|w| format!(" WHERE {}", normal(w))).unwrap_or_default();
+    format!("({}){nulls}{only}", parts.join(", "))
+}
+
+fn foreign_keys(contract: &Contract) -> Said {
+    let mut said = Said::new();
+    for key in &contract.foreign_keys {
+        let text = foreign_key(key);
+        said.insert(text.clone(), (text, contract.span));
+    }
+    said
+}
+
+fn foreign_key(key: &ForeignKey) -> String {
+    let schema = key.schema.as_deref().filter(|s| *s != "public").map(|s| format!("{s}.")).unwrap_or_default();
+    let delete = key.on_delete.as_deref().filter(|d| *d != "no action").map(|d| format!(" on delete {d}")).unwrap_or_default();
+    let deferrable = if key.deferrable { " deferrable" } else { "" };
+    format!("({}) references {schema}{} ({}){delete}{deferrable}", key.columns.join(", "), key.table, key.references.join(", "))
+}
+
+fn checks(contract: &Contract) -> Said {
+    let mut said = Said::new();
+    for declared in contract.checks.iter().filter(|c| c.enforced) {
+        if let Measure::Row(fails) = declared.check.measure() {
+            let check = &declared.check;
+            let text = format!("{}: {}", check.columns().join(", "), check.allowed());
+            said.insert(check_key(&**check, &fails), (text, declared.span));
+        }
+    }
+    said
+}
+
+fn check_key(check: &dyn Check, fails: &Expr) -> String {
+    if check.rule() == "one_of" {
+        // The order of a list says nothing.
+        let allowed = check.allowed();
+        let mut values: Vec<&str> = allowed.strip_prefix("one of ").unwrap_or(&allowed).split(", ").collect();
+        values.sort_unstable();
+        return format!("one_of {:?} {values:?}", check.columns());
+    }
+    format!("{:?} {}", check.columns(), normal(fails))
+}
+
+/// What could not be read as a rule, by its name or else its text.
+fn unjudged(contract: &Contract) -> BTreeMap<String, (String, String, Span)> {
+    let mut found = BTreeMap::new();
+    for (text, span) in &contract.unjudged {
+        let (name, body) = match text.strip_prefix("CONSTRAINT ").and_then(|rest| rest.split_once(' ')) {
+            Some((name, body)) => (Some(name.to_string()), body),
+            None => (None, text.as_str()),
+        };
+        let normal = plain(body);
+        found.insert(name.unwrap_or_else(|| normal.clone()), (text.clone(), normal, *span));
+    }
+    found
+}
+
+/// Takes out of SQL text what the server adds or leaves out: spaces, parentheses, casts, and capitals outside of quotes.
+fn plain(text: &str) -> String {
+    let mut kept = String::new();
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let after = rest.get(c.len_utf8()..).unwrap_or("");
+        match c {
+            '\'' | '"' => {
+                let end = after.find(c).map_or(after.len(), |i| i + 1);
+                kept.push(c);
+                kept.push_str(after.get(..end).unwrap_or(after));
+                rest = after.get(end..).unwrap_or("");
+            }
+            ':' if after.starts_with(':') => {
+                let type_name = after.get(1..).unwrap_or("").trim_start();
+                let end = type_name.find(|c: char| !(c.is_alphanumeric() || "_.[]\"".contains(c))).unwrap_or(type_name.len());
+                rest = type_name.get(end..).unwrap_or("");
+                for more in [" varying", " precision", " without time zone", " with time zone"] {
+                    rest = rest.strip_prefix(more).unwrap_or(rest);
+                }
+            }
+            c if c.is_whitespace() || c == '(' || c == ')' => rest = after,
+            c => {
+                kept.extend(c.to_lowercase());
+                rest = after;
+            }
+        }
+    }
+    kept
+}
+
+/// Tells whether a default in [`plain`] words is a constant.
+fn is_constant(text: &str) -> bool {
+    text.starts_with('\'') || text.parse::<f64>().is_ok() || ["true", "false", "null"].contains(&text)
+}
+
+#[cfg(test)]
+#[path = "diff_tests.rs"]
+mod tests;

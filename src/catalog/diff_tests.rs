@@ -1,0 +1,63 @@
+use super::compare;
+use crate::contract::ddl::{Flavor, read};
+use crate::diagnostics::{Diagnostics, SourceMap};
+
+/// Compares two schema files, and writes what differs.
+fn differ(ours: &str, live: &str) -> Vec<String> {
+    let contracts = |text: &str| {
+        let mut sources = SourceMap::default();
+        let file = sources.add("a.sql", text);
+        read(&sources, file, Flavor::Postgres, &mut Diagnostics::default())
+    };
+    let (ours, live) = (contracts(ours), contracts(live));
+    let pairs: Vec<_> = ours.iter().map(|c| (c, live.iter().find(|l| l.table == c.table))).collect();
+    let found = compare(&pairs);
+    let said = |s: &Option<String>| s.clone().unwrap_or_else(|| "-".into());
+    let line = |d: &super::Difference| {
+        format!("{}.{} {}: {} / {}", d.table, said(&d.column), d.kind, said(&d.contract), said(&d.database))
+    };
+    found.differences.iter().map(line).chain(found.incomparable).collect()
+}
+
+#[test]
+fn two_ways_to_write_one_table_do_not_differ() {
+    let ours = "CREATE TABLE t (id serial PRIMARY KEY, a varchar(9) DEFAULT 'x' CHECK (a IN ('y', 'x')), n int CHECK (n BETWEEN 1 AND 9),
+        e text UNIQUE CHECK (e ~ '^a'), p int REFERENCES t (id) ON DELETE CASCADE, CHECK (my_check(a)), CHECK (a <> e));
+        CREATE UNIQUE INDEX u ON t (lower(a)) WHERE n > 3;";
+    let live = "CREATE TABLE public.t (n integer, id serial, a character varying(9) DEFAULT 'x'::character varying, e text, p integer,
+        CONSTRAINT t_pkey PRIMARY KEY (id), CONSTRAINT k UNIQUE (e), CONSTRAINT c3 CHECK (my_check(a)), CONSTRAINT t_check CHECK (((a)::text <> e)),
+        CONSTRAINT c1 CHECK (((a)::text = ANY ((ARRAY['x'::character varying, 'y'::character varying])::text[]))),
+        CONSTRAINT c2 CHECK (((n >= 1) AND (n <= 9))), CONSTRAINT c4 CHECK ((e ~ '^a'::text)),
+        CONSTRAINT f FOREIGN KEY (p) REFERENCES public.t(id) ON DELETE CASCADE);
+        CREATE UNIQUE INDEX other ON public.t USING btree (lower((a)::text)) WHERE (n > 3);";
+    assert_eq!(differ(ours, live), ["t.- check: CONSTRAINT t_a_check1 CHECK (my_check(a)) / -", "t.- check: - / CONSTRAINT c3 CHECK (my_check(a))"]);
+    assert_eq!(differ(ours, &live.replace("c3", "t_a_check1")), [""; 0]);
+}
+
+#[test]
+fn every_kind_of_difference_is_told() {
+    let ours = "CREATE TABLE t (id int PRIMARY KEY, a varchar(9) NOT NULL, b int DEFAULT 1, c text, d int, e int UNIQUE, CHECK (b IN (1, 2)));
+        CREATE INDEX i ON t (c); CREATE TABLE gone (a int);";
+    let live = "CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY, a varchar(8), b int DEFAULT 2, c text DEFAULT 'a', x int NOT NULL,
+        e int, PRIMARY KEY (id, b), CHECK (b IN (1, 3)), FOREIGN KEY (x) REFERENCES t (id));";
+    assert_eq!(
+        differ(ours, live),
+        [
+            "t.id generated: written by the pipeline / counted by the database",
+            "t.a type: varchar(9) / varchar(8)",
+            "t.a not_null: NOT NULL / may be NULL",
+            "t.b not_null: may be NULL / NOT NULL",
+            "t.b default: 1 / 2",
+            "t.c default: - / 'a'",
+            "t.d column: integer / -",
+            "t.x column: - / integer",
+            "t.- primary_key: (id) / (id, b)",
+            "t.- unique: (e) / -",
+            "t.- foreign_key: - / (x) references t (id)",
+            "t.- check: b: one of 1, 2 / -",
+            "t.- check: - / b: one of 1, 3",
+            "t.- index: (c) / -",
+            "gone.- table: exists / -",
+        ]
+    );
+}

@@ -1,0 +1,320 @@
+//! Plays a run's scripts on its target: `deploy.sql` and `rollback.sql` in one transaction, `verify.sql` only reading.
+//!
+//! In: a run. Out: [`Acted`]. Deployments of one pipeline take turns by an advisory lock. What another session or the network spoils is tried
+//! again, as nothing was committed; a connection that ends during the commit is settled by asking the server what became of the
+//! transaction. Does not know what the scripts say.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+
+use super::access::{self, Access, Run};
+use super::journal::Journal;
+use super::{Failure, hexadecimal};
+use crate::database::play::{self, Audience, Played};
+use crate::database::script::{Script, Statement};
+use crate::database::{self, Connection, Options, Rows};
+use crate::engine::Progress;
+use crate::error::Error;
+
+/// What is done with a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    Deploy,
+    Verify,
+    Rollback,
+}
+
+impl Action {
+    pub fn script(self) -> &'static str {
+        match self {
+            Action::Deploy => "deploy.sql",
+            Action::Verify => "verify.sql",
+            Action::Rollback => "rollback.sql",
+        }
+    }
+
+    /// What has happened afterwards.
+    pub fn done(self) -> &'static str {
+        match self {
+            Action::Deploy => "deployed",
+            Action::Verify => "verified",
+            Action::Rollback => "rolled back",
+        }
+    }
+}
+
+/// A script that was played.
+pub struct Acted {
+    pub action: Action,
+    pub pipeline: String,
+    pub run_id: String,
+    /// `user@host:port/database`.
+    pub place: String,
+    /// What the script's queries gave: for `verify` a row per table.
+    pub tables: Rows,
+    /// The rows that were copied, by what the script says they are.
+    pub copied: Vec<(String, u64)>,
+    pub attempts: u32,
+    pub took: Duration,
+}
+
+impl Acted {
+    /// Whether a comparison found a difference.
+    pub fn mismatch(&self) -> bool {
+        self.action == Action::Verify && !self.tables.rows.iter().all(|row| row.last().and_then(Option::as_deref) == Some("ok"))
+    }
+}
+
+/// How often a transaction is tried, and how long to wait after the first failure; each further wait is twice as long.
+const ATTEMPTS: u32 = 6;
+const PAUSE: Duration = Duration::from_millis(250);
+/// How often a server that is gone is asked whether it has committed, each time after `PAUSE` grown as above up to this.
+const QUESTIONS: u32 = 20;
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+
+/// Plays a script of the last run of a pipeline.
+pub fn act(
+    what: &Path,
+    action: Action,
+    access: &Access,
+    progress: &dyn Progress,
+    stopped: &Arc<AtomicBool>,
+) -> Result<Acted, Failure> {
+    let run = access::find(what, access)?;
+    let mut journal = Journal::open(&run.folder, &access.secrets)?;
+    let words = format!("{action:?}").to_lowercase();
+    journal.add(&format!(
+        "{words} run {} of pipeline {} on {} (target {})",
+        run.text("run_id"),
+        run.text("pipeline"),
+        run.address.place(),
+        run.target.name.value
+    ))?;
+    let mut session = Session { run: &run, action, journal, progress, stopped, copied: vec![], tables: Rows::default(), began: false, about: String::new() };
+    let started = Instant::now();
+    match session.attempt_all() {
+        Ok(attempts) => {
+            let acted = Acted {
+                action,
+                pipeline: run.text("pipeline"),
+                run_id: run.text("run_id"),
+                place: run.address.place(),
+                tables: session.tables,
+                copied: session.copied,
+                attempts,
+                took: started.elapsed(),
+            };
+            for row in &acted.tables.rows {
+                let values: Vec<String> =
+                    acted.tables.columns.iter().zip(row).map(|(name, value)| format!("{name}={}", value.as_deref().unwrap_or("NULL"))).collect();
+                session.journal.close(&values.join(" "));
+            }
+            let outcome = if acted.mismatch() { "MISMATCH" } else { action.done() };
+            session.journal.close(&format!("{outcome} in {:.3} s", acted.took.as_secs_f64()));
+            Ok(acted)
+        }
+        Err(error) => {
+            let code = if error.is_interrupted() { "" } else { error.code };
+            session.journal.close(&format!("failed {code}: {}", error.message));
+            Err(error.into())
+        }
+    }
+}
+
+/// One command's work on one run.
+struct Session<'a> {
+    run: &'a Run,
+    action: Action,
+    journal: Journal,
+    progress: &'a dyn Progress,
+    stopped: &'a Arc<AtomicBool>,
+    copied: Vec<(String, u64)>,
+    tables: Rows,
+    /// Whether the server was there once.
+    began: bool,
+    /// What the script was doing last.
+    about: String,
+}
+
+/// How a commit went that was not answered.
+enum Fate {
+    Committed,
+    TakenBack,
+}
+
+impl Session<'_> {
+    /// Tries until it is done, or until there is no hope; returns how often.
+    fn attempt_all(&mut self) -> Result<u32, Error> {
+        self.script_is_unchanged()?;
+        // A server that cannot be reached at all is told of at once.
+        let mut connection = self.connect();
+        let mut attempt = 1;
+        loop {
+            match connection.and_then(|mut open| self.attempt(&mut *open)) {
+                Ok(()) => return Ok(attempt),
+                Err(error) if attempt < ATTEMPTS && self.began && database::passes(&error) && !self.is_stopped() => {
+                    self.journal.add(&format!("attempt {attempt} failed, nothing was committed: {} {}", error.code, error.message))?;
+                    self.pause(attempt)?;
+                    attempt += 1;
+                    connection = self.connect();
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn attempt(&mut self, connection: &mut dyn Connection) -> Result<(), Error> {
+        self.began = true;
+        self.copied.clear();
+        self.tables = Rows::default();
+        let path = self.run.folder.join(self.action.script());
+        let file = File::open(&path).map_err(|e| Error::file(&path, "cannot read", &e))?;
+        let mut script = Script::new(BufReader::with_capacity(1 << 20, file));
+        if self.action == Action::Verify {
+            connection.execute("START TRANSACTION READ ONLY")?;
+        } else {
+            connection.execute("START TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE")?;
+            self.take_turn(connection)?;
+        }
+        let stopped = self.stopped.clone();
+        let played = play::play(connection, &mut script, self, &stopped);
+        for notice in connection.notices() {
+            self.journal.add(&notice)?;
+        }
+        played?;
+        if self.action == Action::Verify {
+            return connection.execute("COMMIT");
+        }
+        self.commit(connection)
+    }
+
+    /// Waits until no other deployment of the pipeline runs.
+    fn take_turn(&mut self, connection: &mut dyn Connection) -> Result<(), Error> {
+        let digest = Sha256::digest(format!("pipe deploys {}", self.run.text("pipeline")));
+        let number = digest.iter().take(8).fold(0_i64, |n, byte| (n << 8) | i64::from(*byte));
+        let taken = connection.query(&format!("SELECT pg_catalog.pg_advisory_xact_lock({number})"));
+        match taken {
+            Ok(_) => Ok(()),
+            Err(error) if error.code == "X0512" => {
+                let pipeline = self.run.text("pipeline");
+                Err(Error::new("X0521", format!("another deployment of pipeline `{pipeline}` runs on {}", connection.place()))
+                    .help("Wait for it to end, or allow more time with `--lock-timeout SECONDS`; `pg_stat_activity` shows it as `pipe`."))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn commit(&mut self, connection: &mut dyn Connection) -> Result<(), Error> {
+        let asked = connection.query("SELECT pg_catalog.txid_current()")?;
+        let transaction = asked.single().unwrap_or_default().to_string();
+        if self.is_stopped() {
+            return Err(Error::interrupted());
+        }
+        self.journal.add(&format!("commits transaction {transaction}"))?;
+        match connection.execute("COMMIT") {
+            Err(error) if database::is_lost(&error) => {
+                self.journal.close(&format!("no answer to the commit: {}", error.message));
+                match self.fate(&transaction)? {
+                    Fate::Committed => Ok(()),
+                    Fate::TakenBack => Err(error),
+                }
+            }
+            answered => answered,
+        }
+    }
+
+    /// Asks the server, once it is there again, what became of a transaction.
+    fn fate(&mut self, transaction: &str) -> Result<Fate, Error> {
+        for question in 1..=QUESTIONS {
+            let asked = self.connect().and_then(|mut open| open.query(&format!("SELECT pg_catalog.txid_status({transaction})")));
+            let status = asked.as_ref().ok().and_then(Rows::single).unwrap_or("unanswered").to_string();
+            self.journal.close(&format!("transaction {transaction} is {status}"));
+            match status.as_str() {
+                "committed" => return Ok(Fate::Committed),
+                "aborted" => return Ok(Fate::TakenBack),
+                _ => std::thread::sleep(LONGEST_PAUSE.min(PAUSE * question)),
+            }
+        }
+        Err(Error::new("X0520", format!("the connection to {} ended during the commit, and nobody can tell how it went", self.run.address.place()))
+            .help("It is wholly there or not at all: `pipe verify` tells which, once the server is back."))
+    }
+
+    fn connect(&self) -> Result<Box<dyn Connection>, Error> {
+        let options = Options { stopped: self.stopped.clone(), ..Options::default() };
+        database::connect(&self.run.target.dialect.value, &self.run.address, &options)
+    }
+
+    /// Makes sure that the script is the one that the run wrote.
+    fn script_is_unchanged(&self) -> Result<(), Error> {
+        let (name, path) = (self.action.script(), self.run.folder.join(self.action.script()));
+        let expected = self.run.record.pointer(&format!("/scripts/{name}")).and_then(|h| h.as_str());
+        let found = hash(&path).map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => Error::new("X0518", format!("the run in `{}` has no `{name}`", self.run.folder.display()))
+                .help("A run that fails, or that only writes files, leaves no scripts: see `pipe run`."),
+            _ => Error::file(&path, "cannot read", &e),
+        })?;
+        match expected {
+            Some(expected) if expected == found => Ok(()),
+            Some(_) => Err(Error::new("X0519", format!("`{name}` is not what the run wrote: it was changed since")).at(&path)
+                .help("Only what was checked is deployed: change the pipeline and run it again, or play the script yourself with `psql`.")),
+            None => Err(Error::new("X0519", format!("`run.json` does not know `{name}`: another version wrote it")).at(&path)
+                .help("Run the pipeline again.")),
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+
+    fn pause(&self, attempt: u32) -> Result<(), Error> {
+        let end = Instant::now() + LONGEST_PAUSE.min(PAUSE * 2_u32.pow(attempt.min(8) - 1));
+        while Instant::now() < end {
+            if self.is_stopped() {
+                return Err(Error::interrupted());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+}
+
+impl Audience for Session<'_> {
+    fn begin(&mut self, statement: &Statement) {
+        self.progress.begin(statement.about.as_deref().unwrap_or(self.action.script()));
+    }
+
+    fn end(&mut self, played: &Played) -> Result<(), Error> {
+        let about = played.statement.about.clone().unwrap_or_default();
+        self.progress.end(if about.is_empty() { self.action.script() } else { &about }, played.copied.unwrap_or(0));
+        let rows = played.copied.map_or(String::new(), |n| format!(": {n} rows"));
+        // A title is followed by many statements: the first tells of all, and each COPY of its rows.
+        if played.copied.is_some() || (self.about != about && played.statement.verb() != "SET") {
+            self.about.clone_from(&about);
+            let verb = played.statement.verb();
+            self.journal.add(&format!("{verb} {about}{rows} ({:.3} s)", played.took.as_secs_f64()))?;
+        }
+        if let Some(count) = played.copied {
+            self.copied.push((about.trim_start_matches("Rows of ").to_string(), count));
+        }
+        if !played.given.columns.is_empty() {
+            self.tables = played.given.clone();
+        }
+        Ok(())
+    }
+}
+
+fn hash(path: &Path) -> std::io::Result<String> {
+    let (mut file, mut hasher, mut chunk) = (File::open(path)?, Sha256::new(), vec![0; 1 << 20]);
+    loop {
+        match file.read(&mut chunk)? {
+            0 => return Ok(hexadecimal(&hasher.finalize())),
+            read => hasher.update(chunk.get(..read).unwrap_or(&[])),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! A live database: connecting, asking, streaming rows in and out.
+//!
+//! In: an [`Address`] (a target's URL) and [`Options`]. Out: a [`Connection`], the one interface that commands and sources use, whatever
+//! server stands behind it. Every failure is an `Error` with a code, its cause and what to do; none holds a password. One file per kind of
+//! server; each is an entry of [`SERVERS`]. Does not know about pipelines, scripts' contents or printing.
+
+mod address;
+mod failure;
+pub mod play;
+mod postgres;
+pub mod probe;
+pub mod script;
+mod tls;
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+pub use address::{Address, Mode};
+
+use crate::error::Error;
+
+/// How a connection behaves.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How long to wait for the server to answer at all.
+    pub connect_timeout: Duration,
+    /// How long a statement waits for somebody else's lock.
+    pub lock_timeout: Duration,
+    /// How long one statement may take; none means as long as it needs.
+    pub statement_timeout: Option<Duration>,
+    /// The name that the server shows for the connection.
+    pub application: String,
+    /// Set when the user wants to stop: a running statement is cancelled.
+    pub stopped: Arc<AtomicBool>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            connect_timeout: Duration::from_secs(10),
+            lock_timeout: Duration::from_secs(30),
+            statement_timeout: None,
+            application: "pipe".to_string(),
+            stopped: Arc::default(),
+        }
+    }
+}
+
+/// The rows that a query gives, each value as the server prints it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rows {
+    pub columns: Vec<String>,
+    pub rows: Vec<Vec<Option<String>>>,
+}
+
+impl Rows {
+    /// Returns the first value of the first row, if there is one and it is not NULL.
+    pub fn single(&self) -> Option<&str> {
+        self.rows.first()?.first()?.as_deref()
+    }
+}
+
+/// A column of a result, as the server describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    pub name: String,
+    /// The server's number of the type; of a domain, that of the type below it.
+    pub type_id: u32,
+    /// The length or precision, as the server codes it.
+    pub modifier: i32,
+}
+
+/// A session with a server.
+pub trait Connection: Send {
+    /// Who is connected to what, for messages: `user@host:port/database`.
+    fn place(&self) -> &str;
+
+    /// Runs statements and drops what they return.
+    fn execute(&mut self, sql: &str) -> Result<(), Error>;
+
+    /// Runs statements and returns the rows of the last that gives any.
+    fn query(&mut self, sql: &str) -> Result<Rows, Error>;
+
+    /// Describes the result of one query without running it.
+    fn describe(&mut self, query: &str) -> Result<Vec<Column>, Error>;
+
+    /// Streams text into a `COPY ... FROM stdin` (or the server's like) and returns how many rows that were.
+    fn copy_in(&mut self, statement: &str, data: &mut dyn Read) -> Result<u64, Error>;
+
+    /// Streams what a `COPY ... TO stdout` sends out and returns how many bytes that were.
+    fn copy_out(&mut self, statement: &str, out: &mut dyn Write) -> Result<u64, Error>;
+
+    /// Takes what the server has remarked since it was asked last.
+    fn notices(&mut self) -> Vec<String>;
+
+    /// Whether the connection is encrypted.
+    fn encrypted(&self) -> bool;
+}
+
+/// A kind of server, by the word in `dialect:`.
+pub struct Server {
+    pub dialect: &'static str,
+    open: fn(&Address, &Options) -> Result<Box<dyn Connection>, Error>,
+}
+
+/// Every kind of server that can be connected to.
+pub const SERVERS: &[Server] = &[Server { dialect: "postgres", open: postgres::open }];
+
+/// Connects to the server of a dialect.
+pub fn connect(dialect: &str, address: &Address, options: &Options) -> Result<Box<dyn Connection>, Error> {
+    let Some(server) = SERVERS.iter().find(|s| s.dialect == dialect) else {
+        return Err(Error::new("X0502", format!("pipe cannot connect to targets of dialect `{dialect}` yet"))
+            .help("Run the emitted scripts with the database's own tools."));
+    };
+    (server.open)(address, options)
+}
+
+/// Whether trying again may help: nothing was committed, and the cause may pass.
+pub fn passes(error: &Error) -> bool {
+    is_conflict(error) || is_lost(error) || error.code == "X0504"
+}
+
+/// Whether the server gave up a transaction in favour of another.
+pub fn is_conflict(error: &Error) -> bool {
+    error.code == "X0513"
+}
+
+/// Whether the connection ended on the way.
+pub fn is_lost(error: &Error) -> bool {
+    error.code == "X0510"
+}

@@ -1,0 +1,260 @@
+//! `pipe schema ddl`: the statements that make what a contract describes, for PostgreSQL.
+//!
+//! In: contracts. Out: one script in one transaction, which makes what is missing and leaves what is there: run twice, it does nothing the
+//! second time. Types come first, foreign keys last, so that the order of the tables does not matter.
+//! Does not know what the database has.
+
+use crate::check::Measure;
+use crate::contract::{Column, ConstraintKind, Contract, ForeignKey, Generated, WrittenConstraint, usual_name};
+use crate::expr::{BinaryOp, Expr, ExprKind, UnaryOp};
+use crate::sql::postgres::Postgres;
+use crate::sql::{self, Dialect};
+
+/// What is made besides tables, indexes and foreign keys.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extras {
+    /// A trigger that sets the column `updated_at` at every change.
+    pub updated_at: bool,
+    /// The privileges that contracts name.
+    pub grants: bool,
+}
+
+/// The privileges that a table has.
+const PRIVILEGES: &[&str] = &["select", "insert", "update", "delete", "truncate", "references", "trigger"];
+
+/// Writes the script; `schema` is where tables go that name none.
+pub fn ddl(contracts: &[&Contract], schema: &str, extras: Extras) -> String {
+    let mut script = Script { text: String::new(), schema };
+    script.text.push_str("-- Makes what is missing and leaves what is there.\nBEGIN;\n");
+    script.text.push_str(&format!("SET LOCAL client_min_messages = warning;\nSET LOCAL search_path TO {}, public;\n", quote(schema)));
+    let mut schemas: Vec<&str> = contracts.iter().map(|c| c.schema.as_deref().unwrap_or(schema)).collect();
+    schemas.sort_unstable();
+    schemas.dedup();
+    for name in schemas {
+        let missing = format!("to_regnamespace({}) IS NULL", quote_text(&quote(name)));
+        script.unless(&missing, &format!("CREATE SCHEMA {}", quote(name)));
+    }
+    let mut made: Vec<&(String, String)> = vec![];
+    for known in contracts.iter().flat_map(|c| &c.written.types) {
+        if !made.contains(&known) {
+            script.unless(&format!("to_regtype({}) IS NULL", quote_text(&known.0)), known.1.trim_end_matches(';'));
+            made.push(known);
+        }
+    }
+    contracts.iter().for_each(|c| script.table(c));
+    contracts.iter().for_each(|c| script.constraints(c, ConstraintKind::PrimaryKey));
+    contracts.iter().for_each(|c| script.constraints(c, ConstraintKind::Other));
+    contracts.iter().for_each(|c| script.indexes(c));
+    contracts.iter().for_each(|c| script.constraints(c, ConstraintKind::Foreign));
+    if extras.updated_at {
+        script.triggers(contracts);
+    }
+    if extras.grants {
+        contracts.iter().for_each(|c| script.grants(c));
+    }
+    script.text.push_str("COMMIT;\n");
+    script.text
+}
+
+struct Script<'a> {
+    text: String,
+    schema: &'a str,
+}
+
+impl Script<'_> {
+    fn name(&self, contract: &Contract) -> String {
+        format!("{}.{}", quote(contract.schema.as_deref().unwrap_or(self.schema)), quote(&contract.table))
+    }
+
+    /// Runs a statement where a condition holds, which the server judges when it gets there.
+    fn unless(&mut self, missing: &str, statement: &str) {
+        let body = format!("BEGIN\n    IF {missing} THEN\n        {statement};\n    END IF;\nEND");
+        let mut tag = "$pipe$".to_string();
+        let mut n = 0;
+        while body.contains(&tag) {
+            n += 1;
+            tag = format!("$pipe{n}$");
+        }
+        self.text.push_str(&format!("DO {tag} {body} {tag};\n"));
+    }
+
+    fn table(&mut self, contract: &Contract) {
+        let name = self.name(contract);
+        let columns: Vec<String> =
+            contract.columns.iter().map(|c| format!("{} {}", quote(&c.name), definition(contract, c))).collect();
+        self.text.push_str(&format!("CREATE TABLE IF NOT EXISTS {name} (\n    {}\n);\n", columns.join(",\n    ")));
+        for column in &columns {
+            self.text.push_str(&format!("ALTER TABLE {name} ADD COLUMN IF NOT EXISTS {column};\n"));
+        }
+    }
+
+    fn constraints(&mut self, contract: &Contract, kind: ConstraintKind) {
+        let table = self.name(contract);
+        let mut not_made = vec![];
+        for constraint in all_constraints(contract, self.schema, &mut not_made).into_iter().filter(|c| c.kind == kind) {
+            let found = match (kind, &constraint.name) {
+                (ConstraintKind::PrimaryKey, _) => "contype = 'p'".to_string(),
+                (_, Some(name)) => format!("conname = {}", quote_text(name)),
+                (_, None) => format!("pg_get_constraintdef(oid) = {}", quote_text(&constraint.text)),
+            };
+            let missing = format!(
+                "NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = to_regclass({}) AND {found})",
+                quote_text(&table)
+            );
+            let name = constraint.name.as_ref().map(|n| format!("CONSTRAINT {} ", quote(n))).unwrap_or_default();
+            self.unless(&missing, &format!("ALTER TABLE {table} ADD {name}{}", constraint.text));
+        }
+        for rule in not_made.iter().filter(|_| kind == ConstraintKind::Other) {
+            let rule: String = rule.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+            self.text.push_str(&format!("-- not made, since PostgreSQL cannot say it: {rule}\n"));
+        }
+    }
+
+    fn indexes(&mut self, contract: &Contract) {
+        for (name, unique, tail) in &contract.written.indexes {
+            let unique = if *unique { "UNIQUE " } else { "" };
+            self.text.push_str(&format!("CREATE {unique}INDEX IF NOT EXISTS {} {};\n", quote(name), tail.trim_end_matches(';')));
+        }
+        if contract.written.indexes.is_empty() {
+            for index in contract.indexes.iter().filter(|i| !i.columns.is_empty()) {
+                let name = index.name.clone().unwrap_or_else(|| usual_name(&contract.table, &index.columns, "idx"));
+                let table = self.name(contract);
+                self.text.push_str(&format!("CREATE INDEX IF NOT EXISTS {} ON {table} ({});\n", quote(&name), list(&index.columns)));
+            }
+        }
+    }
+
+    fn triggers(&mut self, contracts: &[&Contract]) {
+        let with: Vec<&&Contract> = contracts.iter().filter(|c| c.column("updated_at").is_some()).collect();
+        if with.is_empty() {
+            return;
+        }
+        let function = format!("{}.set_updated_at", quote(self.schema));
+        self.text.push_str(&format!(
+            "CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $pipe$ BEGIN NEW.updated_at := now(); RETURN NEW; END $pipe$;\n"
+        ));
+        for contract in with {
+            let (table, trigger) = (self.name(contract), quote(&usual_name(&contract.table, &[], "updated_at")));
+            self.text.push_str(&format!(
+                "DROP TRIGGER IF EXISTS {trigger} ON {table};\nCREATE TRIGGER {trigger} BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION {function}();\n"
+            ));
+        }
+    }
+
+    fn grants(&mut self, contract: &Contract) {
+        let table = self.name(contract);
+        for (privilege, roles) in &contract.grants {
+            if PRIVILEGES.contains(&privilege.to_lowercase().as_str()) && !roles.is_empty() {
+                self.text.push_str(&format!("GRANT {} ON {table} TO {};\n", privilege.to_uppercase(), list(roles)));
+            }
+        }
+    }
+}
+
+/// Writes what follows a column's name: as the schema file has it, or from what the contract says.
+fn definition(contract: &Contract, column: &Column) -> String {
+    if let Some(written) = contract.written.columns.get(&column.name) {
+        return written.clone();
+    }
+    let counted = column.default.as_ref().is_some_and(|d| d.starts_with("nextval("));
+    let data_type = column.type_name.clone().unwrap_or_else(|| {
+        Postgres.type_name(&column.data_type, column.span).unwrap_or_else(|_| column.data_type.to_string())
+    });
+    let not_null = if column.not_null { " NOT NULL" } else { "" };
+    match (column.generated, counted) {
+        (Generated::ByDefault, true) => {
+            let serial = match data_type.as_str() {
+                "smallint" => "smallserial",
+                "bigint" => "bigserial",
+                _ => "serial",
+            };
+            serial.to_string()
+        }
+        (Generated::ByDefault, false) => format!("{data_type} GENERATED BY DEFAULT AS IDENTITY"),
+        (Generated::Always, _) => format!("{data_type} GENERATED ALWAYS AS IDENTITY"),
+        (Generated::No | Generated::Computed, _) => {
+            let default = column.default.as_ref().map(|d| format!(" DEFAULT {d}")).unwrap_or_default();
+            format!("{data_type}{default}{not_null}")
+        }
+    }
+}
+
+/// Returns a table's constraints: as its schema file has them, or made of what the contract says.
+fn all_constraints(contract: &Contract, schema: &str, not_made: &mut Vec<String>) -> Vec<WrittenConstraint> {
+    if !contract.written.constraints.is_empty() || !contract.written.columns.is_empty() {
+        return contract.written.constraints.clone();
+    }
+    let mut found = vec![];
+    let mut add = |name: Option<String>, columns: &[String], label: &str, kind, text| {
+        let name = Some(name.unwrap_or_else(|| usual_name(&contract.table, columns, label)));
+        // Two rules about one column want two names.
+        let taken = |n: &str, found: &[WrittenConstraint]| found.iter().any(|c: &WrittenConstraint| c.name.as_deref() == Some(n));
+        let mut chosen = name.clone().unwrap_or_default();
+        let mut n = 0;
+        while taken(&chosen, &found) {
+            n += 1;
+            chosen = format!("{}{n}", name.clone().unwrap_or_default());
+        }
+        found.push(WrittenConstraint { name: Some(chosen), kind, text });
+    };
+    if !contract.primary_key.is_empty() {
+        add(None, &[], "pkey", ConstraintKind::PrimaryKey, format!("PRIMARY KEY ({})", list(&contract.primary_key)));
+    }
+    for declared in contract.checks.iter().filter(|c| c.enforced) {
+        let columns = declared.check.columns();
+        match declared.check.measure() {
+            Measure::Unique(key) if columns != contract.primary_key && key.only_where.is_none() => {
+                let nulls = if key.nulls_equal { "NULLS NOT DISTINCT " } else { "" };
+                add(declared.name.clone(), &columns, "key", ConstraintKind::Other, format!("UNIQUE {nulls}({})", list(&columns)));
+            }
+            Measure::Row(fails) => {
+                let about = if columns.len() == 1 { columns.clone() } else { vec![] };
+                match sql::expression(&Postgres, &holds(fails)) {
+                    Ok(holds) => add(declared.name.clone(), &about, "check", ConstraintKind::Other, format!("CHECK ({holds})")),
+                    Err(unsupported) => not_made.push(format!("{} {}: {}", columns.join(", "), declared.check.allowed(), unsupported.what)),
+                }
+            }
+            _ => {}
+        }
+    }
+    for key in &contract.foreign_keys {
+        add(key.name.clone(), &key.columns, "fkey", ConstraintKind::Foreign, foreign_key(key, contract, schema));
+    }
+    found
+}
+
+/// Turns what must not be into what must be, in words that read back as the same rule; NULL stays NULL in both.
+fn holds(fails: Expr) -> Expr {
+    let span = fails.span;
+    match fails.kind {
+        ExprKind::InList { operand, list, negated } => Expr::new(ExprKind::InList { operand, list, negated: !negated }, span),
+        ExprKind::Unary(UnaryOp::Not, inner) => *inner,
+        ExprKind::Binary(left, BinaryOp::Or, right) => holds(*left).and(holds(*right)),
+        ExprKind::Binary(left, BinaryOp::Less, right) => left.binary(BinaryOp::GreaterOrEqual, *right),
+        ExprKind::Binary(left, BinaryOp::LessOrEqual, right) => left.binary(BinaryOp::Greater, *right),
+        ExprKind::Binary(left, BinaryOp::Greater, right) => left.binary(BinaryOp::LessOrEqual, *right),
+        ExprKind::Binary(left, BinaryOp::GreaterOrEqual, right) => left.binary(BinaryOp::Less, *right),
+        kind => Expr::new(kind, span).negate(),
+    }
+}
+
+fn foreign_key(key: &ForeignKey, contract: &Contract, schema: &str) -> String {
+    let schema = key.schema.as_deref().or(contract.schema.as_deref()).unwrap_or(schema);
+    let delete = key.on_delete.as_ref().map(|d| format!(" ON DELETE {}", d.to_uppercase())).unwrap_or_default();
+    let deferrable = if key.deferrable { " DEFERRABLE" } else { "" };
+    let references = if key.references.is_empty() { String::new() } else { format!(" ({})", list(&key.references)) };
+    let (columns, table) = (list(&key.columns), quote(&key.table));
+    format!("FOREIGN KEY ({columns}) REFERENCES {}.{table}{references}{delete}{deferrable}", quote(schema))
+}
+
+fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn quote_text(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn list(names: &[String]) -> String {
+    names.iter().map(|n| quote(n)).collect::<Vec<_>>().join(", ")
+}
