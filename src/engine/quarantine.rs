@@ -99,7 +99,7 @@ pub fn separate(
                 format!("{} AND count(*) OVER (PARTITION BY {parts}) > 1", judge::takes_part(key)?)
             }
             Measure::References { columns, table: to, references } => match judge::parent(plan, to, &check.declared) {
-                Some(parent) => judge::orphan(columns, &parent, &parent.referenced(references)),
+                Some(parent) => judge::orphan(columns, Some(&parent), &parent.referenced(references), None),
                 None => continue,
             },
             Measure::Count(_) | Measure::Total { .. } | Measure::Fresh { .. } | Measure::Agreement(_) => continue,
