@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::check::{Check, Measure, UniqueKey};
 use crate::contract::{Column, Contract, ForeignKey, Generated};
 use crate::diagnostics::Span;
-use crate::expr::Expr;
+use crate::expr::{Expr, ExprKind};
 use crate::sql;
 
 /// One thing that the two sides do not agree on.
@@ -86,15 +86,14 @@ impl Sides<'_> {
             let key = |c: &Contract| (!c.primary_key.is_empty()).then(|| format!("({})", c.primary_key.join(", ")));
             self.add(None, "primary_key", key(self.contract), key(self.live), self.contract.span);
         }
-        self.sets("unique", uniques(self.contract), uniques(self.live));
-        self.sets("foreign_key", foreign_keys(self.contract), foreign_keys(self.live));
-        self.sets("check", checks(self.contract), checks(self.live));
+        self.sets("unique", &uniques(self.contract), &uniques(self.live));
+        self.sets("foreign_key", &foreign_keys(self.contract), &foreign_keys(self.live));
+        self.sets("check", &checks(self.contract), &checks(self.live));
         self.unjudged();
         for index in &self.contract.indexes {
             let same = |columns: &[String]| columns == index.columns;
-            let unique = || {
-                self.live.checks.iter().any(|c| matches!(c.check.measure(), Measure::Unique(_)) && same(&c.check.columns()))
-            };
+            let unique =
+                || self.live.checks.iter().any(|c| matches!(c.check.measure(), Measure::Unique(_)) && same(&c.check.columns()));
             if !index.columns.is_empty() && !self.live.indexes.iter().any(|i| same(&i.columns)) && !unique() {
                 let text = format!("({})", index.columns.join(", "));
                 self.add(None, "index", Some(text), None, self.contract.span);
@@ -102,14 +101,7 @@ impl Sides<'_> {
         }
     }
 
-    fn add(
-        &mut self,
-        column: Option<&str>,
-        kind: &'static str,
-        contract: Option<String>,
-        database: Option<String>,
-        span: Span,
-    ) {
+    fn add(&mut self, column: Option<&str>, kind: &'static str, contract: Option<String>, database: Option<String>, span: Span) {
         let (table, column) = (shown(self.contract), column.map(str::to_string));
         self.found.differences.push(Difference { table, column, kind, contract, database, span });
     }
@@ -139,13 +131,13 @@ impl Sides<'_> {
     }
 
     /// Lists what stands on one side only; what is said twice must be said twice on the other side.
-    fn sets(&mut self, kind: &'static str, ours: Said, live: Said) {
-        for (key, (text, span)) in &ours {
+    fn sets(&mut self, kind: &'static str, ours: &Said, live: &Said) {
+        for (key, (text, span)) in ours {
             if !live.contains_key(key) {
                 self.add(None, kind, Some(text.clone()), None, *span);
             }
         }
-        for (key, (text, _)) in &live {
+        for (key, (text, _)) in live {
             if !ours.contains_key(key) {
                 self.add(None, kind, None, Some(text.clone()), self.contract.span);
             }
@@ -218,7 +210,11 @@ fn unique_key(key: &UniqueKey) -> String {
 }
 
 fn unique_text(key: &UniqueKey) -> String {
-    let parts: Vec<String> = key.parts.iter().map(normal).collect();
+    let shown = |part: &Expr| match &part.kind {
+        ExprKind::Column(name) => name.clone(),
+        _ => normal(part),
+    };
+    let parts: Vec<String> = key.parts.iter().map(shown).collect();
     let nulls = if key.nulls_equal { " NULLS NOT DISTINCT" } else { "" };
     let only = key.only_where.as_ref().map(|w| format!(" WHERE {}", normal(w))).unwrap_or_default();
     format!("({}){nulls}{only}", parts.join(", "))

@@ -30,7 +30,10 @@ fn two_ways_to_write_one_table_do_not_differ() {
         CONSTRAINT c2 CHECK (((n >= 1) AND (n <= 9))), CONSTRAINT c4 CHECK ((e ~ '^a'::text)),
         CONSTRAINT f FOREIGN KEY (p) REFERENCES public.t(id) ON DELETE CASCADE);
         CREATE UNIQUE INDEX other ON public.t USING btree (lower((a)::text)) WHERE (n > 3);";
-    assert_eq!(differ(ours, live), ["t.- check: CONSTRAINT t_a_check1 CHECK (my_check(a)) / -", "t.- check: - / CONSTRAINT c3 CHECK (my_check(a))"]);
+    assert_eq!(
+        differ(ours, live),
+        ["t.- check: CONSTRAINT t_a_check1 CHECK (my_check(a)) / -", "t.- check: - / CONSTRAINT c3 CHECK (my_check(a))"]
+    );
     assert_eq!(differ(ours, &live.replace("c3", "t_a_check1")), [""; 0]);
 }
 
@@ -38,7 +41,8 @@ fn two_ways_to_write_one_table_do_not_differ() {
 fn every_kind_of_difference_is_told() {
     let ours = "CREATE TABLE t (id int PRIMARY KEY, a varchar(9) NOT NULL, b int DEFAULT 1, c text, d int, e int UNIQUE, CHECK (b IN (1, 2)));
         CREATE INDEX i ON t (c); CREATE TABLE gone (a int);";
-    let live = "CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY, a varchar(8), b int DEFAULT 2, c text DEFAULT 'a', x int NOT NULL,
+    let live =
+        "CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY, a varchar(8), b int DEFAULT 2, c text DEFAULT 'a', x int NOT NULL,
         e int, PRIMARY KEY (id, b), CHECK (b IN (1, 3)), FOREIGN KEY (x) REFERENCES t (id));";
     assert_eq!(
         differ(ours, live),

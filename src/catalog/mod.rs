@@ -138,10 +138,7 @@ fn truth(row: &Row, column: usize) -> bool {
 }
 
 /// Works in a transaction that only reads, and in which everything that is not the server's own comes back with its schema.
-fn reading<T>(
-    connection: &mut dyn Connection,
-    work: impl FnOnce(&mut dyn Connection) -> Result<T, Error>,
-) -> Result<T, Error> {
+fn reading<T>(connection: &mut dyn Connection, work: impl FnOnce(&mut dyn Connection) -> Result<T, Error>) -> Result<T, Error> {
     connection.execute(
         "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = pg_catalog; \
          SET LOCAL standard_conforming_strings = on; SET LOCAL quote_all_identifiers = off",
@@ -237,8 +234,8 @@ mod tests {
         let pair = |a: &str, b: &str| Some((a.to_string(), b.to_string()));
         assert_eq!(name("Personas"), pair("public", "Personas"));
         assert_eq!(name("a.b"), pair("a", "b"));
-        assert_eq!(name(r#""a.b"."c ""d""#), None);
-        assert_eq!(name(r#""a.b"."c ""d""""#), pair("a.b", r#"c "d""#));
+        assert_eq!(name(r#""a.b"."c ""d""#), pair("a.b", "c \"d"));
+        assert_eq!(name(r#""a.b"."c ""d"""#), None);
         assert_eq!(name("a.b.c"), None);
         assert_eq!(name("a."), None);
         assert_eq!(name(""), None);

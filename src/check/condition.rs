@@ -40,12 +40,20 @@ pub struct Condition {
     rule: &'static str,
     holds: Expr,
     text: String,
+    /// Whether a row on which the condition cannot be computed breaks it, as an overflow does in a CHECK.
+    guarded: bool,
 }
 
 impl Condition {
     /// Makes a check of a condition; `text` is what the reader sees of it.
     pub fn new(rule: &'static str, holds: Expr, text: impl Into<String>) -> Condition {
-        Condition { rule, holds, text: text.into() }
+        Condition { rule, holds, text: text.into(), guarded: false }
+    }
+
+    /// Says whether computing the condition can be an error, which then breaks it.
+    pub fn guarded(mut self, guarded: bool) -> Condition {
+        self.guarded = guarded;
+        self
     }
 }
 
@@ -61,7 +69,15 @@ impl Check for Condition {
     }
 
     fn measure(&self) -> Measure {
-        Measure::Row(self.holds.clone().negate())
+        let fails = self.holds.clone().negate();
+        if !self.guarded {
+            return Measure::Row(fails);
+        }
+        let span = self.holds.span;
+        let verdict = Expr::case(vec![(fails, Expr::boolean(true, span))], Expr::boolean(false, span), span);
+        // The engine gives NULL for what it cannot compute, and the verdict itself is never NULL.
+        let tried = Expr::call("try", vec![verdict], span);
+        Measure::Row(Expr::call("coalesce", vec![tried, Expr::boolean(true, span)], span))
     }
 
     fn allowed(&self) -> String {

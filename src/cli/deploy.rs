@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::output::Output;
 use super::progress::Bars;
 use super::{Format, Outcome};
-use crate::command::{self, Access, Acted, Action, Rows};
+use crate::command::{self, Access, Acted, Action, Failure, Rows};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -62,6 +62,10 @@ pub(super) fn run(arguments: &Arguments, action: Action, output: &mut Output, st
             }
             if acted.mismatch() { Outcome::ChecksFailed } else { Outcome::Done }
         }
+        Err(Failure::World(error)) if error.is_interrupted() => {
+            output.note("interrupted: nothing was changed\n");
+            Outcome::Interrupted
+        }
         Err(failure) => output.failure(failure),
     }
 }
@@ -75,7 +79,13 @@ pub(super) fn text(acted: &Acted) -> String {
     }
     let word = if acted.mismatch() { "MISMATCH: looked at" } else { acted.action.done() };
     let tries = if acted.attempts > 1 { format!(", at attempt {}", acted.attempts) } else { String::new() };
-    text + &format!("{word} run {} of `{}` on {} in {:.1} s{tries}\n", acted.run_id, acted.pipeline, acted.place, acted.took.as_secs_f64())
+    text + &format!(
+        "{word} run {} of `{}` on {} in {:.1} s{tries}\n",
+        acted.run_id,
+        acted.pipeline,
+        acted.place,
+        acted.took.as_secs_f64()
+    )
 }
 
 /// Rows in columns, for people.

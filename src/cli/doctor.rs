@@ -46,7 +46,12 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output, stopped: &Arc<Atom
                 match &step.found {
                     Ok(found) => text += &format!("  ok      {:<10}  {found}\n", step.name),
                     Err(error) => {
-                        text += &format!("  FAILED  {:<10}  [{}] {}\n", step.name, error.code, error.message.replace('\n', "\n          "));
+                        text += &format!(
+                            "  FAILED  {:<10}  [{}] {}\n",
+                            step.name,
+                            error.code,
+                            error.message.replace('\n', "\n          ")
+                        );
                         error.help.iter().for_each(|h| text += &format!("          = help: {h}\n"));
                     }
                 }

@@ -15,8 +15,8 @@ mod plan;
 mod profile;
 mod progress;
 mod run;
-mod test;
 mod schema;
+mod test;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -119,7 +119,7 @@ pub fn main() -> ExitCode {
     let _ = ctrlc::set_handler(move || flag.store(true, Ordering::SeqCst));
     let mut output = Output::new(cli.common.clone());
     let outcome = match cli.command {
-        Command::Run(arguments) => run::run(&arguments, &mut output, stopped),
+        Command::Run(arguments) => run::run(&arguments, &mut output, &stopped),
         Command::Check(arguments) => check::run(&arguments, &mut output, &stopped),
         Command::Plan(arguments) => plan::run(&arguments, &mut output, stopped),
         Command::Lineage(arguments) => lineage::run(&arguments, &mut output, stopped),

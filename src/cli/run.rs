@@ -81,7 +81,7 @@ impl CompileArguments {
     }
 }
 
-pub(super) fn run(arguments: &Arguments, output: &mut Output, stopped: Arc<AtomicBool>) -> Outcome {
+pub(super) fn run(arguments: &Arguments, output: &mut Output, stopped: &Arc<AtomicBool>) -> Outcome {
     let access = |out: Option<PathBuf>| Access {
         target: arguments.common.target.clone(),
         vars: arguments.common.vars.clone(),
@@ -101,7 +101,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output, stopped: Arc<Atomi
         undo: !arguments.no_rollback,
         preview: (arguments.dry_run && arguments.deploy).then(|| reach.clone()),
     };
-    let result = command::run(&arguments.pipeline, &arguments.common.options(output), &emission, &bars, stopped.clone());
+    let result = command::run(&arguments.pipeline, &arguments.common.options(output), &emission, &bars, stopped);
     bars.finish();
     let done = match result {
         Ok(done) => done,
@@ -112,7 +112,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output, stopped: Arc<Atomi
         let reach = Access { out: Some(done.folder.clone()), ..reach };
         let bars = Bars::new(output.interactive());
         for action in [Action::Deploy, Action::Verify] {
-            match command::act(&arguments.pipeline, action, &reach, &bars, &stopped) {
+            match command::act(&arguments.pipeline, action, &reach, &bars, stopped) {
                 Ok(done) => acted.push(done),
                 Err(failure) => {
                     bars.finish();

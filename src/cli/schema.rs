@@ -108,7 +108,13 @@ fn import(tables: &Tables, out: Option<&PathBuf>, output: &mut Output) -> Outcom
         match &table.path {
             None => text.push_str(&table.text),
             Some(path) if !output.quiet() => {
-                text.push_str(&format!("{}: {} columns, {} checks -> {}\n", table.name, table.columns, table.checks, path.display()));
+                text.push_str(&format!(
+                    "{}: {} columns, {} checks -> {}\n",
+                    table.name,
+                    table.columns,
+                    table.checks,
+                    path.display()
+                ));
             }
             Some(_) => {}
         }

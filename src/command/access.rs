@@ -78,7 +78,12 @@ pub fn find(what: &Path, access: &Access) -> Result<Run, Failure> {
     if target.dialect.value != of("/target/dialect") {
         let error = Error::new(
             "X0502",
-            format!("the run's scripts are for `{}`, and target `{}` is `{}`", of("/target/dialect"), target.name.value, target.dialect.value),
+            format!(
+                "the run's scripts are for `{}`, and target `{}` is `{}`",
+                of("/target/dialect"),
+                target.name.value,
+                target.dialect.value
+            ),
         );
         return Err(error.help("Run the pipeline for this target: `pipe run P --target NAME`.").into());
     }
@@ -110,12 +115,16 @@ pub fn address(
 ) -> Result<Address, Failure> {
     let Some(url) = &target.url else {
         let error = Error::new("X0501", format!("target `{}` has no `url`", target.name.value));
-        return Err(error.help("Write `url: \"{{ env.DATABASE_URL }}\"` at the target, and set the variable in the environment.").into());
+        return Err(error
+            .help("Write `url: \"{{ env.DATABASE_URL }}\"` at the target, and set the variable in the environment.")
+            .into());
     };
     let mut out = Diagnostics::default();
     let mut vars: BTreeMap<String, Value> =
         project.vars.entries.iter().map(|(name, node)| (name.value.clone(), node.to_json())).collect();
-    vars.extend(access.vars.iter().filter_map(|v| v.split_once('=')).map(|(name, value)| (name.trim().to_string(), value.into())));
+    vars.extend(
+        access.vars.iter().filter_map(|v| v.split_once('=')).map(|(name, value)| (name.trim().to_string(), value.into())),
+    );
     let secrets = access.secrets.clone();
     let templates = Templates::new(Names {
         vars,

@@ -18,7 +18,7 @@ use super::journal::Journal;
 use super::{Failure, hexadecimal};
 use crate::database::play::{self, Audience, Played};
 use crate::database::script::{Script, Statement};
-use crate::database::{self, Connection, Options, Rows};
+use crate::database::{self, Connection, Fate, Options, Rows};
 use crate::engine::Progress;
 use crate::error::Error;
 
@@ -96,7 +96,17 @@ pub fn act(
         run.address.place(),
         run.target.name.value
     ))?;
-    let mut session = Session { run: &run, action, journal, progress, stopped, copied: vec![], tables: Rows::default(), began: false, about: String::new() };
+    let mut session = Session {
+        run: &run,
+        action,
+        journal,
+        progress,
+        stopped,
+        copied: vec![],
+        tables: Rows::default(),
+        began: false,
+        about: String::new(),
+    };
     let started = Instant::now();
     match session.attempt_all() {
         Ok(attempts) => {
@@ -111,8 +121,13 @@ pub fn act(
                 took: started.elapsed(),
             };
             for row in &acted.tables.rows {
-                let values: Vec<String> =
-                    acted.tables.columns.iter().zip(row).map(|(name, value)| format!("{name}={}", value.as_deref().unwrap_or("NULL"))).collect();
+                let values: Vec<String> = acted
+                    .tables
+                    .columns
+                    .iter()
+                    .zip(row)
+                    .map(|(name, value)| format!("{name}={}", value.as_deref().unwrap_or("NULL")))
+                    .collect();
                 session.journal.close(&values.join(" "));
             }
             let outcome = if acted.mismatch() { "MISMATCH" } else { action.done() };
@@ -120,7 +135,7 @@ pub fn act(
             Ok(acted)
         }
         Err(error) => {
-            let code = if error.is_interrupted() { "" } else { error.code };
+            let code = error.code;
             session.journal.close(&format!("failed {code}: {}", error.message));
             Err(error.into())
         }
@@ -142,12 +157,6 @@ struct Session<'a> {
     about: String,
 }
 
-/// How a commit went that was not answered.
-enum Fate {
-    Committed,
-    TakenBack,
-}
-
 impl Session<'_> {
     /// Tries until it is done, or until there is no hope; returns how often.
     fn attempt_all(&mut self) -> Result<u32, Error> {
@@ -159,7 +168,8 @@ impl Session<'_> {
             match connection.and_then(|mut open| self.attempt(&mut *open)) {
                 Ok(()) => return Ok(attempt),
                 Err(error) if attempt < ATTEMPTS && self.began && database::passes(&error) && !self.is_stopped() => {
-                    self.journal.add(&format!("attempt {attempt} failed, nothing was committed: {} {}", error.code, error.message))?;
+                    self.journal
+                        .add(&format!("attempt {attempt} failed, nothing was committed: {} {}", error.code, error.message))?;
                     self.pause(attempt)?;
                     attempt += 1;
                     connection = self.connect();
@@ -176,10 +186,8 @@ impl Session<'_> {
         let path = self.run.folder.join(self.action.script());
         let file = File::open(&path).map_err(|e| Error::file(&path, "cannot read", &e))?;
         let mut script = Script::new(BufReader::with_capacity(1 << 20, file));
-        if self.action == Action::Verify {
-            connection.execute("START TRANSACTION READ ONLY")?;
-        } else {
-            connection.execute("START TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE")?;
+        connection.begin(self.action == Action::Verify)?;
+        if self.action != Action::Verify {
             self.take_turn(connection)?;
         }
         let stopped = self.stopped.clone();
@@ -196,23 +204,24 @@ impl Session<'_> {
 
     /// Waits until no other deployment of the pipeline runs.
     fn take_turn(&mut self, connection: &mut dyn Connection) -> Result<(), Error> {
-        let digest = Sha256::digest(format!("pipe deploys {}", self.run.text("pipeline")));
-        let number = digest.iter().take(8).fold(0_i64, |n, byte| (n << 8) | i64::from(*byte));
-        let taken = connection.query(&format!("SELECT pg_catalog.pg_advisory_xact_lock({number})"));
-        match taken {
-            Ok(_) => Ok(()),
-            Err(error) if error.code == "X0512" => {
-                let pipeline = self.run.text("pipeline");
-                Err(Error::new("X0521", format!("another deployment of pipeline `{pipeline}` runs on {}", connection.place()))
-                    .help("Wait for it to end, or allow more time with `--lock-timeout SECONDS`; `pg_stat_activity` shows it as `pipe`."))
-            }
-            Err(error) => Err(error),
+        let pipeline = self.run.text("pipeline");
+        match connection.take_turn(&format!("deploys {pipeline}")) {
+            Err(error) if error.code == "X0512" => Err(Error::new(
+                "X0521",
+                format!("another deployment of pipeline `{pipeline}` runs on {}", connection.place()),
+            )
+            .help(
+                "Wait for it to end, or allow more time with `--lock-timeout SECONDS`; `pg_stat_activity` shows it as `pipe`.",
+            )),
+            answered => answered,
         }
     }
 
     fn commit(&mut self, connection: &mut dyn Connection) -> Result<(), Error> {
-        let asked = connection.query("SELECT pg_catalog.txid_current()")?;
-        let transaction = asked.single().unwrap_or_default().to_string();
+        if let Some(table) = &self.run.target.runs {
+            connection.record(&table.value, &self.entry())?;
+        }
+        let transaction = connection.transaction()?;
         if self.is_stopped() {
             return Err(Error::interrupted());
         }
@@ -222,27 +231,48 @@ impl Session<'_> {
                 self.journal.close(&format!("no answer to the commit: {}", error.message));
                 match self.fate(&transaction)? {
                     Fate::Committed => Ok(()),
-                    Fate::TakenBack => Err(error),
+                    _ => Err(error),
                 }
             }
             answered => answered,
         }
     }
 
+    /// What the target's own table of runs is told.
+    fn entry(&self) -> Vec<(&'static str, String)> {
+        let rows: u64 = self.copied.iter().map(|(_, rows)| rows).sum();
+        vec![
+            ("pipeline", self.run.text("pipeline")),
+            ("run_id", self.run.text("run_id")),
+            ("action", format!("{:?}", self.action).to_lowercase()),
+            ("copied_rows", rows.to_string()),
+            ("spec_hash", self.run.text("spec_hash")),
+            ("tool_version", self.run.text("tool_version")),
+        ]
+    }
+
     /// Asks the server, once it is there again, what became of a transaction.
     fn fate(&mut self, transaction: &str) -> Result<Fate, Error> {
         for question in 1..=QUESTIONS {
-            let asked = self.connect().and_then(|mut open| open.query(&format!("SELECT pg_catalog.txid_status({transaction})")));
-            let status = asked.as_ref().ok().and_then(Rows::single).unwrap_or("unanswered").to_string();
-            self.journal.close(&format!("transaction {transaction} is {status}"));
-            match status.as_str() {
-                "committed" => return Ok(Fate::Committed),
-                "aborted" => return Ok(Fate::TakenBack),
-                _ => std::thread::sleep(LONGEST_PAUSE.min(PAUSE * question)),
+            match self.connect().and_then(|mut open| open.fate(transaction)) {
+                Ok(fate @ (Fate::Committed | Fate::TakenBack)) => {
+                    self.journal.close(&format!(
+                        "transaction {transaction} is {}",
+                        if fate == Fate::Committed { "committed" } else { "taken back" }
+                    ));
+                    return Ok(fate);
+                }
+                Ok(Fate::Unknown) => break,
+                Ok(Fate::Open) => self.journal.close(&format!("transaction {transaction} is still open")),
+                Err(error) => self.journal.close(&format!("the server cannot be asked yet: {}", error.message)),
             }
+            std::thread::sleep(LONGEST_PAUSE.min(PAUSE * question));
         }
-        Err(Error::new("X0520", format!("the connection to {} ended during the commit, and nobody can tell how it went", self.run.address.place()))
-            .help("It is wholly there or not at all: `pipe verify` tells which, once the server is back."))
+        Err(Error::new(
+            "X0520",
+            format!("the connection to {} ended during the commit, and nobody can tell how it went", self.run.address.place()),
+        )
+        .help("It is wholly there or not at all: `pipe verify` tells which, once the server is back."))
     }
 
     fn connect(&self) -> Result<Box<dyn Connection>, Error> {
@@ -255,8 +285,10 @@ impl Session<'_> {
         let (name, path) = (self.action.script(), self.run.folder.join(self.action.script()));
         let expected = self.run.record.pointer(&format!("/scripts/{name}")).and_then(|h| h.as_str());
         let found = hash(&path).map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => Error::new("X0518", format!("the run in `{}` has no `{name}`", self.run.folder.display()))
-                .help("A run that fails, or that only writes files, leaves no scripts: see `pipe run`."),
+            std::io::ErrorKind::NotFound => {
+                Error::new("X0518", format!("the run in `{}` has no `{name}`", self.run.folder.display()))
+                    .help("A run that fails, or that only writes files, leaves no scripts: see `pipe run`.")
+            }
             _ => Error::file(&path, "cannot read", &e),
         })?;
         match expected {

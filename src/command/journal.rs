@@ -22,7 +22,8 @@ impl Journal {
     /// Opens the log, before anything is done that should stand in it.
     pub fn open(folder: &Path, secrets: &Secrets) -> Result<Journal, Error> {
         let path = folder.join("deploy.log");
-        let file = OpenOptions::new().create(true).append(true).open(&path).map_err(|e| Error::file(&path, "cannot write", &e))?;
+        let file =
+            OpenOptions::new().create(true).append(true).open(&path).map_err(|e| Error::file(&path, "cannot write", &e))?;
         Ok(Journal { file, path, secrets: secrets.clone() })
     }
 

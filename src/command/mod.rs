@@ -9,13 +9,13 @@ mod doctor;
 mod existing;
 mod files;
 mod init;
+mod journal;
+mod preview;
 mod profile;
 mod schema;
 mod schema_ddl;
 mod schema_diff;
 mod schema_import;
-mod journal;
-mod preview;
 mod secrets;
 mod test;
 mod write;
@@ -24,19 +24,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+pub use crate::catalog::diff::Difference;
 pub use crate::emit::postgres::schema::Extras;
 pub use crate::emit::rows::RowFormat;
-pub use crate::catalog::diff::Difference;
+pub use access::Access;
+pub use compile::{Compiled, Options};
+pub use deploy::{Acted, Action, act};
+pub use doctor::{Examined, doctor};
+pub use init::init;
+pub use profile::{Profile, profile};
 pub use schema::{Finished, Wanted};
 pub use schema_ddl::script as schema_ddl;
 pub use schema_diff::{diff as schema_diff, outdated};
 pub use schema_import::{Destination, ImportedTable, import as schema_import};
-pub use access::Access;
-pub use compile::{Compiled, Options};
-pub use init::init;
-pub use profile::{Profile, profile};
-pub use deploy::{Acted, Action, act};
-pub use doctor::{Examined, doctor};
 pub use secrets::Secrets;
 pub use test::{Tested, test, test_files};
 
@@ -90,7 +90,7 @@ pub fn run(
     options: &Options,
     emission: &Emission,
     progress: &dyn Progress,
-    stopped: Arc<AtomicBool>,
+    stopped: &Arc<AtomicBool>,
 ) -> Result<Done, Failure> {
     let done = attempt(pipeline, options, emission, progress, stopped);
     let interrupted = matches!(&done, Err(Failure::World(error)) if error.is_interrupted());
@@ -107,7 +107,7 @@ fn attempt(
     options: &Options,
     emission: &Emission,
     progress: &dyn Progress,
-    stopped: Arc<AtomicBool>,
+    stopped: &Arc<AtomicBool>,
 ) -> Result<Done, Failure> {
     let mut compiled = compile::compile(pipeline, options, Scope::All, stopped.clone())?;
     let out = emission.out.clone().unwrap_or_else(|| compiled.project.root.join("out").join(&compiled.plan.pipeline));
@@ -125,7 +125,7 @@ fn attempt(
         report.written = outputs.write(&compiled, &report, emission)?;
     }
     let preview = match &emission.preview {
-        Some(access) if !report.failed() => Some(preview::preview(&mut compiled, emission, access, progress, &stopped)?),
+        Some(access) if !report.failed() => Some(preview::preview(&mut compiled, emission, access, progress, stopped)?),
         _ => None,
     };
     drop(compiled.watch);

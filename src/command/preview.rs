@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::access::{self, Access};
 use super::write::Outputs;
-use super::{Compiled, Emission, Failure};
+use super::{Compiled, Emission, Failure, schema_diff};
 use crate::database::play::{self, Audience, Played};
 use crate::database::script::{Script, Statement};
 use crate::database::{self, Options, Rows};
@@ -32,7 +32,11 @@ pub fn preview(
     let path = Outputs::at(folder.path(), emission).write_preview(compiled, emission.rows)?;
     let options = Options { stopped: stopped.clone(), ..Options::default() };
     let mut connection = database::connect(&compiled.plan.target.dialect.value, &address, &options)?;
-    connection.execute("START TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
+    if compiled.plan.target.dialect.value == "postgres" {
+        let outdated = schema_diff::warnings(&compiled.plan, &mut *connection)?;
+        compiled.warnings.extend(outdated);
+    }
+    connection.begin(false)?;
     let file = File::open(&path).map_err(|e| Error::file(&path, "cannot read", &e))?;
     let mut counted = Counted { progress, rows: Rows::default() };
     let played = play::play(&mut *connection, &mut Script::new(BufReader::with_capacity(1 << 20, file)), &mut counted, stopped);

@@ -87,8 +87,8 @@ impl Scene {
             })?);
         }
         for block in &self.spec.tables {
-            let load = block.clauses.get("load").and_then(|body| crate::stage::destination(&block.name.value, body));
-            if let Some((schema, table)) = load {
+            let loads = block.clauses.get("load").map(|body| crate::stage::destinations(&block.name.value, body));
+            for (schema, table) in loads.into_iter().flatten() {
                 names.push(TableName { schema: schema.unwrap_or_else(|| self.schema().to_string()), table });
             }
         }
@@ -125,11 +125,12 @@ impl Scene {
         let dialect = &self.target.dialect.value;
         if dialect != "postgres" {
             let error = Error::new("X0502", format!("the catalog of target `{}` cannot be read", self.target.name.value));
-            let help = format!("Only that of PostgreSQL can, and its dialect is `{dialect}`: keep its contracts below `schemas/`.");
+            let help =
+                format!("Only that of PostgreSQL can, and its dialect is `{dialect}`: keep its contracts below `schemas/`.");
             return Err(error.help(help).into());
         }
         let access = Access { vars: self.vars.clone(), secrets: self.secrets.clone(), ..Access::default() };
-        let address = access::address(&self.target, &self.project, &self.spec.name.value, &access, self.sources.clone())?;
+        let address = access::address(&self.target, &self.project, &self.spec.name.value, &access, &mut self.sources)?;
         Ok(database::connect(dialect, &address, &database::Options::default())?)
     }
 }

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use super::schema::{Finished, Scene, Wanted, read_back};
 use super::{Failure, Options};
-use crate::catalog::diff::{Comparison, compare};
+use crate::catalog::diff::{Comparison, Difference, compare};
 use crate::catalog::{self, TableName};
 use crate::contract::Contract;
 use crate::database::Connection;
+use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::error::Error;
+use crate::plan::Plan;
 
 /// Compares contracts with the database that is their target.
 pub fn diff(wanted: &Wanted, options: &Options) -> Result<Finished<Comparison>, Failure> {
@@ -19,6 +21,36 @@ pub fn diff(wanted: &Wanted, options: &Options) -> Result<Finished<Comparison>, 
     let named: Vec<(TableName, Arc<Contract>)> = chosen.into_iter().map(|c| (scene.name_of(&c), c)).collect();
     let result = outdated(&mut *scene.connect()?, &named)?;
     Ok(Finished { result, sources: scene.sources, warnings: scene.out.into_sorted() })
+}
+
+/// Warns of each contract of a plan that is out of date.
+pub fn warnings(plan: &Plan, connection: &mut dyn Connection) -> Result<Vec<Diagnostic>, Error> {
+    let schema = plan.target.schema.as_deref().unwrap_or("public");
+    let mut contracts: Vec<(TableName, Arc<Contract>)> = vec![];
+    for load in plan.tables.iter().flat_map(|t| &t.loads) {
+        let Some(contract) = &load.contract else { continue };
+        let of = load.schema.as_deref().or(contract.schema.as_deref()).unwrap_or(schema);
+        let name = TableName { schema: of.to_string(), table: load.table.clone() };
+        if !contracts.iter().any(|(known, _)| *known == name) {
+            contracts.push((name, contract.clone()));
+        }
+    }
+    let found = outdated(connection, &contracts)?;
+    let warning = |d: &Difference| {
+        let mut warning = Diagnostics::default();
+        let name = d.column.as_ref().map_or(d.table.clone(), |c| format!("{}.{c}", d.table));
+        let side = |s: &Option<String>| s.clone().unwrap_or_else(|| "nothing".to_string());
+        let (kind, ours, live) = (d.kind.replace('_', " "), side(&d.contract), side(&d.database));
+        warning
+            .warning(
+                "X0606",
+                d.span,
+                format!("the contract is out of date: {kind} of `{name}` is {ours} here and {live} in the database"),
+            )
+            .help("Import it again with `pipe schema import`, or change the database; `pipe schema diff` lists all differences.");
+        warning.into_sorted()
+    };
+    Ok(found.differences.iter().flat_map(warning).collect())
 }
 
 /// Tells where contracts no longer say what the database does; a deploy that finds differences must not begin.

@@ -57,7 +57,8 @@ pub fn import(wanted: &Wanted, options: &Options, to: &Destination) -> Result<Fi
     let live = read_back(&found);
     let mut tables = vec![];
     for ((table, path), live) in found.into_iter().zip(paths).zip(live) {
-        let mut unjudged: Vec<String> = live.contract.iter().flat_map(|c| c.unjudged.iter().map(|(text, _)| text.clone())).collect();
+        let mut unjudged: Vec<String> =
+            live.contract.iter().flat_map(|c| c.unjudged.iter().map(|(text, _)| text.clone())).collect();
         unjudged.extend(live.unread);
         unjudged.extend(table.unjudged);
         tables.push(ImportedTable {
@@ -108,13 +109,13 @@ fn refuse_to_overwrite(scene: &Scene, names: &[TableName], paths: &[Option<PathB
                 .at(path)
                 .help("Move it away, or name another file with `--out`; `--out -` only prints."));
         }
-        let elsewhere = scene.contracts.iter().find(|c| scene.name_of(c) == *name && !same(scene.sources.path(c.span.file), path));
+        let elsewhere =
+            scene.contracts.iter().find(|c| scene.name_of(c) == *name && !same(scene.sources.path(c.span.file), path));
         if let Some(contract) = elsewhere {
             let (file, (line, _)) = (scene.sources.path(contract.span.file), scene.sources.line_column(contract.span));
-            return Err(Error::new("X0602", format!("table `{name}` has a contract already"))
-                .at(file)
-                .line(line)
-                .help("Remove it there before you import it, or compare the two with `pipe schema diff`; `--out -` only prints."));
+            return Err(Error::new("X0602", format!("table `{name}` has a contract already")).at(file).line(line).help(
+                "Remove it there before you import it, or compare the two with `pipe schema diff`; `--out -` only prints.",
+            ));
         }
     }
     Ok(())

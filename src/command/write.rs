@@ -122,7 +122,8 @@ impl Outputs {
 
     /// Writes the script that only counts what would change, and returns its path.
     pub fn write_preview(&self, compiled: &Compiled, format: RowFormat) -> Result<PathBuf, Error> {
-        let none = || Error::new("X0502", format!("a dry run cannot ask targets of dialect `{}` yet", compiled.plan.dialect.name()));
+        let none =
+            || Error::new("X0502", format!("a dry run cannot ask targets of dialect `{}` yet", compiled.plan.dialect.name()));
         let dialect = emit::find(compiled.plan.dialect.name()).ok_or_else(none)?;
         let (tables, mut parts) = self.format_all(compiled, dialect, format)?;
         let header = header(compiled, &tables)?;
@@ -135,7 +136,12 @@ impl Outputs {
     }
 
     /// Formats the rows of all loaded tables, in parallel.
-    fn format_all(&self, compiled: &Compiled, dialect: &dyn Dialect, format: RowFormat) -> Result<(Vec<(Table, Evidence)>, Spooled), Error> {
+    fn format_all(
+        &self,
+        compiled: &Compiled,
+        dialect: &dyn Dialect,
+        format: RowFormat,
+    ) -> Result<(Vec<(Table, Evidence)>, Spooled), Error> {
         let plan = &compiled.plan;
         let mut loads = vec![];
         for (number, (t, l)) in plan.load_order.iter().enumerate() {

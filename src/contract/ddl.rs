@@ -55,7 +55,8 @@ pub fn read_all(sources: &SourceMap, files: &[FileId], dialect: Flavor, out: &mu
             }
         }
     }
-    let mut reader = Reader { flavor: dialect, made: Default::default(), types: Types::new(), names: Names::default(), contracts: vec![] };
+    let mut reader =
+        Reader { flavor: dialect, made: Default::default(), types: Types::new(), names: Names::default(), contracts: vec![] };
     let cursors = || {
         statements.iter().flat_map(|(file, lexemes)| {
             let whole = Cursor::new(sources.text(*file), *file, dialect, lexemes);

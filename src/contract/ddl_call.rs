@@ -6,7 +6,8 @@
 use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, FunctionArguments, TrimWhereField};
 
 use super::ddl::Flavor;
-use super::ddl_expr::{Kind, Scope, lower};
+use super::ddl_expr::{Kind, Scope, lower, padded};
+use super::ddl_number;
 use crate::expr::{BinaryOp, Expr, ExprKind, Literal};
 use crate::types::DataType;
 
@@ -68,15 +69,19 @@ fn lower_function(function: &ast::Function, scope: &Scope) -> Option<Expr> {
         (Flavor::Tsql, "len", 1) => {
             call("length", vec![Expr::call("rtrim", vec![text(all.next()?, scope)?, space()], scope.span)])
         }
-        (Flavor::Postgres, "octet_length", 1) => call("strlen", vec![text(all.next()?, scope)?]),
+        (Flavor::Postgres, "octet_length", 1) => call("strlen", vec![padded(text(all.next()?, scope)?, scope)]),
         (_, "trim" | "btrim", 1) => call("trim", vec![text(all.next()?, scope)?, space()]),
         (_, "ltrim" | "rtrim", 1) => call(name, vec![text(all.next()?, scope)?, space()]),
         (Flavor::Postgres, "btrim", 2) => call("trim", vec![text(all.next()?, scope)?, all.next()?]),
         (Flavor::Postgres, "ltrim" | "rtrim", 2) => call(name, vec![text(all.next()?, scope)?, all.next()?]),
-        (_, "coalesce", 1..) => call("coalesce", all.collect()),
+        (_, "coalesce", 1..) => {
+            let all: Vec<Expr> = all.collect();
+            let alike = all.windows(2).all(|pair| matches!(pair, [a, b] if ddl_number::comparable(a, b, scope)));
+            alike.then(|| Expr::call("coalesce", all, scope.span))
+        }
         (Flavor::Tsql, "isnull", 2) => call("coalesce", all.collect()),
         (_, "nullif", 2) => call("nullif", all.collect()),
-        (_, "abs", 1) => all.next().filter(|a| scope.kind(a) == Kind::Number).and_then(|a| call("abs", vec![a])),
+        (_, "abs", 1) => all.next().filter(|a| scope.kind(a) == Kind::Number).and_then(|a| ddl_number::unary(a, false, scope)),
         (_, "replace", 3) => call("replace", all.collect()),
         (_, "left" | "right", 2) => call(name, vec![text(all.next()?, scope)?, count(all.next()?)?]),
         (Flavor::Postgres, "strpos" | "starts_with", 2) => call(name, all.collect()),

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use sqlparser::ast;
 
-use super::ddl_expr::{Scope, lower};
+use super::ddl_expr::{Scope, by_locale, cased, lower};
+use super::ddl_number::{in_order, may_fail};
 use crate::check::Check;
 use crate::check::condition::Condition;
 use crate::check::length::Length;
@@ -40,11 +41,17 @@ pub(super) fn judge(holds: &ast::Expr, text: &str, scope: &Scope) -> (Vec<Arc<dy
             complete = false;
             continue;
         };
+        // What letters beyond ASCII are to such a pattern or function is the server's locale to say.
+        let lowered = cased(lowered);
+        complete &= !by_locale(&lowered);
         match recognise(&lowered) {
             Some(fact) => add(&mut facts, fact),
             None => {
                 let shown = if single { text.to_string() } else { part.to_string() };
-                checks.push(Arc::new(Condition::new("check", lowered, shown)));
+                checks.push(Arc::new(match may_fail(&lowered) {
+                    true => Condition::new("check", in_order(lowered), shown).guarded(true),
+                    false => Condition::new("check", lowered, shown),
+                }));
             }
         }
     }
@@ -299,7 +306,6 @@ mod tests {
     fn other_conditions_stay_conditions() {
         for condition in [
             "c !~ '^a'",
-            r"c ~ '^\w+$'",
             "c !~~ 'a%'::text",
             "\"left\"(c, 1) = 'a'",
             "c LIKE 'A%'",
@@ -314,6 +320,25 @@ mod tests {
             "a IN (1, NULL)",
         ] {
             assert_eq!(judged(condition), format!("check rows where {condition}"));
+        }
+    }
+
+    #[test]
+    fn what_depends_on_the_locale_is_judged_for_ascii_and_listed() {
+        for condition in [r"c ~ '^\w+$'", "c = lower(c)", "upper(c) <> 'A'", "c ILIKE 'a%'"] {
+            assert_eq!(judged(condition), format!("check rows where {condition}!"));
+        }
+    }
+
+    #[test]
+    fn whole_numbers_are_computed_at_their_width() {
+        for (condition, expected) in [
+            ("a * b < 100", "check rows where a * b < 100"),
+            ("abs(a) < 9", "check rows where abs(a) < 9"),
+            ("a % 3 = 1", "check rows where a % 3 = 1"),
+            ("a % b = 1", "!"),
+        ] {
+            assert_eq!(judged(condition), expected, "{condition}");
         }
     }
 

@@ -10,10 +10,14 @@ use super::Column;
 use super::ddl::Flavor;
 use super::ddl_call::lower_call;
 use super::ddl_cursor::fold;
+use super::ddl_number::{self, arithmetic, comparable};
 use crate::check::matches;
 use crate::diagnostics::Span;
 use crate::expr::{BinaryOp, Expr, ExprKind, Literal, UnaryOp};
 use crate::types::DataType;
+
+/// The text that every locale reads alike.
+const ASCII: &str = r"^[\x00-\x7F]*$";
 
 /// What names mean in an expression.
 #[derive(Clone, Copy, Debug)]
@@ -128,14 +132,19 @@ pub(super) fn lower(expr: &ast::Expr, scope: &Scope) -> Option<Expr> {
         ast::Expr::IsNotFalse(operand) => is(operand, false, BinaryOp::IsDistinctFrom),
         ast::Expr::IsDistinctFrom(a, b) => compare(lower(a, scope)?, BinaryOp::IsDistinctFrom, lower(b, scope)?, scope),
         ast::Expr::IsNotDistinctFrom(a, b) => compare(lower(a, scope)?, BinaryOp::IsNotDistinctFrom, lower(b, scope)?, scope),
-        ast::Expr::InList { expr, list, negated } => lower_list(expr, list, *negated, scope),
-        ast::Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => lower_list(left, elements(right)?, false, scope),
-        ast::Expr::AllOp { left, compare_op: BinaryOperator::NotEq, right } => lower_list(left, elements(right)?, true, scope),
+        ast::Expr::InList { expr, list, negated } => lower_list(expr, list, (*negated, list.len() > 1), scope),
+        ast::Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => {
+            lower_list(left, elements(right)?, (false, false), scope)
+        }
+        ast::Expr::AllOp { left, compare_op: BinaryOperator::NotEq, right } => {
+            lower_list(left, elements(right)?, (true, false), scope)
+        }
         ast::Expr::Between { expr, negated, low, high } => {
-            let operand = lower(expr, scope)?;
+            let operand = doubled(lower(expr, scope)?, scope);
             let bound = |e: &ast::Expr| {
                 let bound = as_compared(lower(e, scope)?, scope.kind(&operand))?;
-                sortable(scope.kind(&operand), scope.kind(&bound)).then(|| Box::new(bound))
+                let fits = sortable(scope.kind(&operand), scope.kind(&bound)) && comparable(&operand, &bound, scope);
+                fits.then(|| Box::new(bound))
             };
             let (low, high) = (bound(low)?, bound(high)?);
             Some(scope.make(ExprKind::Between { operand: Box::new(operand), low, high, negated: *negated }))
@@ -192,9 +201,7 @@ fn lower_unary(op: UnaryOperator, operand: Expr, scope: &Scope) -> Option<Expr> 
             let digits = digits.strip_prefix('-').map_or_else(|| format!("-{digits}"), str::to_string);
             Some(Expr::number(digits, scope.span))
         }
-        (UnaryOperator::Minus, _) if scope.kind(&operand) == Kind::Number => {
-            Some(scope.make(ExprKind::Unary(UnaryOp::Minus, Box::new(operand))))
-        }
+        (UnaryOperator::Minus, _) if scope.kind(&operand) == Kind::Number => ddl_number::unary(operand, true, scope),
         (UnaryOperator::Plus, _) if scope.kind(&operand) == Kind::Number => Some(operand),
         _ => None,
     }
@@ -211,10 +218,10 @@ fn lower_binary(left: Expr, op: &BinaryOperator, right: Expr, scope: &Scope) -> 
         BinaryOperator::LtEq => return compare(left, BinaryOp::LessOrEqual, right, scope),
         BinaryOperator::Gt => return compare(left, BinaryOp::Greater, right, scope),
         BinaryOperator::GtEq => return compare(left, BinaryOp::GreaterOrEqual, right, scope),
-        BinaryOperator::Plus if numbers => BinaryOp::Add,
-        BinaryOperator::Minus if numbers => BinaryOp::Subtract,
-        BinaryOperator::Multiply if numbers => BinaryOp::Multiply,
-        BinaryOperator::Modulo if numbers => BinaryOp::Modulo,
+        BinaryOperator::Plus if numbers => return arithmetic(left, BinaryOp::Add, right, scope),
+        BinaryOperator::Minus if numbers => return arithmetic(left, BinaryOp::Subtract, right, scope),
+        BinaryOperator::Multiply if numbers => return arithmetic(left, BinaryOp::Multiply, right, scope),
+        BinaryOperator::Modulo if numbers => return arithmetic(left, BinaryOp::Modulo, right, scope),
         BinaryOperator::StringConcat => BinaryOp::Concat,
         BinaryOperator::PGRegexMatch => return regex(left, right, ("s", false), scope),
         BinaryOperator::PGRegexIMatch => return regex(left, right, ("is", false), scope),
@@ -230,6 +237,22 @@ fn lower_binary(left: Expr, op: &BinaryOperator, right: Expr, scope: &Scope) -> 
     Some(left.binary(op, right))
 }
 
+/// Patterns see the spaces that fill a `char(n)`, which nothing else does.
+pub(super) fn padded(operand: Expr, scope: &Scope) -> Expr {
+    let length = match &operand.kind {
+        ExprKind::Column(name) if scope.flavor == Flavor::Postgres => match scope.column(name).map(|c| &c.data_type) {
+            Some(DataType::Char(length)) => *length,
+            _ => return operand,
+        },
+        _ => return operand,
+    };
+    let (length, space) = (Expr::number(length, scope.span), Expr::text(" ", scope.span));
+    // The engine's `rpad` would cut a text that is too long, which is judged elsewhere.
+    let whole = Expr::call("length", vec![operand.clone()], scope.span).binary(BinaryOp::GreaterOrEqual, length.clone());
+    let filled = Expr::call("rpad", vec![operand.clone(), length, space], scope.span);
+    Expr::case(vec![(whole, operand)], filled, scope.span)
+}
+
 /// Lowers `~`; the engine is told that a dot matches a newline too, as it does for Postgres.
 fn regex(left: Expr, pattern: Expr, (options, negated): (&str, bool), scope: &Scope) -> Option<Expr> {
     let ExprKind::Literal(Literal::Text(text)) = &pattern.kind else {
@@ -241,19 +264,49 @@ fn regex(left: Expr, pattern: Expr, (options, negated): (&str, bool), scope: &Sc
     if !same || scope.kind(&left) != Kind::Text {
         return None;
     }
-    // Which letters beyond ASCII these hold depends on the server's locale, so it alone can judge such values.
-    let by_locale = ["[:", r"\w", r"\W", r"\s", r"\S"].iter().any(|f| text.contains(f));
-    let word = |w: &str| Expr::text(w, scope.span);
-    let call = |arguments| Expr::call("regexp_matches", arguments, scope.span);
-    let ascii = call(vec![left.clone(), word(r"^[\x00-\x7F]*$"), word("s")]);
-    let found = call(vec![left, pattern, word(options)]);
-    let holds = if negated { found.negate() } else { found };
-    Some(if by_locale { holds.or(ascii.negate()) } else { holds })
+    let left = padded(left, scope);
+    let found = Expr::call("regexp_matches", vec![left, pattern, Expr::text(options, scope.span)], scope.span);
+    Some(if negated { found.negate() } else { found })
+}
+
+/// Leaves text beyond ASCII to the server where a condition turns it into capitals or small letters, or asks which it is.
+pub(super) fn cased(holds: Expr) -> Expr {
+    let mut turned: Vec<Expr> = vec![];
+    holds.walk(&mut |e| match &e.kind {
+        ExprKind::Call(call) if ["lower", "upper"].contains(&call.function.as_str()) => turned.extend(call.arguments.clone()),
+        ExprKind::Call(call) if call.function == "regexp_matches" => match call.arguments.as_slice() {
+            [of, pattern, _] if locale_pattern(pattern) => turned.push(of.clone()),
+            _ => {}
+        },
+        ExprKind::Like { operand, ignore_case: true, .. } => turned.push((**operand).clone()),
+        _ => {}
+    });
+    turned.into_iter().fold(holds, |holds, text| {
+        let span = text.span;
+        let ascii = Expr::call("regexp_matches", vec![text, Expr::text(ASCII, span), Expr::text("s", span)], span);
+        holds.or(ascii.negate())
+    })
+}
+
+/// Whether the letters that a pattern matches beyond ASCII depend on the server's locale.
+fn locale_pattern(pattern: &Expr) -> bool {
+    let text = |e: &Expr| if let ExprKind::Literal(Literal::Text(text)) = &e.kind { text.clone() } else { String::new() };
+    let pattern = text(pattern);
+    ["[:", r"\w", r"\W", r"\s", r"\S"].iter().any(|class| pattern.contains(class))
+}
+
+/// Tells whether an expression leaves text beyond ASCII to the server.
+pub(super) fn by_locale(expr: &Expr) -> bool {
+    let mut found = false;
+    expr.walk(&mut |e| found |= matches!(&e.kind, ExprKind::Literal(Literal::Text(text)) if text == ASCII));
+    found
 }
 
 /// Lowers a comparison, if both sides compare alike in the engine.
 fn compare(left: Expr, op: BinaryOp, right: Expr, scope: &Scope) -> Option<Expr> {
-    let (mut left, mut right) = (left, right);
+    let (mut left, mut right) = (doubled(left, scope), doubled(right, scope));
+    left = trimmed(left, &right, scope);
+    right = trimmed(right, &left, scope);
     right = as_compared(right, scope.kind(&left))?;
     left = as_compared(left, scope.kind(&right))?;
     let (a, b) = (scope.kind(&left), scope.kind(&right));
@@ -261,7 +314,27 @@ fn compare(left: Expr, op: BinaryOp, right: Expr, scope: &Scope) -> Option<Expr>
         BinaryOp::Less | BinaryOp::LessOrEqual | BinaryOp::Greater | BinaryOp::GreaterOrEqual => sortable(a, b),
         _ => a != Kind::Other && b != Kind::Other && (a == b || a == Kind::Quoted || b == Kind::Quoted),
     };
-    fits.then(|| left.binary(op, right))
+    (fits && comparable(&left, &right, scope)).then(|| left.binary(op, right))
+}
+
+/// A `real` is compared as the double that it is, not at its own precision: beside 0.1 it is never equal.
+fn doubled(expr: Expr, scope: &Scope) -> Expr {
+    let real = |name: &str| scope.column(name).is_some_and(|c| c.data_type == DataType::Real);
+    match &expr.kind {
+        ExprKind::Column(name) if scope.flavor == Flavor::Postgres && real(name) => expr.cast(DataType::Double),
+        _ => expr,
+    }
+}
+
+/// Beside a `char(n)` a literal loses the spaces at its end, as the column does.
+fn trimmed(expr: Expr, other: &Expr, scope: &Scope) -> Expr {
+    let char = |name: &str| scope.column(name).is_some_and(|c| matches!(c.data_type, DataType::Char(_)));
+    match (&expr.kind, &other.kind) {
+        (ExprKind::Literal(Literal::Text(text)), ExprKind::Column(name)) if char(name) => {
+            Expr::text(text.trim_end_matches(' '), expr.span)
+        }
+        _ => expr,
+    }
 }
 
 /// Whether the engine sorts two kinds as the target does. Text sorts by the target's collation, which the engine lacks.
@@ -292,14 +365,16 @@ fn as_compared(expr: Expr, other: Kind) -> Option<Expr> {
     Some(Expr::new(ExprKind::Literal(literal), expr.span))
 }
 
-fn lower_list(operand: &ast::Expr, list: &[ast::Expr], negated: bool, scope: &Scope) -> Option<Expr> {
+fn lower_list(operand: &ast::Expr, list: &[ast::Expr], (negated, several): (bool, bool), scope: &Scope) -> Option<Expr> {
     let operand = lower(operand, scope)?;
+    // IN of several constants takes them at the column's own precision.
+    let operand = if several { operand } else { doubled(operand, scope) };
     let kind = scope.kind(&operand);
     let item = |e: &ast::Expr| {
-        let item = as_compared(lower(e, scope)?, kind)?;
+        let item = as_compared(trimmed(lower(e, scope)?, &operand, scope), kind)?;
         let of_item = scope.kind(&item);
         let fits = of_item == kind || of_item == Kind::Quoted || matches!(item.kind, ExprKind::Literal(Literal::Null));
-        (fits && kind != Kind::Other).then_some(item)
+        (fits && kind != Kind::Other && comparable(&operand, &item, scope)).then_some(item)
     };
     let list = list.iter().map(item).collect::<Option<Vec<_>>>()?;
     Some(scope.make(ExprKind::InList { operand: Box::new(operand), list, negated }))
@@ -338,7 +413,7 @@ fn like(
         // Postgres escapes by a backslash unless told otherwise; the engine by nothing.
         None => (scope.flavor == Flavor::Postgres && text.contains('\\')).then_some('\\'),
     };
-    let (operand, pattern) = (Box::new(operand), Box::new(pattern));
+    let (operand, pattern) = (Box::new(padded(operand, scope)), Box::new(pattern));
     Some(scope.make(ExprKind::Like { operand, pattern, escape, ignore_case, negated }))
 }
 

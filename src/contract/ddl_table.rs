@@ -23,9 +23,13 @@ pub(super) struct Draft<'a> {
     pub(super) definitions: Vec<(String, String)>,
     /// Constraints of other kinds, by name.
     pub(super) others: Vec<(Option<String>, String)>,
+    /// The columns of foreign keys that are NULL all or none: `MATCH FULL`.
+    pub(super) matched_whole: Vec<(Vec<String>, Span)>,
     pub(super) indexes: Vec<Index>,
     /// Columns of type T-SQL `tinyint`, which holds no more than a byte.
     pub(super) one_byte: Vec<Spanned<String>>,
+    /// Columns of times that keep so many digits of a second's fraction.
+    pub(super) fractions: Vec<(Spanned<String>, u8)>,
     pub(super) unjudged: Vec<(String, Span)>,
 }
 
@@ -129,7 +133,7 @@ impl<'a> Draft<'a> {
             cursor.skip_group();
             column.generated = Generated::Computed;
         } else {
-            let ColumnType { data_type, type_name, serial, computed, one_byte } = ddl_type::read(&mut cursor, types)?;
+            let ColumnType { data_type, type_name, serial, computed, one_byte, fraction } = ddl_type::read(&mut cursor, types)?;
             (column.data_type, column.type_name) = (data_type, type_name);
             column.not_null = serial;
             column.generated = match (serial, computed) {
@@ -137,6 +141,9 @@ impl<'a> Draft<'a> {
                 (true, false) => Generated::ByDefault,
                 (false, false) => Generated::No,
             };
+            if let Some(digits) = fraction.filter(|_| !matches!(column.data_type, DataType::List(_))) {
+                self.fractions.push((name.clone(), digits));
+            }
             if one_byte {
                 self.one_byte.push(name);
             }
@@ -260,7 +267,6 @@ impl<'a> Draft<'a> {
 
     fn references(&mut self, cursor: &mut Cursor<'a>, name: Option<String>, columns: Vec<String>, span: Span) -> Read<()> {
         let from = *cursor;
-        let mut match_full = false;
         if !cursor.accept(&["REFERENCES"]) {
             return Err(cursor.trouble("`REFERENCES`"));
         }
@@ -275,13 +281,15 @@ impl<'a> Draft<'a> {
             on_delete: None,
             deferrable: false,
         };
+        let mut full = false;
         loop {
             if cursor.accept(&["ON", "DELETE"]) {
                 key.on_delete = Some(action(cursor)?);
             } else if cursor.accept(&["ON", "UPDATE"]) {
                 action(cursor)?;
+            } else if cursor.accept(&["MATCH", "FULL"]) {
+                full = true;
             } else if cursor.accept(&["MATCH"]) {
-                match_full |= cursor.at(&["FULL"]);
                 cursor.skip();
             } else if cursor.accept(&["DEFERRABLE"]) || cursor.accept(&["INITIALLY", "DEFERRED"]) {
                 key.deferrable = true;
@@ -290,8 +298,8 @@ impl<'a> Draft<'a> {
             }
         }
         let tail = from.until(cursor).source().to_string();
-        if match_full && key.columns.len() > 1 {
-            self.unjudged.push((format!("{} are NULL together or not at all (MATCH FULL)", key.columns.join(", ")), span));
+        if full && key.columns.len() > 1 {
+            self.matched_whole.push((key.columns.clone(), span));
         }
         self.foreign_keys.push((key, span, tail));
         Ok(())

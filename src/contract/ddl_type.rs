@@ -53,6 +53,8 @@ pub(super) struct ColumnType {
     pub(super) computed: bool,
     /// Whether the type holds 0 to 255 only: T-SQL's `tinyint`.
     pub(super) one_byte: bool,
+    /// The digits of the second's fraction where Postgres would round to them.
+    pub(super) fraction: Option<u8>,
 }
 
 /// The words that may follow a type's first word.
@@ -88,6 +90,9 @@ pub(super) fn read(cursor: &mut Cursor, types: &Types) -> Read<ColumnType> {
         Some(NamedType::Domain(domain)) => ColumnType { type_name: Some(name), ..domain.base.clone() },
         None => builtin(&words, arguments.as_deref(), &full.schema, flavor),
     };
+    if flavor == Flavor::Postgres && words.starts_with("time") {
+        found.fraction = arguments.and_then(|digits| digits.trim().parse().ok()).filter(|digits| *digits < 6);
+    }
     for _ in 0..lists {
         found.data_type = DataType::List(Box::new(found.data_type));
         found.type_name = found.type_name.map(|name| format!("{name}[]"));
@@ -96,7 +101,7 @@ pub(super) fn read(cursor: &mut Cursor, types: &Types) -> Read<ColumnType> {
 }
 
 fn plain(data_type: DataType) -> ColumnType {
-    ColumnType { data_type, type_name: None, serial: false, computed: false, one_byte: false }
+    ColumnType { data_type, type_name: None, serial: false, computed: false, one_byte: false, fraction: None }
 }
 
 /// Reads a type that the target has by itself.

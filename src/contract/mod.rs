@@ -10,6 +10,7 @@ mod ddl_check;
 mod ddl_cursor;
 mod ddl_expr;
 mod ddl_names;
+mod ddl_number;
 mod ddl_settle;
 mod ddl_split;
 mod ddl_table;

@@ -100,18 +100,25 @@ fn meaning(state: &str) -> (&'static str, &'static str) {
         ("57P01" | "57P02" | "57P05" | "25P03", _) | (_, "08") => {
             ("X0510", "The server ended the connection and takes back what was not committed. Look at its log, then try again.")
         }
-        ("55P03", _) => {
-            ("X0512", "Another session holds the lock: wait for it or end it (`pg_stat_activity` shows it), or allow more time with `lock_timeout` in the target's `url`.")
+        ("55P03", _) => (
+            "X0512",
+            "Another session holds the lock: wait for it or end it (`pg_stat_activity` shows it), or allow more time with `lock_timeout` in the target's `url`.",
+        ),
+        ("57014", _) => {
+            ("X0514", "Allow more time with `statement_timeout` in the target's `url`, or find out who cancelled it.")
         }
-        ("57014", _) => ("X0514", "Allow more time with `statement_timeout` in the target's `url`, or find out who cancelled it."),
         ("42501", _) => ("X0509", "Have the right granted to the target's user, or name another user in the target's `url`."),
         ("42P01" | "42703" | "3F000" | "42883" | "42704", _) => {
             ("X0508", "Create what is missing, or correct the contract below `schemas/` and run the pipeline again.")
         }
         (_, "40") => ("X0513", "Another session changed the same rows at the same time: try again."),
         (_, "53") => ("X0511", "The server lacks memory, space or connections: give it some. Nothing was changed."),
-        (_, "23") => ("X0515", "The target's rows or constraints are not what the contract below `schemas/` says: correct one of them."),
-        ("P0001", _) => ("X0516", "The script's own guard stopped it before anything was changed: see what it expected and found."),
+        (_, "23") => {
+            ("X0515", "The target's rows or constraints are not what the contract below `schemas/` says: correct one of them.")
+        }
+        ("P0001", _) => {
+            ("X0516", "The script's own guard stopped it before anything was changed: see what it expected and found.")
+        }
         ("25006", _) => ("X0509", "The server or session only allows reading: name the server that can be written to."),
         _ => ("X0517", "The server's own words say what it refused; nothing was changed."),
     }

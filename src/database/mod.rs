@@ -72,6 +72,16 @@ pub struct Column {
     pub modifier: i32,
 }
 
+/// What became of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Committed,
+    TakenBack,
+    Open,
+    /// So long ago that the server has forgotten it.
+    Unknown,
+}
+
 /// A session with a server.
 pub trait Connection: Send {
     /// Who is connected to what, for messages: `user@host:port/database`.
@@ -92,6 +102,21 @@ pub trait Connection: Send {
     /// Streams what a `COPY ... TO stdout` sends out and returns how many bytes that were.
     fn copy_out(&mut self, statement: &str, out: &mut dyn Write) -> Result<u64, Error>;
 
+    /// Begins a transaction that sees what others commit before each of its statements; `reading` forbids it to write.
+    fn begin(&mut self, reading: bool) -> Result<(), Error>;
+
+    /// Waits for the one turn of this name, which ends with the transaction. Errors: `X0512` if it was not free in time.
+    fn take_turn(&mut self, name: &str) -> Result<(), Error>;
+
+    /// Names the transaction, so that another session can ask for its fate.
+    fn transaction(&mut self) -> Result<String, Error>;
+
+    /// Tells what became of a transaction of another session.
+    fn fate(&mut self, transaction: &str) -> Result<Fate, Error>;
+
+    /// Adds a row about what the transaction does to a table of such rows, which is made if it is not there.
+    fn record(&mut self, table: &str, entry: &[(&str, String)]) -> Result<(), Error>;
+
     /// Takes what the server has remarked since it was asked last.
     fn notices(&mut self) -> Vec<String>;
 
@@ -99,11 +124,16 @@ pub trait Connection: Send {
     fn encrypted(&self) -> bool;
 }
 
+/// Opens a session.
+type Open = fn(&Address, &Options) -> Result<Box<dyn Connection>, Error>;
+
 /// A kind of server, by the word in `dialect:`.
 pub struct Server {
     pub dialect: &'static str,
-    open: fn(&Address, &Options) -> Result<Box<dyn Connection>, Error>,
+    open: Open,
 }
+
+type Open = fn(&Address, &Options) -> Result<Box<dyn Connection>, Error>;
 
 /// Every kind of server that can be connected to.
 pub const SERVERS: &[Server] = &[Server { dialect: "postgres", open: postgres::open }];

@@ -86,7 +86,8 @@ fn located(mut error: Error, statement: &Statement) -> Error {
 
 fn refused(line: usize, why: &str) -> Error {
     let place = if line == 0 { String::new() } else { format!(" at line {line}") };
-    Error::new("X0519", format!("the script cannot be played{place}: {why}")).help("Run the pipeline again to have it written anew.")
+    Error::new("X0519", format!("the script cannot be played{place}: {why}"))
+        .help("Run the pipeline again to have it written anew.")
 }
 
 fn unreadable(cause: &io::Error) -> Error {

@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use postgres::config::SslMode;
 use postgres::{Client, SimpleQueryMessage};
+use sha2::{Digest, Sha256};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::Mode;
-use super::{Address, Column, Connection, Options, Rows, failure, tls};
+use super::{Address, Column, Connection, Fate, Options, Rows, failure, tls};
 use crate::error::Error;
 
 /// How much is read before it is handed on.
@@ -55,7 +56,8 @@ pub fn open(address: &Address, options: &Options) -> Result<Box<dyn Connection>,
     let context = Context { place: address.place(), stopped: options.stopped.clone() };
     let mut session = Postgres { client, context, notices, encrypted: false, _watch: watch };
     session.execute(&settings(address, options))?;
-    session.encrypted = session.query("SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_catalog.pg_backend_pid()")?.single() == Some("t");
+    session.encrypted =
+        session.query("SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_catalog.pg_backend_pid()")?.single() == Some("t");
     session.notices();
     Ok(Box::new(session))
 }
@@ -125,7 +127,8 @@ impl Connection for Postgres {
             return Err(Error::new("X0605", "the query has a place for a value, such as `$1`")
                 .help("Write the value, or a template: `{{ vars.x }}` becomes a literal of SQL."));
         }
-        let column = |c: &postgres::Column| Column { name: c.name().to_string(), type_id: c.type_().oid(), modifier: c.type_modifier() };
+        let column =
+            |c: &postgres::Column| Column { name: c.name().to_string(), type_id: c.type_().oid(), modifier: c.type_modifier() };
         Ok(statement.columns().iter().map(column).collect())
     }
 
@@ -167,6 +170,47 @@ impl Connection for Postgres {
         }
     }
 
+    fn begin(&mut self, reading: bool) -> Result<(), Error> {
+        let access = if reading { "READ ONLY" } else { "READ WRITE" };
+        self.execute(&format!("START TRANSACTION ISOLATION LEVEL READ COMMITTED, {access}"))
+    }
+
+    fn take_turn(&mut self, name: &str) -> Result<(), Error> {
+        let digest = Sha256::digest(format!("pipe {name}"));
+        let number = digest.iter().take(8).fold(0_i64, |n, byte| (n << 8) | i64::from(*byte));
+        self.execute(&format!("SELECT pg_catalog.pg_advisory_xact_lock({number})"))
+    }
+
+    fn transaction(&mut self) -> Result<String, Error> {
+        Ok(self.query("SELECT pg_catalog.txid_current()")?.single().unwrap_or_default().to_string())
+    }
+
+    fn fate(&mut self, transaction: &str) -> Result<Fate, Error> {
+        let rows = self.query(&format!("SELECT pg_catalog.txid_status({})", literal(transaction)))?;
+        Ok(match rows.single() {
+            Some("committed") => Fate::Committed,
+            Some("aborted") => Fate::TakenBack,
+            Some(_) => Fate::Open,
+            None => Fate::Unknown,
+        })
+    }
+
+    fn record(&mut self, table: &str, entry: &[(&str, String)]) -> Result<(), Error> {
+        let name: Vec<String> = table.split('.').map(quoted).collect();
+        let name = name.join(".");
+        let columns: Vec<String> = entry.iter().map(|(column, _)| quoted(column)).collect();
+        let values: Vec<String> = entry.iter().map(|(_, value)| literal(value)).collect();
+        // Not CREATE IF NOT EXISTS: it asks for the right to create even where there is nothing to be created.
+        if self.query(&format!("SELECT to_regclass({})", literal(&name)))?.single().is_none() {
+            self.execute(&format!(
+                "CREATE TABLE {name} (number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, {} text NOT NULL, \
+                 by_user text NOT NULL DEFAULT current_user, at timestamptz NOT NULL DEFAULT now())",
+                columns.join(" text NOT NULL, ")
+            ))?;
+        }
+        self.execute(&format!("INSERT INTO {name} ({}) VALUES ({})", columns.join(", "), values.join(", ")))
+    }
+
     fn notices(&mut self) -> Vec<String> {
         std::mem::take(&mut *self.notices.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -174,6 +218,16 @@ impl Connection for Postgres {
     fn encrypted(&self) -> bool {
         self.encrypted
     }
+}
+
+/// Quotes a name.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Quotes a text, whatever the server's settings are.
+fn literal(text: &str) -> String {
+    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 
 enum Broken {

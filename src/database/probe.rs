@@ -29,9 +29,12 @@ pub fn steps(dialect: &str, address: &Address, schema: Option<&str>, options: &O
             Ok(addresses) => Ok(addresses.collect::<Vec<_>>()),
             Err(e) => Err(failure::unknown_host(&host, &e.to_string())),
         };
-        let addresses = found.as_ref().map(Clone::clone).unwrap_or_default();
-        let shown = found.map(|all| format!("{host} is {}", all.iter().map(|a| a.ip().to_string()).collect::<Vec<_>>().join(", ")));
-        if !note("name", shown) || !note("port", reach(&addresses, &host, port, address.connect_timeout.unwrap_or(options.connect_timeout))) {
+        let addresses = found.clone().unwrap_or_default();
+        let shown =
+            found.map(|all| format!("{host} is {}", all.iter().map(|a| a.ip().to_string()).collect::<Vec<_>>().join(", ")));
+        if !note("name", shown)
+            || !note("port", reach(&addresses, &host, port, address.connect_timeout.unwrap_or(options.connect_timeout)))
+        {
             return steps;
         }
     }
@@ -103,7 +106,9 @@ fn rights(connection: &mut dyn Connection, schema: Option<&str>) -> Result<Strin
     ))?;
     match rows.single() {
         None | Some("") => Ok(format!("temporary tables, schema {name}, writing")),
-        Some(missing) => Err(Error::new("X0509", missing.to_string()).help("Have it granted: GRANT TEMP ON DATABASE, GRANT USAGE ON SCHEMA.")),
+        Some(missing) => {
+            Err(Error::new("X0509", missing.to_string()).help("Have it granted: GRANT TEMP ON DATABASE, GRANT USAGE ON SCHEMA."))
+        }
     }
 }
 

@@ -12,7 +12,10 @@ pub enum Step {
     /// A statement whose rows follow: they are to be read from the script before the next step.
     Copy(Statement),
     /// A line of `psql`'s own language that cannot be left out.
-    Refused { line: usize, text: String },
+    Refused {
+        line: usize,
+        text: String,
+    },
 }
 
 /// A statement, without its semicolon.
@@ -275,7 +278,10 @@ mod tests {
             ]
         );
         assert_eq!(statements("SELECT 'x\\';SELECT 2;"), ["SELECT 'x\\'", "SELECT 2"]);
-        assert_eq!(statements("DO $pipe$\nBEGIN\n  x;\nEND\n$pipe$;\nCOMMIT;\n"), ["DO $pipe$\nBEGIN\n  x;\nEND\n$pipe$", "COMMIT"]);
+        assert_eq!(
+            statements("DO $pipe$\nBEGIN\n  x;\nEND\n$pipe$;\nCOMMIT;\n"),
+            ["DO $pipe$\nBEGIN\n  x;\nEND\n$pipe$", "COMMIT"]
+        );
     }
 
     #[test]

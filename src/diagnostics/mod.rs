@@ -46,7 +46,7 @@ impl<T> Spanned<T> {
 }
 
 /// One file as it was read.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct SourceFile {
     /// The path as messages show it: relative to the current folder where possible.
     pub path: PathBuf,
@@ -54,7 +54,7 @@ pub struct SourceFile {
 }
 
 /// All texts that spans point into.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct SourceMap {
     files: Vec<SourceFile>,
 }

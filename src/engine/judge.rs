@@ -21,7 +21,7 @@ use crate::plan::{Plan, TablePlan};
 use crate::report::{Unjudged, Violation};
 use crate::source::Staging;
 use crate::sql;
-use crate::stage::Change;
+use crate::stage::{Change, unfilled};
 
 /// What is known of a table's rows.
 #[derive(Debug, Default)]
@@ -277,6 +277,12 @@ pub fn unjudged(plan: &Plan, facts: &Facts) -> Vec<Unjudged> {
             }
         }
         for contract in table.loads.iter().filter_map(|l| l.contract.as_ref()) {
+            let filled = |name: &str| table.columns.iter().any(|c| c.name == name);
+            found.extend(unfilled::unjudged(contract, &filled).into_iter().map(|(what, _)| Unjudged {
+                table: table.name.value.clone(),
+                what,
+                why: "the load does not write the column".to_string(),
+            }));
             found.extend(contract.unjudged.iter().map(|(text, _)| Unjudged {
                 table: table.name.value.clone(),
                 what: text.clone(),

@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::plan::{Plan, TablePlan};
 use crate::report::Quarantined;
 use crate::source::Staging;
+use crate::stage::PlannedCheck;
 
 /// What left a table.
 #[derive(Debug, Default)]
@@ -75,16 +76,9 @@ pub fn separate(
                 .is_some_and(|p| lock(facts).tables.get(p.name()).is_some_and(|f| f.quarantined.rows > 0)),
             _ => false,
         };
-        // A parent that is not there yet refers back to this table; what refers to nothing in it is an error after all.
-        let parent_known = || match &check.measure {
-            Measure::References { table: to, .. } => judge::parent(plan, to, &check.declared).is_some_and(|p| {
-                let facts = lock(facts);
-                facts.sources.contains_key(p.name()) || facts.tables.contains_key(p.name())
-            }),
-            _ => false,
-        };
-        let own =
-            table.quarantine && check.declared.severity == Severity::Error && (known.failures.contains_key(&i) || parent_known());
+        // References are not counted yet: their parents are judged at last here.
+        let broken = known.failures.contains_key(&i) || parent_is_made(plan, table, check, facts);
+        let own = table.quarantine && check.declared.severity == Severity::Error && broken;
         if !own && !parents_left {
             continue;
         }
@@ -96,7 +90,9 @@ pub fn separate(
             },
             Measure::Unique(key) => {
                 let parts = key.parts.iter().map(judge::print).collect::<Result<Vec<_>, _>>()?.join(", ");
-                format!("{} AND count(*) OVER (PARTITION BY {parts}) > 1", judge::takes_part(key)?)
+                let takes_part = judge::takes_part(key)?;
+                // A row outside a partial index repeats nothing.
+                format!("{takes_part} AND count(*) FILTER (WHERE {takes_part}) OVER (PARTITION BY {parts}) > 1")
             }
             Measure::References { columns, table: to, references } => match judge::parent(plan, to, &check.declared) {
                 Some(parent) => judge::orphan(columns, Some(&parent), &parent.referenced(references), None),
@@ -120,7 +116,47 @@ pub fn separate(
     session.execute(&format!("DROP TABLE {name}"))?;
     session.execute(&format!("CREATE TABLE {name} AS SELECT * EXCLUDE ({reasons}) FROM {judged} WHERE {reasons} = ''"))?;
     session.execute(&format!("DROP TABLE {judged}"))?;
+    follow(plan, table, (&name, &left), session)?;
     Ok(Separated { rows: count(session, &left_table(table))? })
+}
+
+/// Tells whether a reference can be looked up by now.
+fn parent_is_made(plan: &Plan, table: &TablePlan, check: &PlannedCheck, facts: &Mutex<Facts>) -> bool {
+    let Measure::References { table: to, .. } = &check.measure else { return false };
+    judge::parent(plan, to, &check.declared).is_some_and(|p| {
+        let facts = lock(facts);
+        p.name() == table.name.value || facts.sources.contains_key(p.name()) || facts.tables.contains_key(p.name())
+    })
+}
+
+/// Moves the rows that refer to rows of the same table which left, until none does.
+fn follow(plan: &Plan, table: &TablePlan, (name, left): (&str, &str), session: &Session) -> Result<(), Error> {
+    loop {
+        let before = count(session, &left_table(table))?;
+        for check in table.checks.iter().filter(|c| table.quarantine && c.declared.severity == Severity::Error) {
+            if let Measure::References { columns, table: to, references } = &check.measure
+                && let Some(parent) = judge::parent(plan, to, &check.declared).filter(|p| p.name() == table.name.value)
+            {
+                let orphan = judge::orphan(columns, &parent, &parent.referenced(references));
+                let what = format!("{} {}", check.declared.check.rule(), columns.join(", "));
+                let (follower, reason) = (quote(&format!("{}#follower", table.name.value)), quote_text(&what));
+                session.execute(&format!(
+                    "CREATE TABLE {follower} AS SELECT child.*, {orphan} AS {follower} FROM {name} AS child"
+                ))?;
+                session.execute(&format!(
+                    "INSERT INTO {left} SELECT * EXCLUDE ({follower}), {reason} FROM {follower} WHERE {follower}"
+                ))?;
+                session.execute(&format!("DROP TABLE {name}"))?;
+                session.execute(&format!(
+                    "CREATE TABLE {name} AS SELECT * EXCLUDE ({follower}) FROM {follower} WHERE NOT {follower}"
+                ))?;
+                session.execute(&format!("DROP TABLE {follower}"))?;
+            }
+        }
+        if count(session, &left_table(table))? == before {
+            return Ok(());
+        }
+    }
 }
 
 /// Writes the rows that left, one CSV file per table.

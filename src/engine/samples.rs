@@ -116,7 +116,7 @@ fn expectations(plan: &Plan, facts: &Facts) -> Vec<Violation> {
 
 /// Counts what breaks a check; a wrong number of rows counts as one.
 fn failing(check: &PlannedCheck, table: &TablePlan, known: &TableFacts, index: usize, facts: &Facts) -> u64 {
-    // Rows that break a rule have left; references were judged again without them.
+    // What refers to a row that is not there is counted at the end again: in a circle of tables one is judged before its parent.
     if table.quarantine && matches!(check.measure, Measure::Row(_) | Measure::Unique(_)) {
         return 0;
     }

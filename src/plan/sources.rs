@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::check::RowCount;
 use crate::diagnostics::{Diagnostics, Span, Spanned};
-use crate::source::postgres::{self, Reading, Relation, Snapshot};
+use crate::source::live::{self, Reading, Relation, Snapshot};
 use crate::source::{CsvOptions, Request, SourceKind, inline, kind};
 use crate::spec::template::Templates;
 use crate::spec::yaml::{Map, Node};
@@ -49,12 +49,7 @@ pub fn extracts(
     spec.extracts.iter().filter_map(|block| decode(block, out)).collect()
 }
 
-fn decode(
-    name: &Spanned<String>,
-    body: &Node,
-    connections: &mut Connections,
-    out: &mut Diagnostics,
-) -> Option<Extract> {
+fn decode(name: &Spanned<String>, body: &Node, connections: &mut Connections, out: &mut Diagnostics) -> Option<Extract> {
     let (project, templates) = (connections.project, connections.templates);
     let what = format!("extract `{}`", name.value);
     let map = body.expect_map(&what, out)?;
@@ -85,20 +80,21 @@ fn decode(
             let name = templates.bare(&table.expect_text("`table`", out)?, out)?;
             let parts = name.split('.').map(str::to_string).collect();
             request.reading = Some(Reading { snapshot: connections.find(&what, map, table, out)?, what: Relation::Table(parts) });
-            &postgres::Postgres as &dyn SourceKind
+            &live::Postgres as &dyn SourceKind
         }
         [("query", query)] => {
             let text = templates.expression(&query.expect_text("`query`", out)?, out)?.text;
             request.reading = Some(Reading { snapshot: connections.find(&what, map, query, out)?, what: Relation::Query(text) });
-            &postgres::Postgres as &dyn SourceKind
+            &live::Postgres as &dyn SourceKind
         }
         [(first, _), (second, node), ..] => {
             out.error("E0205", node.span, format!("{what} has `{first}` and `{second}` at once")).help("Keep one of them.");
             return None;
         }
         _ => {
-            out.error("E0202", body.span, format!("{what} says neither `file` nor `rows`, `table` or `query`"))
-                .help("Write `file: data/personas.json`, the rows themselves below `rows:`, or `table: orders` and its `connection`.");
+            out.error("E0202", body.span, format!("{what} says neither `file` nor `rows`, `table` or `query`")).help(
+                "Write `file: data/personas.json`, the rows themselves below `rows:`, or `table: orders` and its `connection`.",
+            );
             return None;
         }
     };

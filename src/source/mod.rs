@@ -10,11 +10,11 @@ mod csv_types;
 pub mod inline;
 pub mod json;
 pub mod json_file;
+pub mod live;
+mod live_column;
+mod live_rows;
 pub mod origin;
 pub mod parquet;
-pub mod postgres;
-mod postgres_column;
-mod postgres_rows;
 
 use std::path::PathBuf;
 
@@ -65,7 +65,7 @@ pub struct Request {
     /// Rows that stand in the pipeline itself.
     pub rows: Vec<serde_json::Value>,
     /// What is read of a database.
-    pub reading: Option<postgres::Reading>,
+    pub reading: Option<live::Reading>,
     /// Where the pipeline names the extract: file and line.
     pub place: Option<(PathBuf, usize)>,
     /// Take only the first so many records (`--limit`).

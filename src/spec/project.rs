@@ -32,6 +32,8 @@ pub struct TargetSpec {
     pub dialect: Spanned<String>,
     pub schema: Option<String>,
     pub url: Option<Spanned<String>>,
+    /// The table of the target that is told of each deployment, if any is.
+    pub runs: Option<Spanned<String>>,
 }
 
 impl Project {
@@ -82,7 +84,7 @@ impl TargetSpec {
     /// Reads `{dialect, schema, url}`.
     pub fn decode(name: Spanned<String>, body: &Node, out: &mut Diagnostics) -> Option<TargetSpec> {
         let map = body.expect_map("a target", out)?;
-        map.only("a target", &["dialect", "schema", "url"], out);
+        map.only("a target", &["dialect", "schema", "url", "runs"], out);
         let Some(dialect) = map.get("dialect") else {
             out.error("E0202", body.span, format!("target `{}` has no `dialect`", name.value))
                 .help("Write `dialect: postgres` or `dialect: azure_sql`.");
@@ -93,6 +95,7 @@ impl TargetSpec {
             dialect: dialect.expect_text("`dialect`", out)?,
             schema: map.get("schema").and_then(|n| n.expect_text("`schema`", out)).map(|t| t.value),
             url: map.get("url").and_then(|n| n.expect_text("`url`", out)),
+            runs: map.get("runs").and_then(|n| n.expect_text("`runs`", out)),
         })
     }
 
@@ -103,6 +106,7 @@ impl TargetSpec {
             dialect: Spanned::new("postgres".into(), span),
             schema: None,
             url: None,
+            runs: None,
         }
     }
 }

@@ -4,7 +4,7 @@
 //! casts round ("1.5" to 2), drop times of day and take many spellings; each of these is refused here unless nothing is lost.
 //! Does not know about columns or tables.
 
-use crate::expr::{BinaryOp, Expr};
+use crate::expr::{BinaryOp, Expr, ExprKind};
 use crate::types::DataType;
 
 /// A cast of one value.
@@ -19,6 +19,14 @@ const INTEGER_TEXT: &str = "\\s*[+-]?[0-9]+(\\.0*)?\\s*";
 const NUMBER_TEXT: &str = "\\s*[+-]?([0-9]+(\\.[0-9]*)?|\\.[0-9]+)([eE][+-]?[0-9]+)?\\s*";
 const DATE_TEXT: &str = "\\s*[0-9]{4,}-[0-9]{1,2}-[0-9]{1,2}\\s*";
 
+const NO_YEAR: &str = "^\\s*0+-";
+const FAR_ZONE: &str = ":[0-9.]+\\s*[+-](1[6-9]|[2-9][0-9]|[0-9]{3,})(:?[0-9]+)*\\s*$";
+const ENDLESS_TEXT: &str = "(?i)^\\s*[+-]?inf(inity)?\\s*$";
+/// What stands between the texts of a JSON document: the engine's parser also takes commas at ends, comments and NaN.
+const JSON_TEXTS: &str = "\"([^\"\\\\]|\\\\.)*\"";
+const JSON_BETWEEN: &str = "([\\[\\]{}:, \\t\\n\\r0-9+.eE-]|true|false|null|\"\")*";
+const JSON_COMMA: &str = ",\\s*[\\]}]";
+
 const ZONE_TEXT: &str = ":[0-9.]+\\s*([Zz]|[+-][0-9:]+)\\s*$";
 
 /// Casts `raw`, which has type `from`, to the type `to`.
@@ -29,7 +37,9 @@ pub fn to(raw: &Expr, from: &DataType, to: &DataType) -> Cast {
     }
     match to {
         T::Unknown => sure(raw.clone()),
-        T::Text | T::Varchar(_) | T::Char(_) | T::Named(_) => sure(as_text(raw, from)),
+        T::Text | T::Varchar(_) | T::Named(_) => sure(as_text(raw, from)),
+        // Spaces at the end are padding: they count nowhere, in no key and no length.
+        T::Char(_) => sure(Expr::call("rtrim", vec![as_text(raw, from), Expr::text(" ", raw.span)], raw.span)),
         T::SmallInt | T::Integer | T::BigInt | T::HugeInt => integer(raw, from, to),
         T::Decimal(None) => any_decimal(raw, from),
         T::Decimal(Some((precision, scale))) => decimal(raw, from, *precision, *scale),
@@ -37,10 +47,10 @@ pub fn to(raw: &Expr, from: &DataType, to: &DataType) -> Cast {
         T::Json { .. } => json(raw, from),
         T::Bytes if from.is_text() => sure(Expr::call("encode", vec![raw.clone()], raw.span)),
         T::Timestamp(_) => timestamp(raw, from),
-        T::TimestampTz(_) => attempt(raw, &T::TimestampTz(None)),
-        T::Boolean | T::Real | T::Double | T::Time | T::Interval | T::Uuid | T::Bytes | T::List(_) | T::Struct(_) => {
-            attempt(raw, to)
-        }
+        T::TimestampTz(_) => instant(raw, from),
+        T::Real | T::Double => floating(raw, from, to),
+        T::List(_) => list(raw, from, to),
+        T::Boolean | T::Time | T::Interval | T::Uuid | T::Bytes | T::Struct(_) => attempt(raw, to),
     }
 }
 
@@ -107,8 +117,61 @@ fn timestamp(raw: &Expr, from: &DataType) -> Cast {
     if !from.is_text() {
         return cast;
     }
-    let zoned = Expr::call("regexp_matches", vec![raw.clone(), Expr::text(ZONE_TEXT, raw.span)], raw.span);
-    checked(raw, cast.value, Some(zoned))
+    checked(raw, cast.value, Some(matches(raw, ZONE_TEXT).or(matches(raw, NO_YEAR))))
+}
+
+/// An instant: its zone is less than 16 hours away, as in no country but in every database.
+fn instant(raw: &Expr, from: &DataType) -> Cast {
+    let cast = attempt(raw, &DataType::TimestampTz(None));
+    if !from.is_text() {
+        return cast;
+    }
+    checked(raw, cast.value, Some(matches(raw, FAR_ZONE).or(matches(raw, NO_YEAR))))
+}
+
+fn matches(raw: &Expr, pattern: &str) -> Expr {
+    Expr::call("regexp_matches", vec![raw.clone(), Expr::text(pattern, raw.span)], raw.span)
+}
+
+/// Floating point: rounding is its nature, but a number beyond its range must become neither infinity nor zero.
+fn floating(raw: &Expr, from: &DataType, to: &DataType) -> Cast {
+    let value = raw.clone().try_cast(to.clone());
+    let none = || Expr::number(0, raw.span);
+    let endless = Expr::call("isinf", vec![value.clone()], raw.span);
+    let vanished = value.clone().binary(BinaryOp::Equal, none());
+    let lost = match from {
+        from if from.is_text() => {
+            let said = matches(raw, ENDLESS_TEXT).negate();
+            endless.and(said).or(vanished.and(matches(raw, "^[^eE]*[1-9]")))
+        }
+        DataType::Double if *to == DataType::Real => {
+            let said = Expr::call("isinf", vec![raw.clone()], raw.span).negate();
+            endless.and(said).or(vanished.and(raw.clone().binary(BinaryOp::NotEqual, none())))
+        }
+        _ => return checked(raw, value, None),
+    };
+    checked(raw, value, Some(lost))
+}
+
+/// A list: the engine makes a NULL of each element that does not cast, so these are counted before and after.
+fn list(raw: &Expr, from: &DataType, to: &DataType) -> Cast {
+    let value = raw.clone().try_cast(to.clone());
+    if !matches!(from, DataType::List(_)) {
+        return checked(raw, value, None);
+    }
+    let span = raw.span;
+    let nulls = |list: &Expr| {
+        let lambda = ExprKind::Lambda { parameters: vec!["item".into()], body: Box::new(Expr::column("item", span).is_null()) };
+        Expr::call("len", vec![Expr::call("list_filter", vec![list.clone(), Expr::new(lambda, span)], span)], span)
+    };
+    let mut lost = nulls(&value).binary(BinaryOp::NotEqual, nulls(raw));
+    if let DataType::List(element) = from
+        && element.is_number()
+    {
+        let back = value.clone().try_cast(from.clone());
+        lost = lost.or(back.binary(BinaryOp::NotEqual, raw.clone()));
+    }
+    checked(raw, value, Some(lost))
 }
 
 /// The value where its text has this form, else NULL.
@@ -140,8 +203,6 @@ fn width(integer: &DataType) -> u8 {
 fn decimal(raw: &Expr, from: &DataType, precision: u8, scale: u8) -> Cast {
     let to = DataType::Decimal(Some((precision, scale)));
     let value = raw.clone().try_cast(to);
-    // The widest decimal with the same whole digits shows what rounding would drop.
-    let wide = DataType::Decimal(Some((38, 38 - (precision - scale))));
     match from {
         DataType::Decimal(Some((p, s))) if s <= &scale && p - s <= precision - scale => {
             sure(raw.clone().cast(DataType::Decimal(Some((precision, scale)))))
@@ -150,9 +211,12 @@ fn decimal(raw: &Expr, from: &DataType, precision: u8, scale: u8) -> Cast {
         DataType::Decimal(_) => checked(raw, value.clone(), Some(value.binary(BinaryOp::NotEqual, raw.clone()))),
         from if from.is_integer() || *from == DataType::Boolean => checked(raw, value, None),
         from if from.is_text() => {
-            let exact = raw.clone().try_cast(wide);
+            // The engine reads the digits before the exponent first: 5e-1 would be too much for a decimal(1,1).
+            let wide =
+                raw.clone().try_cast(DataType::Decimal(Some((38, scale)))).try_cast(DataType::Decimal(Some((precision, scale))));
+            let value = Expr::case(vec![(matches(raw, "[eE]"), wide)], value, raw.span);
             let value = where_written(raw, NUMBER_TEXT, value);
-            checked(raw, value.clone(), Some(value.binary(BinaryOp::NotEqual, exact)))
+            checked(raw, value.clone(), Some(lost_digits(raw, &value, scale)))
         }
         _ => {
             // Floating point: its own noise (a relative 1e-12) is not a loss, a digit that the scale cannot hold is.
@@ -164,6 +228,16 @@ fn decimal(raw: &Expr, from: &DataType, precision: u8, scale: u8) -> Cast {
             checked(raw, value, Some(difference.binary(BinaryOp::Greater, noise)))
         }
     }
+}
+
+/// TRUE where a written number has digits that its scale cannot hold. With an exponent it is compared as a double, which tells
+/// numbers of up to 15 digits apart; longer ones are not taken on trust.
+fn lost_digits(raw: &Expr, value: &Expr, scale: u8) -> Expr {
+    let span = raw.span;
+    let double = |e: &Expr| e.clone().try_cast(DataType::Double);
+    let moved = double(value).binary(BinaryOp::NotEqual, double(raw)).or(matches(raw, "[1-9][0-9.]{16,}[eE]"));
+    let beyond = matches(raw, &format!("\\.[0-9]{{{scale}}}[0-9]*[1-9]"));
+    Expr::case(vec![(matches(raw, "[eE]"), moved)], beyond, span)
 }
 
 /// A numeric of any size: numbers stay as they are, text must read as a number and stays as written.
@@ -178,7 +252,7 @@ fn any_decimal(raw: &Expr, from: &DataType) -> Cast {
 fn date_or_part(raw: &Expr, from: &DataType) -> Cast {
     let value = raw.clone().try_cast(DataType::Date);
     match from {
-        from if from.is_text() => checked(raw, where_written(raw, DATE_TEXT, value), None),
+        from if from.is_text() => checked(raw, where_written(raw, DATE_TEXT, value), Some(matches(raw, NO_YEAR))),
         DataType::Timestamp(_) | DataType::TimestampTz(_) => {
             let midnight = value.clone().cast(from.clone());
             checked(raw, value, Some(midnight.binary(BinaryOp::NotEqual, raw.clone())))
@@ -193,6 +267,11 @@ fn json(raw: &Expr, from: &DataType) -> Cast {
         DataType::Json { .. } => sure(raw.clone()),
         from if from.is_text() => {
             let valid = Expr::call("json_valid", vec![raw.clone()], span);
+            let texts = Expr::text(JSON_TEXTS, span);
+            let between =
+                Expr::call("regexp_replace", vec![raw.clone(), texts, Expr::text("\"\"", span), Expr::text("gs", span)], span);
+            let strict = Expr::call("regexp_full_match", vec![between.clone(), Expr::text(JSON_BETWEEN, span)], span);
+            let valid = valid.and(strict).and(matches(&between, JSON_COMMA).negate());
             checked(raw, Expr::case(vec![(valid, raw.clone())], Expr::null(span), span), None)
         }
         _ => sure(Expr::call("to_json", vec![raw.clone()], span)),

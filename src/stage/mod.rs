@@ -22,6 +22,7 @@ mod map;
 mod mapping;
 mod query;
 pub mod resolve;
+pub mod unfilled;
 mod union;
 mod unnest;
 mod unpivot;

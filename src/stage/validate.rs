@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::flow::{Change, Flow};
+use super::unfilled::{self, Fate};
 use super::{Clause, Lowering, TableContext};
 use crate::check::{self, Check, Declared, Measure, Tolerance};
 use crate::diagnostics::{Severity, Span};
@@ -72,19 +73,27 @@ impl Validate {
     /// Looks up the columns of a check; one that the table does not fill is judged only if the author asked for it.
     fn resolve(&self, declared: &Declared, flow: &Flow, cx: &mut Lowering) -> Option<Measure> {
         let columns = declared.check.columns();
-        if declared.enforced && columns.iter().any(|c| flow.column(c).is_none()) {
-            return None;
-        }
+        let contract = cx.table.contract.clone().filter(|_| declared.enforced);
+        let missing = columns.iter().any(|c| flow.column(c).is_none());
+        let measure =
+            match contract.filter(|_| missing).map(|c| unfilled::fate(declared, &c, &|name| flow.column(name).is_some())) {
+                None if missing && declared.enforced => return None,
+                None => declared.check.measure(),
+                Some(Fate::Judged(measure)) => *measure,
+                Some(Fate::Harmless | Fate::Unjudged) => return None,
+            };
         // A column that only `derive` had is gone by now; what its cast left behind is still here.
         let left_behind =
             matches!(declared.check.measure(), Measure::Row(Expr { kind: ExprKind::Column(c), .. }) if c.starts_with('#'));
         // A condition names its columns at their places; other checks name each in several parts of what is measured.
         let placed = left_behind || declared.check.rule() == "expr";
-        for name in columns.into_iter().filter(|_| !placed) {
+        // What the load does not write has become a constant.
+        let written = |name: &String| !declared.enforced || flow.column(name).is_some();
+        for name in columns.into_iter().filter(|name| !placed && written(name)) {
             cx.resolve(Expr::new(ExprKind::Name(vec![name]), declared.span), flow)?;
         }
         let mut look_up = |expr: Expr| cx.resolve(expr, flow);
-        Some(match declared.check.measure() {
+        Some(match measure {
             Measure::Row(expr) => Measure::Row(look_up(expr)?),
             Measure::Unique(mut key) => {
                 key.parts = key.parts.into_iter().map(&mut look_up).collect::<Option<_>>()?;

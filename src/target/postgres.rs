@@ -6,7 +6,7 @@ use super::{ColumnRule, Target};
 use crate::check::Declared;
 use crate::contract::Column;
 use crate::contract::ddl::Flavor;
-use crate::expr::{BinaryOp, Expr};
+use crate::expr::{BinaryOp, Expr, ExprKind};
 use crate::types::DataType;
 
 pub struct Postgres;
@@ -44,10 +44,46 @@ impl Target for Postgres {
                 value.contains('\0').then(|| "Take it out: `replace(column, chr(0), '')`.".to_string())
             });
         }
+        if column.data_type == (DataType::Json { binary: true }) {
+            // Section 8.14: jsonb keeps texts and numbers as Postgres does, so neither U+0000 nor a numeric beyond its digits.
+            let finds = |pattern: &str| {
+                let text = Expr::call(
+                    "regexp_replace",
+                    vec![here().cast(DataType::Text), Expr::text("\\\\\\\\", span), Expr::text("", span), Expr::text("g", span)],
+                    span,
+                );
+                Expr::call("regexp_matches", vec![text, Expr::text(pattern, span)], span)
+            };
+            let number = finds("^([^\"]|\"([^\"\\\\]|\\\\.)*\")*[0-9][eE][+-]?0*[1-9][0-9]{4}");
+            add(
+                "text",
+                finds("\\\\u0000").or(number),
+                "JSON without the character U+0000 and with exponents of at most four digits".into(),
+                |_, _| None,
+            );
+        }
         if column.not_null {
             add("not_null", here().is_null(), "a value".into(), |rule, _| {
                 Some(format!("Give a value where there is none: `default: {{{}: ...}}`.", rule.column))
             });
+        }
+        if let DataType::List(element) = &column.data_type {
+            // An element that breaks its type's rule makes the list longer than none.
+            let item = || Expr::column("item", span);
+            let some = |breaks: Expr| {
+                let lambda = Expr::new(ExprKind::Lambda { parameters: vec!["item".into()], body: Box::new(breaks) }, span);
+                let broken = Expr::call("list_filter", vec![here(), lambda], span);
+                Expr::call("len", vec![broken], span).binary(BinaryOp::Greater, Expr::number(0, span))
+            };
+            if element.is_text() {
+                let nul = Expr::call("chr", vec![Expr::number(0, span)], span);
+                let fails = some(Expr::call("contains", vec![item(), nul], span));
+                add("text", fails, "texts without the character U+0000".into(), |_, _| None);
+            }
+            if let DataType::Varchar(limit) | DataType::Char(limit) = **element {
+                let fails = some(Expr::call("length", vec![item()], span).binary(BinaryOp::Greater, Expr::number(limit, span)));
+                add("length", fails, format!("elements of at most {limit} characters"), |_, _| None);
+            }
         }
         if let DataType::Varchar(limit) | DataType::Char(limit) = column.data_type {
             // Section 8.3: the limit counts characters, not bytes.

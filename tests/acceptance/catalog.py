@@ -143,6 +143,10 @@ def every_kind(pipe, server, failures):
                     ("s.c", None, "foreign_key"), ("s.c", "order", "column")}
         failures.check(told.code == 1 and kinds == expected, "every change is told", f"{kinds ^ expected}\n{told}")
         failures.check("schemas/p.sql:" in pipe(root, url, "schema", "diff").stdout, "with its place in the contract", told)
+        (root / "rows.json").write_text(json.dumps([{**good, "id": 1}]))
+        (root / "children.json").write_text(json.dumps([{"a": 6, "b": 1, "pid": 1}]))
+        warned = pipe(root, url, "run", "load.yaml", "--dry-run", "--deploy")
+        failures.check("X0606" in warned.stderr and "`s.p.slug`" in warned.stderr, "a run that asks the database warns of an old contract", warned)
         query(url, "DROP TABLE s.c")
         told = pipe(root, url, "schema", "diff")
         failures.check(told.code == 1 and "s.c table" in told.stdout, "a table that is gone is told", told)

@@ -91,11 +91,11 @@ def query(url, sql):
 
 
 @contextmanager
-def database(server, name, schema=None):
+def database(server, name, schema=None, options=""):
     """Makes an empty database with the statements of `schema` applied, and drops it in the end. Gives its URL."""
     name = f"pipe_{name}_{os.getpid()}"
     query(server, f'DROP DATABASE IF EXISTS "{name}"')
-    query(server, f'CREATE DATABASE "{name}" TEMPLATE template0 ENCODING \'UTF8\'')
+    query(server, f'CREATE DATABASE "{name}" TEMPLATE template0 ENCODING \'UTF8\'{options}')
     parts = urlsplit(server)
     url = urlunsplit(parts._replace(path=f"/{name}"))
     try:

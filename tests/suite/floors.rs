@@ -24,7 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("report", &["diagnostics", "plan"]),
     ("engine", &["check", "diagnostics", "error", "expr", "plan", "relation", "report", "source", "sql", "stage", "types"]),
-    ("emit", &["contract", "diagnostics", "error", "expr", "sql", "types"]),
+    ("emit", &["check", "contract", "diagnostics", "error", "expr", "sql", "types"]),
     (
         "command",
         &[
@@ -59,8 +59,9 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("clap::", &["src/cli/"]),
     ("clap_complete::", &["src/cli/"]),
     ("indicatif::", &["src/cli/"]),
-    ("postgres::", &["src/database/"]),
-    ("rustls::", &["src/database/tls.rs"]),
+    // The dialects have modules of this name.
+    ("postgres::", &["src/database/", "src/emit/", "src/target/"]),
+    ("rustls::", &["src/database/"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

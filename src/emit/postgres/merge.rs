@@ -58,7 +58,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Deletes what a replacement leaves out.
-    fn delete(&self) -> Option<String> {
+    pub(super) fn delete(&self) -> Option<String> {
         let condition = self.goes()?;
         let condition = if condition.is_empty() { String::new() } else { format!("\nWHERE {condition}") };
         Some(format!("DELETE FROM {} AS t{condition}", relation(self.table)))

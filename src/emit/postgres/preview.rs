@@ -55,8 +55,11 @@ fn counts(plan: &Plan) -> String {
         text::names("s.", columns.iter().copied())
     );
     let there = format!("FROM {staged} AS s JOIN {} AS t ON {}", relation(table), plan.same_row());
-    let absent =
-        format!("(SELECT count(*) FROM {staged} AS s WHERE NOT EXISTS (SELECT FROM {} AS t WHERE {}))", relation(table), plan.same_row());
+    let absent = format!(
+        "(SELECT count(*) FROM {staged} AS s WHERE NOT EXISTS (SELECT FROM {} AS t WHERE {}))",
+        relation(table),
+        plan.same_row()
+    );
     let all = format!("(SELECT count(*) FROM {staged})");
     let none = || "0::bigint".to_string();
     let (inserts, updates, unchanged, in_the_way) = match (&table.mode, plan.key.is_empty()) {

@@ -26,7 +26,9 @@ const PRIVILEGES: &[&str] = &["select", "insert", "update", "delete", "truncate"
 pub fn ddl(contracts: &[&Contract], schema: &str, extras: Extras) -> String {
     let mut script = Script { text: String::new(), schema };
     script.text.push_str("-- Makes what is missing and leaves what is there.\nBEGIN;\n");
-    script.text.push_str(&format!("SET LOCAL client_min_messages = warning;\nSET LOCAL search_path TO {}, public;\n", quote(schema)));
+    script
+        .text
+        .push_str(&format!("SET LOCAL client_min_messages = warning;\nSET LOCAL search_path TO {}, public;\n", quote(schema)));
     let mut schemas: Vec<&str> = contracts.iter().map(|c| c.schema.as_deref().unwrap_or(schema)).collect();
     schemas.sort_unstable();
     schemas.dedup();
@@ -119,7 +121,11 @@ impl Script<'_> {
             for index in contract.indexes.iter().filter(|i| !i.columns.is_empty()) {
                 let name = index.name.clone().unwrap_or_else(|| usual_name(&contract.table, &index.columns, "idx"));
                 let table = self.name(contract);
-                self.text.push_str(&format!("CREATE INDEX IF NOT EXISTS {} ON {table} ({});\n", quote(&name), list(&index.columns)));
+                self.text.push_str(&format!(
+                    "CREATE INDEX IF NOT EXISTS {} ON {table} ({});\n",
+                    quote(&name),
+                    list(&index.columns)
+                ));
             }
         }
     }
@@ -157,9 +163,10 @@ fn definition(contract: &Contract, column: &Column) -> String {
         return written.clone();
     }
     let counted = column.default.as_ref().is_some_and(|d| d.starts_with("nextval("));
-    let data_type = column.type_name.clone().unwrap_or_else(|| {
-        Postgres.type_name(&column.data_type, column.span).unwrap_or_else(|_| column.data_type.to_string())
-    });
+    let data_type = column
+        .type_name
+        .clone()
+        .unwrap_or_else(|| Postgres.type_name(&column.data_type, column.span).unwrap_or_else(|_| column.data_type.to_string()));
     let not_null = if column.not_null { " NOT NULL" } else { "" };
     match (column.generated, counted) {
         (Generated::ByDefault, true) => {
@@ -211,7 +218,9 @@ fn all_constraints(contract: &Contract, schema: &str, not_made: &mut Vec<String>
                 let about = if columns.len() == 1 { columns.clone() } else { vec![] };
                 match sql::expression(&Postgres, &holds(fails)) {
                     Ok(holds) => add(declared.name.clone(), &about, "check", ConstraintKind::Other, format!("CHECK ({holds})")),
-                    Err(unsupported) => not_made.push(format!("{} {}: {}", columns.join(", "), declared.check.allowed(), unsupported.what)),
+                    Err(unsupported) => {
+                        not_made.push(format!("{} {}: {}", columns.join(", "), declared.check.allowed(), unsupported.what));
+                    }
                 }
             }
             _ => {}

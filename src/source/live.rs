@@ -2,14 +2,14 @@
 //!
 //! In: a table's name or a SELECT, and the [`Snapshot`] that it is read in. Out: columns with the types that the server describes, and rows
 //! that are streamed by COPY. All extracts of a run that name one connection see the same moment: one transaction that only reads.
-//! Does not know how connections are made, or how rows are coded: see `postgres_rows`.
+//! Does not know how connections are made, or how rows are coded: see `live_rows`.
 
 use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::live_rows::Rows;
 use super::origin::Place;
-use super::postgres_rows::Rows;
 use super::{Request, Scope, Source, SourceKind, Staging, record_number};
 use crate::database::{self, Address, Connection, Options};
 use crate::error::Error;

@@ -13,7 +13,7 @@ use arrow::record_batch::RecordBatch;
 use sha2::{Digest, Sha256};
 
 use super::Deliver;
-use super::postgres_column::{Column, field};
+use super::live_column::{Column, field};
 use crate::error::Error;
 use crate::relation::ROW;
 use crate::types::DataType;

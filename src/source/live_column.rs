@@ -8,14 +8,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Array, FixedSizeBinaryBuilder, Float32Builder, Float64Builder,
-    Int16Builder, Int32Builder, Int64Builder, ListArray, StringBuilder, Time64MicrosecondBuilder, TimestampMicrosecondBuilder,
+    ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Array, FixedSizeBinaryBuilder, Float32Builder,
+    Float64Builder, Int16Builder, Int32Builder, Int64Builder, ListArray, StringBuilder, Time64MicrosecondBuilder,
+    TimestampMicrosecondBuilder,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType as ArrowType, Field, TimeUnit};
 use arrow::error::ArrowError;
 
-use super::postgres_rows::{long, short};
+use super::live_rows::{long, short};
 use crate::types::DataType;
 
 /// From 1970 to 2000, where the server's clock starts.
@@ -33,15 +34,30 @@ pub(super) enum Column {
     Long(Int64Builder),
     Real(Float32Builder),
     Double(Float64Builder),
-    Decimal { values: Vec<Option<i128>>, precision: u8, scale: u8 },
+    Decimal {
+        values: Vec<Option<i128>>,
+        precision: u8,
+        scale: u8,
+    },
     /// `version` is the byte before the text of jsonb.
-    Text { values: StringBuilder, version: bool },
+    Text {
+        values: StringBuilder,
+        version: bool,
+    },
     Bytes(BinaryBuilder),
     Uuid(FixedSizeBinaryBuilder),
     Date(Date32Builder),
     Time(Time64MicrosecondBuilder),
-    Timestamp { values: TimestampMicrosecondBuilder, zone: bool },
-    List { element: Box<Column>, field: Arc<Field>, offsets: Vec<i32>, valid: Vec<bool> },
+    Timestamp {
+        values: TimestampMicrosecondBuilder,
+        zone: bool,
+    },
+    List {
+        element: Box<Column>,
+        field: Arc<Field>,
+        offsets: Vec<i32>,
+        valid: Vec<bool>,
+    },
 }
 
 /// Describes a column to the engine.
