@@ -133,8 +133,6 @@ pub struct Server {
     open: Open,
 }
 
-type Open = fn(&Address, &Options) -> Result<Box<dyn Connection>, Error>;
-
 /// Every kind of server that can be connected to.
 pub const SERVERS: &[Server] = &[Server { dialect: "postgres", open: postgres::open }];
 

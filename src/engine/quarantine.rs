@@ -137,7 +137,7 @@ fn follow(plan: &Plan, table: &TablePlan, (name, left): (&str, &str), session: &
             if let Measure::References { columns, table: to, references } = &check.measure
                 && let Some(parent) = judge::parent(plan, to, &check.declared).filter(|p| p.name() == table.name.value)
             {
-                let orphan = judge::orphan(columns, &parent, &parent.referenced(references));
+                let orphan = judge::orphan(columns, Some(&parent), &parent.referenced(references), None);
                 let what = format!("{} {}", check.declared.check.rule(), columns.join(", "));
                 let (follower, reason) = (quote(&format!("{}#follower", table.name.value)), quote_text(&what));
                 session.execute(&format!(
