@@ -35,7 +35,8 @@ impl Target {
         target.url.as_ref().filter(|_| known)?;
         let access = Access { vars: options.vars.clone(), secrets: options.secrets.clone(), ..Access::default() };
         // What it would tell of a missing variable is no error of a run, which can do without the target.
-        let address = access::address(target, &compiled.project, &compiled.plan.pipeline, &access, &mut SourceMap::default()).ok()?;
+        let address =
+            access::address(target, &compiled.project, &compiled.plan.pipeline, &access, &mut SourceMap::default()).ok()?;
         let schema = target.schema.clone().unwrap_or_else(|| "public".to_string());
         Some(Target { address, schema, stopped: stopped.clone(), connection: Mutex::default() })
     }
@@ -59,22 +60,35 @@ impl Lookup for Target {
                 Err(error) => Err(format!("the target could not be asked: {}", error.message)),
             });
         }
-        match held.as_mut() {
-            Some(Ok(connection)) => {
-                connection.execute("SAVEPOINT question")?;
-                let answer = ask(&mut **connection, question, &self.schema);
-                match answer {
-                    Err(error) if error.is_interrupted() || database::is_lost(&error) => Err(error),
-                    Err(error) => {
-                        connection.execute("ROLLBACK TO SAVEPOINT question")?;
-                        Ok(Answer::Unknown(format!("the target could not be asked: {}", error.message)))
-                    }
-                    Ok(answer) => Ok(answer),
+        let connection = match held.as_mut() {
+            Some(Ok(connection)) => connection,
+            Some(Err(why)) => return Ok(Answer::Unknown(why.clone())),
+            None => return Ok(Answer::Unknown("the target could not be asked".to_string())),
+        };
+        match ask_apart(&mut **connection, question, &self.schema) {
+            Err(error) if error.is_interrupted() => Err(error),
+            Err(error) => {
+                let why = format!("the target could not be asked: {}", error.message);
+                if database::is_lost(&error) {
+                    *held = Some(Err(why.clone()));
                 }
+                Ok(Answer::Unknown(why))
             }
-            Some(Err(why)) => Ok(Answer::Unknown(why.clone())),
-            None => Ok(Answer::Unknown("the target could not be asked".to_string())),
+            Ok(answer) => Ok(answer),
         }
+    }
+}
+
+/// Asks so that a failure leaves the transaction open for other questions.
+fn ask_apart(connection: &mut dyn Connection, question: &Question, schema: &str) -> Result<Answer, Error> {
+    connection.execute("SAVEPOINT question")?;
+    let answer = ask(connection, question, schema);
+    let end =
+        if answer.is_ok() { "RELEASE SAVEPOINT question" } else { "ROLLBACK TO SAVEPOINT question; RELEASE SAVEPOINT question" };
+    match (connection.execute(end), answer) {
+        // What went wrong first says why.
+        (_, Err(error)) | (Err(error), Ok(_)) => Err(error),
+        (Ok(()), Ok(answer)) => Ok(answer),
     }
 }
 
@@ -104,7 +118,7 @@ fn ask(connection: &mut dyn Connection, question: &Question, schema: &str) -> Re
     // Without keys it tells whether it can be asked at all, so that what fails later is a key's own fault.
     connection.query(&select(&[]))?;
     // No value of the target has this character, and no statement may.
-    let sent: Vec<(usize, &[Option<String>])> = question
+    let sent: Vec<Key> = question
         .keys
         .iter()
         .map(Vec::as_slice)
@@ -117,8 +131,11 @@ fn ask(connection: &mut dyn Connection, question: &Question, schema: &str) -> Re
     Ok(Answer::Found(found))
 }
 
+/// A key with its place among those that are asked for.
+type Key<'a> = (usize, &'a [Option<String>]);
+
 /// Returns what writes the query for keys: of the columns, the first `equal` must be equal, and not all of the others.
-fn select<'a>(relation: &'a str, columns: &'a [(String, &'a str)], equal: usize) -> impl Fn(&[(usize, &[Option<String>])]) -> String + 'a {
+fn select<'a>(relation: &'a str, columns: &'a [(String, &'a str)], equal: usize) -> impl Fn(&[Key<'_>]) -> String + 'a {
     move |keys| {
         let (mut arrays, mut names, mut read, mut same) = (vec![], vec![], vec![], vec![]);
         for (i, (column, data_type)) in columns.iter().enumerate() {
@@ -142,7 +159,7 @@ fn select<'a>(relation: &'a str, columns: &'a [(String, &'a str)], equal: usize)
 }
 
 /// Writes one column of the keys as an array.
-fn array(keys: &[(usize, &[Option<String>])], column: usize) -> String {
+fn array(keys: &[Key], column: usize) -> String {
     let mut text = String::from("{");
     for (i, (_, key)) in keys.iter().enumerate() {
         text.push_str(if i == 0 { "" } else { "," });
@@ -160,8 +177,8 @@ fn array(keys: &[(usize, &[Option<String>])], column: usize) -> String {
 /// Finds keys; where the server cannot read one as its type, that one is not there, and the others are asked for without it.
 fn among(
     connection: &mut dyn Connection,
-    select: &dyn Fn(&[(usize, &[Option<String>])]) -> String,
-    keys: &[(usize, &[Option<String>])],
+    select: &dyn Fn(&[Key]) -> String,
+    keys: &[Key],
     found: &mut Vec<usize>,
 ) -> Result<(), Error> {
     if keys.is_empty() {

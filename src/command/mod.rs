@@ -112,7 +112,7 @@ fn attempt(
     let mut compiled = compile::compile(pipeline, options, Scope::All, stopped.clone())?;
     let out = emission.out.clone().unwrap_or_else(|| compiled.project.root.join("out").join(&compiled.plan.pipeline));
     let outputs = write::Outputs::prepare(&out, emission)?;
-    let target = existing::Target::of(&compiled, options, &stopped);
+    let target = existing::Target::of(&compiled, options, stopped);
     let around = engine::Surroundings {
         out: (!emission.dry_run).then_some(out.as_path()),
         target: target.as_ref().map(|target| target as &dyn engine::existing::Lookup),
