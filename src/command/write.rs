@@ -104,19 +104,19 @@ impl Outputs {
         let script = Script { header: &header, tables: &tables, format, undo: emission.undo && dialect.undoes() };
         let deploy = self.file("deploy.sql", |out| dialect.deploy(&script, &mut parts, out))?;
         let verify = self.file("verify.sql", |out| dialect.verify(&script, &mut parts, out))?;
-        let mut scripts = vec![("deploy.sql", deploy.hash.clone()), ("verify.sql", verify.hash.clone())];
+        let mut scripts = vec![("deploy.sql", deploy), ("verify.sql", verify)];
         if script.undo {
-            let rollback = self.file("rollback.sql", |out| dialect.rollback(&script, out))?;
-            scripts.push(("rollback.sql", rollback.hash.clone()));
-            pending.push(rollback);
+            scripts.push(("rollback.sql", self.file("rollback.sql", |out| dialect.rollback(&script, out))?));
         } else {
             self.withdraw(&["rollback.sql"])?;
         }
-        let record = record(report, compiled, &header, &tables, &exported, &scripts);
+        let hashes: Vec<(&str, String)> = scripts.iter().map(|(name, file)| (*name, file.hash.clone())).collect();
+        let record = record(report, compiled, &header, &tables, &exported, &hashes);
         let run = self.file("run.json", |out| out.write_all(record.as_bytes()))?;
         self.withdraw(&[VIEWS])?;
+        pending.extend(scripts.into_iter().map(|(_, file)| file));
         pending.extend(self.views(plan, &header)?);
-        pending.extend([deploy, verify, run]);
+        pending.push(run);
         pending.into_iter().map(Pending::keep).collect()
     }
 

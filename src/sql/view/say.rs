@@ -167,15 +167,15 @@ impl Sentence<'_> {
                 test(format!("{operand} {not}LIKE {pattern}{escape}"), Binding::Comparison)
             }
             ExprKind::Case { operand: None, branches, .. } if read_from_text(branches).is_some() => {
-                if let [(Expr { kind: ExprKind::Call(call), .. }, Expr { kind: ExprKind::Cast { operand, to, .. }, .. })] =
-                    branches.as_slice()
-                    && call.arguments.iter().take(1).all(|read| !self.kind(read).is_text())
-                {
+                let (operand, to) = match read_from_text(branches) {
+                    Some((operand, to)) => (Some(operand), to.clone()),
+                    None => (None, DataType::Unknown),
+                };
+                if let Some(operand) = operand.filter(|operand| !self.kind(operand).is_text()) {
                     // The file had text where the table has a type: there is nothing to read.
-                    let printed = self.cast(self.say(operand)?, to, false, span)?;
-                    return Ok(Said { printed, kind: to.clone(), condition: false });
+                    let printed = self.cast(self.say(operand)?, &to, false, span)?;
+                    return Ok(Said { printed, kind: to, condition: false });
                 }
-                let to = read_from_text(branches).cloned().unwrap_or(DataType::Unknown);
                 Err(Unsupported::new(format!("a cast of text to {to}"), span))
             }
             ExprKind::Case { operand, branches, otherwise } => {
@@ -389,14 +389,16 @@ pub(super) fn family(kind: &DataType) -> Option<&'static str> {
     }
 }
 
-/// The type of a cast that first looks at the text, as casts without loss are made.
-fn read_from_text(branches: &[(Expr, Expr)]) -> Option<&DataType> {
-    match branches {
-        [(Expr { kind: ExprKind::Call(call), .. }, Expr { kind: ExprKind::Cast { to, attempt: true, .. }, .. })]
-            if call.function == "regexp_full_match" =>
-        {
-            Some(to)
-        }
+/// The operand and the type of a cast that first looks at the text, as casts without loss are made.
+fn read_from_text(branches: &[(Expr, Expr)]) -> Option<(&Expr, &DataType)> {
+    let [(Expr { kind: ExprKind::Call(call), .. }, value)] = branches else { return None };
+    // A number with an exponent takes another way to the same type.
+    let value = match &value.kind {
+        ExprKind::Case { otherwise: Some(value), .. } => value,
+        _ => value,
+    };
+    match &value.kind {
+        ExprKind::Cast { operand, to, attempt: true } if call.function == "regexp_full_match" => Some((operand, to)),
         _ => None,
     }
 }
