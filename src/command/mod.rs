@@ -6,6 +6,7 @@ mod access;
 mod compile;
 mod deploy;
 mod doctor;
+mod existing;
 mod files;
 mod init;
 mod journal;
@@ -111,7 +112,13 @@ fn attempt(
     let mut compiled = compile::compile(pipeline, options, Scope::All, stopped.clone())?;
     let out = emission.out.clone().unwrap_or_else(|| compiled.project.root.join("out").join(&compiled.plan.pipeline));
     let outputs = write::Outputs::prepare(&out, emission)?;
-    let mut report = engine::execute(&compiled.plan, &compiled.session, (!emission.dry_run).then_some(out.as_path()), progress)?;
+    let target = existing::Target::of(&compiled, options, stopped);
+    let around = engine::Surroundings {
+        out: (!emission.dry_run).then_some(out.as_path()),
+        target: target.as_ref().map(|target| target as &dyn engine::existing::Lookup),
+    };
+    let mut report = engine::execute(&compiled.plan, &compiled.session, around, progress)?;
+    drop(target);
     if report.failed() {
         outputs.withdraw_all(&compiled.plan)?;
     } else if !emission.dry_run {

@@ -108,7 +108,7 @@ fn one(
     stopped: &Arc<AtomicBool>,
 ) -> Result<Vec<String>, Failure> {
     let compiled = compile::compile(pipeline, options, Scope::All, stopped.clone())?;
-    let report = engine::execute(&compiled.plan, &compiled.session, None, progress)?;
+    let report = engine::execute(&compiled.plan, &compiled.session, engine::Surroundings::default(), progress)?;
     let mut problems = broken_rules(&report, &example.fails);
     for (table, wanted) in &example.expect {
         if compiled.plan.table(table).is_none() {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use super::Facts;
+use super::existing::{self, Lookup, Reference};
 use super::findings::Finding;
 use super::joins::JoinFacts;
 use super::session::{Session, quote};
@@ -98,28 +99,37 @@ pub fn measure(table: &TablePlan, session: &Session) -> Result<TableFacts, Error
     Ok(facts)
 }
 
-/// Looks up the references of all tables, once every table is staged.
-pub fn references(plan: &Plan, session: &Session, facts: &mut Facts) -> Result<(), Error> {
+/// Looks up the references of all tables, once every table is staged: among the staged rows, then among those of the target.
+pub fn references(plan: &Plan, session: &Session, lookup: Option<&dyn Lookup>, facts: &mut Facts) -> Result<(), Error> {
     let mut checks = vec![];
-    for table in plan.tables.iter().filter(|t| t.staged) {
+    for table in plan.tables.iter().filter(|t| t.staged && !facts.blocked.contains(&t.name.value)) {
         for (i, check) in table.checks.iter().enumerate() {
             if let Measure::References { columns, table: to, references } = &check.measure {
-                let made = |name: &str| !facts.blocked.contains(name);
-                let parent = parent(plan, to, &check.declared).filter(|p| made(p.name()) && made(&table.name.value));
-                checks.extend(parent.map(|parent| (table, i, columns, parent, references)));
+                let parent = parent(plan, to, &check.declared);
+                if parent.is_none_or(|p| !facts.blocked.contains(p.name())) {
+                    checks.push(Reference { table, check: i, declared: &check.declared, columns, to, references, parent });
+                }
             }
         }
     }
-    let count = |(table, i, columns, parent, references): &(&TablePlan, usize, &Vec<String>, Parent, &Vec<String>)| {
-        let failing = orphans(&quote(&table.name.value), columns, parent, references, session)?;
-        Ok((table.name.value.clone(), *i, failing))
+    let count = |reference: &Reference| match &reference.parent {
+        Some(parent) => orphans(reference, Some(parent), None, session),
+        None => Ok(0),
     };
-    for (table, check, failing) in checks.par_iter().map(count).collect::<Result<Vec<_>, Error>>()? {
-        if let Some(known) = facts.tables.get_mut(&table).filter(|_| failing > 0) {
-            known.failures.insert(check, failing);
+    let counted = checks.par_iter().map(count).collect::<Result<Vec<u64>, Error>>()?;
+    for (reference, mut failing) in checks.iter().zip(counted) {
+        let at = (reference.table.name.value.clone(), reference.check);
+        if let Some(lookup) = lookup.filter(|_| failing > 0 || reference.parent.is_none()) {
+            existing::refer(reference, lookup, session, facts)?;
+            if let Some(live) = facts.live.get(&at) {
+                failing = orphans(reference, reference.parent.as_ref(), Some(live), session)?;
+            }
+        }
+        if let Some(known) = facts.tables.get_mut(&at.0).filter(|_| failing > 0) {
+            known.failures.insert(at.1, failing);
         }
     }
-    Ok(())
+    lookup.map_or(Ok(()), |lookup| existing::uniques(plan, lookup, session, facts))
 }
 
 /// Counts the bits of `#bad` and `#fill`.
@@ -214,21 +224,32 @@ impl<'a> Parent<'a> {
     }
 }
 
-/// The condition that a row refers to nothing, over the alias `child`.
-pub fn orphan(columns: &[String], parent: &Parent, references: &[String]) -> String {
-    let there: Vec<String> = columns.iter().map(|c| format!("child.{} IS NOT NULL", quote(c))).collect();
-    let same: Vec<String> =
-        columns.iter().zip(references).map(|(c, r)| format!("parent.{} = child.{}", quote(r), quote(c))).collect();
-    let parent = quote(parent.name());
-    format!("{} AND NOT EXISTS (SELECT 1 FROM {parent} AS parent WHERE {})", there.join(" AND "), same.join(" AND "))
+/// The condition that a row refers to nothing, over the alias `child`: neither to a staged row nor to one of those that the target was found
+/// to have, which stand in the session's table `live`.
+pub fn orphan(columns: &[String], parent: Option<&Parent>, references: &[String], live: Option<&str>) -> String {
+    let mut conditions: Vec<String> = columns.iter().map(|c| format!("child.{} IS NOT NULL", quote(c))).collect();
+    let mut absent = |relation: &str, their: &[String]| {
+        let same: Vec<String> =
+            columns.iter().zip(their).map(|(c, r)| format!("parent.{} = child.{}", quote(r), quote(c))).collect();
+        let relation = quote(relation);
+        conditions.push(format!("NOT EXISTS (SELECT 1 FROM {relation} AS parent WHERE {})", same.join(" AND ")));
+    };
+    if let Some(parent) = parent {
+        absent(parent.name(), references);
+    }
+    if let Some(live) = live {
+        absent(live, columns);
+    }
+    conditions.join(" AND ")
 }
 
-fn orphans(name: &str, columns: &[String], parent: &Parent, references: &[String], session: &Session) -> Result<u64, Error> {
-    let references = parent.referenced(references);
-    if references.len() != columns.len() {
+fn orphans(reference: &Reference, parent: Option<&Parent>, live: Option<&str>, session: &Session) -> Result<u64, Error> {
+    let references = parent.map_or_else(|| reference.references.to_vec(), |p| p.referenced(reference.references));
+    if parent.is_some() && references.len() != reference.columns.len() {
         return Ok(0);
     }
-    let sql = format!("SELECT count(*) FROM {name} AS child WHERE {}", orphan(columns, parent, &references));
+    let condition = orphan(reference.columns, parent, &references, live);
+    let sql = format!("SELECT count(*) FROM {} AS child WHERE {condition}", quote(&reference.table.name.value));
     Ok(number(session.rows(&sql)?.first().and_then(|r| r.first())))
 }
 
@@ -241,15 +262,18 @@ pub fn parent<'a>(plan: &'a Plan, name: &str, declared: &Declared) -> Option<Par
 }
 
 /// Lists the constraints that cannot be judged before the load, with the reason.
-pub fn unjudged(plan: &Plan) -> Vec<Unjudged> {
+pub fn unjudged(plan: &Plan, facts: &Facts) -> Vec<Unjudged> {
     let mut found = vec![];
     for table in &plan.tables {
-        for check in &table.checks {
+        for (i, check) in table.checks.iter().enumerate() {
+            let at = (table.name.value.clone(), i);
             if let Measure::References { columns, table: to, .. } = &check.measure
                 && parent(plan, to, &check.declared).is_none()
+                && !facts.live.contains_key(&at)
             {
                 let what = format!("{} references {to}", columns.join(", "));
-                found.push(Unjudged { table: table.name.value.clone(), what, why: "its rows live in the target".to_string() });
+                let why = facts.unanswered.get(&at).cloned().unwrap_or_else(|| "its rows live in the target".to_string());
+                found.push(Unjudged { table: at.0, what, why });
             }
         }
         for contract in table.loads.iter().filter_map(|l| l.contract.as_ref()) {

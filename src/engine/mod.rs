@@ -5,6 +5,7 @@
 
 mod agreement;
 mod engine_types;
+pub mod existing;
 mod findings;
 mod folding;
 mod fresh;
@@ -49,12 +50,28 @@ pub struct Facts {
     /// Checks that could not be judged: by table and index, and in words.
     pub skipped: BTreeSet<(String, usize)>,
     pub unjudged: Vec<Unjudged>,
+    /// References whose keys the target was asked for: the session's table of those that it has.
+    pub live: BTreeMap<(String, usize), String>,
+    /// References that the target could not answer, with the reason.
+    pub unanswered: BTreeMap<(String, usize), String>,
+    /// Unique keys of new rows that the target has already.
+    pub taken: BTreeMap<(String, usize), existing::Taken>,
 }
 
-/// Loads the sources, stages and judges every table, and writes quarantined rows below `out` if there is one.
+/// What a run is given besides its plan.
+#[derive(Clone, Copy, Default)]
+pub struct Surroundings<'a> {
+    /// Where quarantined rows are written.
+    pub out: Option<&'a Path>,
+    /// The target, if it can be asked for rows that live there.
+    pub target: Option<&'a dyn existing::Lookup>,
+}
+
+/// Loads the sources, stages and judges every table, judges what refers to the target's own rows if it can be asked, and writes
+/// quarantined rows below `out` if there is one.
 ///
 /// Errors: a source fails, the engine fails, or the run was interrupted. Broken rules are no errors: they are in the report.
-pub fn execute(plan: &Plan, session: &Session, out: Option<&Path>, progress: &dyn Progress) -> Result<RunReport, Error> {
+pub fn execute(plan: &Plan, session: &Session, around: Surroundings, progress: &dyn Progress) -> Result<RunReport, Error> {
     let graph = staging::schedule(plan);
     // Where many tables can be made at once each core has one of its own to work on, and the engine's threads would only wait for each
     // other; where they follow one another, the threads share the work of one.
@@ -90,20 +107,20 @@ pub fn execute(plan: &Plan, session: &Session, out: Option<&Path>, progress: &dy
         Ok(())
     })?;
     let mut facts = facts.into_inner().unwrap_or_else(PoisonError::into_inner);
-    judge::references(plan, session, &mut facts)?;
+    judge::references(plan, session, around.target, &mut facts)?;
     findings::judge(plan, session, &mut facts)?;
     let mut report = RunReport::new(plan);
     report.ledger = ledger::lines(plan, &facts);
     report.proofs = ledger::proofs(plan, &facts);
     report.violations = pins::violations(plan, session)?;
     report.violations.extend(samples::violations(plan, session, &facts, &mut report.tolerated)?);
-    report.unjudged = judge::unjudged(plan);
+    report.unjudged = judge::unjudged(plan, &facts);
     report.unjudged.append(&mut facts.unjudged);
     if report.failed() {
         // What does not pass is not loaded, so the books must not say so.
         report.ledger.retain(|line| !line.stage.ends_with(".load"));
     }
-    report.quarantined = quarantine::write(plan, session, &facts, out)?;
+    report.quarantined = quarantine::write(plan, session, &facts, around.out)?;
     Ok(report)
 }
 

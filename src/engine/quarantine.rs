@@ -95,7 +95,7 @@ pub fn separate(
                 format!("{takes_part} AND count(*) FILTER (WHERE {takes_part}) OVER (PARTITION BY {parts}) > 1")
             }
             Measure::References { columns, table: to, references } => match judge::parent(plan, to, &check.declared) {
-                Some(parent) => judge::orphan(columns, &parent, &parent.referenced(references)),
+                Some(parent) => judge::orphan(columns, Some(&parent), &parent.referenced(references), None),
                 None => continue,
             },
             Measure::Count(_) | Measure::Total { .. } | Measure::Fresh { .. } | Measure::Agreement(_) => continue,
@@ -137,7 +137,7 @@ fn follow(plan: &Plan, table: &TablePlan, (name, left): (&str, &str), session: &
             if let Measure::References { columns, table: to, references } = &check.measure
                 && let Some(parent) = judge::parent(plan, to, &check.declared).filter(|p| p.name() == table.name.value)
             {
-                let orphan = judge::orphan(columns, &parent, &parent.referenced(references));
+                let orphan = judge::orphan(columns, Some(&parent), &parent.referenced(references), None);
                 let what = format!("{} {}", check.declared.check.rule(), columns.join(", "));
                 let (follower, reason) = (quote(&format!("{}#follower", table.name.value)), quote_text(&what));
                 session.execute(&format!(

@@ -41,6 +41,13 @@ pub fn violations(
             continue;
         }
         for (c, check) in table.checks.iter().enumerate() {
+            if let Some(taken) = facts.taken.get(&(table.name.value.clone(), c)) {
+                let mut violation = describe(table, check, taken.count, known.rows);
+                violation.allowed = format!("a key that `{}` of the target does not have yet", taken.table);
+                violation.samples = taken_samples(plan, table, check, &taken.condition, session)?;
+                // No cause of what is folded, so it has no place among those.
+                found.push(((t, usize::MAX), violation));
+            }
             let finding = known.findings.get(&c);
             let all = finding.map_or_else(|| failing(check, table, known, c, facts), |f| f.count);
             let count = all.saturating_sub(folded.follows(t, c));
@@ -59,7 +66,7 @@ pub fn violations(
                 found.push(((t, c), violation));
                 continue;
             }
-            violation.samples = samples(plan, table, check, &folded, (t, c), session)?;
+            violation.samples = samples(plan, table, check, &folded, (t, c), session, facts)?;
             found.push(((t, c), violation));
         }
     }
@@ -175,6 +182,7 @@ fn samples(
     folded: &Folded,
     at: (usize, usize),
     session: &Session,
+    facts: &Facts,
 ) -> Result<Vec<Sample>, Error> {
     let name = quote(&table.name.value);
     let origin = table.origin.columns();
@@ -209,18 +217,39 @@ fn samples(
             )
         }
         Measure::References { columns, table: to, references } => {
-            let Some(parent) = judge::parent(plan, to, &check.declared) else {
-                return Ok(vec![]);
-            };
-            let references = parent.referenced(references);
+            let parent = judge::parent(plan, to, &check.declared);
+            let references = parent.map(|p| p.referenced(references)).unwrap_or_default();
+            let live = facts.live.get(&(table.name.value.clone(), at.1)).map(String::as_str);
             let select = select.replace("#raw.", "").replace("#written.", "");
             format!(
                 "SELECT {select} FROM {name} AS child WHERE {} ORDER BY {order}",
-                judge::orphan(columns, &parent, &references)
+                judge::orphan(columns, parent.as_ref(), &references, live)
             )
         }
         Measure::Count(_) | Measure::Total { .. } | Measure::Fresh { .. } | Measure::Agreement(_) => return Ok(vec![]),
     };
+    read(plan, table, check, &sql, session)
+}
+
+/// Shows rows whose unique key the target has already.
+fn taken_samples(
+    plan: &Plan,
+    table: &TablePlan,
+    check: &PlannedCheck,
+    condition: &str,
+    session: &Session,
+) -> Result<Vec<Sample>, Error> {
+    let columns = check.declared.check.columns();
+    let mut select: Vec<String> = table.columns.iter().map(|c| quote(&c.name)).collect();
+    select.extend(table.origin.columns().iter().map(|c| quote(c)));
+    select.push(columns.first().filter(|_| columns.len() == 1).map_or("NULL".to_string(), |c| quote(c)));
+    let order = table.order().iter().map(|c| quote(c)).collect::<Vec<_>>().join(", ");
+    let (name, select) = (quote(&table.name.value), select.join(", "));
+    read(plan, table, check, &format!("SELECT {select} FROM {name} AS child WHERE {condition} ORDER BY {order}"), session)
+}
+
+/// Reads the first rows of a query: the table's columns, the origin's, and the value that is wrong.
+fn read(plan: &Plan, table: &TablePlan, check: &PlannedCheck, sql: &str, session: &Session) -> Result<Vec<Sample>, Error> {
     let places = Places::new(plan, table);
     let mut samples = vec![];
     for mut row in session.rows(&format!("{sql} LIMIT {SAMPLES}"))? {

@@ -1,0 +1,244 @@
+//! Asks a PostgreSQL target which of the needed keys it has.
+//!
+//! In: the target's `url`, and questions of the engine. Out: the places of the keys that are there. Keys travel as arrays of texts that the
+//! server reads as the column's own type, in one transaction that only reads, so nothing can be written. The connection is made with the
+//! first question. Does not know what is asked for which check.
+
+use std::fmt::Write;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::access::{self, Access};
+use super::{Compiled, Options};
+use crate::database::{self, Address, Connection};
+use crate::diagnostics::SourceMap;
+use crate::engine::existing::{Answer, Lookup, Question};
+use crate::error::Error;
+
+/// A target that has an address.
+pub struct Target {
+    address: Address,
+    schema: String,
+    stopped: Arc<AtomicBool>,
+    /// The connection, or why there is none.
+    connection: Mutex<Option<Result<Box<dyn Connection>, String>>>,
+}
+
+const BEGIN: &str = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; \
+    SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL standard_conforming_strings = on";
+
+impl Target {
+    /// Returns the target of a pipeline; none where it has no address here, such as a variable of the environment that is not set.
+    pub fn of(compiled: &Compiled, options: &Options, stopped: &Arc<AtomicBool>) -> Option<Target> {
+        let target = &compiled.plan.target;
+        let known = database::SERVERS.iter().any(|s| s.dialect == target.dialect.value);
+        target.url.as_ref().filter(|_| known)?;
+        let access = Access { vars: options.vars.clone(), secrets: options.secrets.clone(), ..Access::default() };
+        // What it would tell of a missing variable is no error of a run, which can do without the target.
+        let address =
+            access::address(target, &compiled.project, &compiled.plan.pipeline, &access, &mut SourceMap::default()).ok()?;
+        let schema = target.schema.clone().unwrap_or_else(|| "public".to_string());
+        Some(Target { address, schema, stopped: stopped.clone(), connection: Mutex::default() })
+    }
+
+    fn connect(&self) -> Result<Box<dyn Connection>, Error> {
+        let options = database::Options { stopped: self.stopped.clone(), ..database::Options::default() };
+        let mut connection = database::connect("postgres", &self.address, &options)?;
+        connection.execute(BEGIN)?;
+        Ok(connection)
+    }
+}
+
+impl Lookup for Target {
+    fn find(&self, question: &Question) -> Result<Answer, Error> {
+        // A thread that panicked left at worst a broken transaction, which the server tells.
+        let mut held = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.is_none() {
+            *held = Some(match self.connect() {
+                Ok(connection) => Ok(connection),
+                Err(error) if error.is_interrupted() => return Err(error),
+                Err(error) => Err(format!("the target could not be asked: {}", error.message)),
+            });
+        }
+        let connection = match held.as_mut() {
+            Some(Ok(connection)) => connection,
+            Some(Err(why)) => return Ok(Answer::Unknown(why.clone())),
+            None => return Ok(Answer::Unknown("the target could not be asked".to_string())),
+        };
+        match ask_apart(&mut **connection, question, &self.schema) {
+            Err(error) if error.is_interrupted() => Err(error),
+            Err(error) => {
+                let why = format!("the target could not be asked: {}", error.message);
+                if database::is_lost(&error) {
+                    *held = Some(Err(why.clone()));
+                }
+                Ok(Answer::Unknown(why))
+            }
+            Ok(answer) => Ok(answer),
+        }
+    }
+}
+
+/// Asks so that a failure leaves the transaction open for other questions.
+fn ask_apart(connection: &mut dyn Connection, question: &Question, schema: &str) -> Result<Answer, Error> {
+    connection.execute("SAVEPOINT question")?;
+    let answer = ask(connection, question, schema);
+    let end =
+        if answer.is_ok() { "RELEASE SAVEPOINT question" } else { "ROLLBACK TO SAVEPOINT question; RELEASE SAVEPOINT question" };
+    match (connection.execute(end), answer) {
+        // What went wrong first says why.
+        (_, Err(error)) | (Err(error), Ok(_)) => Err(error),
+        (Ok(()), Ok(answer)) => Ok(answer),
+    }
+}
+
+fn ask(connection: &mut dyn Connection, question: &Question, schema: &str) -> Result<Answer, Error> {
+    let relation = format!("{}.{}", quote(question.schema.as_deref().unwrap_or(schema)), quote(&question.table));
+    if connection.query(&format!("SELECT to_regclass({})", quote_text(&relation)))?.single().is_none() {
+        return Ok(Answer::Unknown(format!("the target has no table {relation}")));
+    }
+    let mut columns = question.columns.clone();
+    if columns.is_empty() {
+        columns = primary_key(connection, &relation)?;
+    }
+    columns.extend(question.besides.iter().cloned());
+    let width = question.keys.first().map_or(columns.len(), Vec::len);
+    if columns.len() != width {
+        return Ok(Answer::Unknown(format!("the primary key of {relation} has {} columns", columns.len())));
+    }
+    let types = types(connection, &relation)?;
+    let mut named = vec![];
+    for column in &columns {
+        match types.iter().find(|(name, _)| name == column) {
+            Some((_, data_type)) => named.push((quote(column), data_type.as_str())),
+            None => return Ok(Answer::Unknown(format!("{relation} of the target has no column {}", quote(column)))),
+        }
+    }
+    let select = select(&relation, &named, named.len() - question.besides.len());
+    // Without keys it tells whether it can be asked at all, so that what fails later is a key's own fault.
+    connection.query(&select(&[]))?;
+    // No value of the target has this character, and no statement may.
+    let sent: Vec<Key> = question
+        .keys
+        .iter()
+        .map(Vec::as_slice)
+        .enumerate()
+        .filter(|(_, key)| !key.iter().flatten().any(|part| part.contains('\0')))
+        .collect();
+    let mut found = vec![];
+    among(connection, &select, &sent, &mut found)?;
+    found.sort_unstable();
+    Ok(Answer::Found(found))
+}
+
+/// A key with its place among those that are asked for.
+type Key<'a> = (usize, &'a [Option<String>]);
+
+/// Returns what writes the query for keys: of the columns, the first `equal` must be equal, and not all of the others.
+fn select<'a>(relation: &'a str, columns: &'a [(String, &'a str)], equal: usize) -> impl Fn(&[Key<'_>]) -> String + 'a {
+    move |keys| {
+        let (mut arrays, mut names, mut read, mut same) = (vec![], vec![], vec![], vec![]);
+        for (i, (column, data_type)) in columns.iter().enumerate() {
+            arrays.push(format!("{}::text[]", quote_text(&array(keys, i))));
+            names.push(format!("a{i}"));
+            read.push(format!("u.a{i}::{data_type} AS a{i}"));
+            same.push(format!("t.{column} = k.a{i}"));
+        }
+        let others = same.split_off(equal.min(same.len()));
+        if !others.is_empty() {
+            same.push(format!("({}) IS NOT TRUE", others.join(" AND ")));
+        }
+        format!(
+            "SELECT k.n FROM (SELECT u.n, {} FROM unnest({}) WITH ORDINALITY AS u({}, n)) AS k WHERE EXISTS (SELECT FROM {relation} AS t WHERE {})",
+            read.join(", "),
+            arrays.join(", "),
+            names.join(", "),
+            same.join(" AND ")
+        )
+    }
+}
+
+/// Writes one column of the keys as an array.
+fn array(keys: &[Key], column: usize) -> String {
+    let mut text = String::from("{");
+    for (i, (_, key)) in keys.iter().enumerate() {
+        text.push_str(if i == 0 { "" } else { "," });
+        match key.get(column).and_then(Option::as_deref) {
+            Some(value) => {
+                let _ = write!(text, "\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""));
+            }
+            None => text.push_str("NULL"),
+        }
+    }
+    text.push('}');
+    text
+}
+
+/// Finds keys; where the server cannot read one as its type, that one is not there, and the others are asked for without it.
+fn among(
+    connection: &mut dyn Connection,
+    select: &dyn Fn(&[Key]) -> String,
+    keys: &[Key],
+    found: &mut Vec<usize>,
+) -> Result<(), Error> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    connection.execute("SAVEPOINT keys")?;
+    match connection.query(&select(keys)) {
+        Ok(rows) => {
+            let numbers = rows.rows.iter().filter_map(|row| row.first()?.as_deref()?.parse::<usize>().ok());
+            found.extend(numbers.filter_map(|n| keys.get(n.checked_sub(1)?).map(|(place, _)| *place)));
+            connection.execute("RELEASE SAVEPOINT keys")
+        }
+        Err(error) if error.code != "X0517" => Err(error),
+        Err(_) => {
+            connection.execute("ROLLBACK TO SAVEPOINT keys; RELEASE SAVEPOINT keys")?;
+            let (first, second) = keys.split_at(keys.len() / 2);
+            if first.is_empty() {
+                return Ok(());
+            }
+            among(connection, select, first, found)?;
+            among(connection, select, second, found)
+        }
+    }
+}
+
+fn primary_key(connection: &mut dyn Connection, relation: &str) -> Result<Vec<String>, Error> {
+    let rows = connection.query(&format!(
+        "SELECT a.attname FROM pg_catalog.pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)
+         JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+         WHERE i.indisprimary AND i.indrelid = to_regclass({}) ORDER BY k.place",
+        quote_text(relation)
+    ))?;
+    Ok(rows.rows.into_iter().flatten().flatten().collect())
+}
+
+/// The types that values of columns are read as: without lengths, which would cut, and below domains, which would refuse.
+fn types(connection: &mut dyn Connection, relation: &str) -> Result<Vec<(String, String)>, Error> {
+    let rows = connection.query(&format!(
+        "WITH RECURSIVE c AS (
+           SELECT attname, atttypid AS id FROM pg_catalog.pg_attribute
+           WHERE attrelid = to_regclass({}) AND attnum > 0 AND NOT attisdropped
+           UNION ALL
+           SELECT c.attname, y.typbasetype FROM c JOIN pg_catalog.pg_type y ON y.oid = c.id WHERE y.typtype = 'd'
+         )
+         SELECT c.attname, pg_catalog.format_type(c.id, -1) FROM c JOIN pg_catalog.pg_type y ON y.oid = c.id WHERE y.typtype <> 'd'",
+        quote_text(relation)
+    ))?;
+    let pair = |row: Vec<Option<String>>| {
+        let mut row = row.into_iter().flatten();
+        Some((row.next()?, row.next()?))
+    };
+    Ok(rows.rows.into_iter().filter_map(pair).collect())
+}
+
+/// Quotes a name for the server.
+fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Quotes a text for the server.
+fn quote_text(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
