@@ -172,6 +172,9 @@ if step "build" cargo build --release; then
     scout=(--seeds 1-20)
     [ $quick = 0 ] || scout=(--seeds 1-3 --quick)
     step "acceptance: scout" python3 tests/acceptance/scout.py --pipe "$pipe" "${scout[@]}"
+    databases=(--seeds 1-10)
+    [ $quick = 0 ] || databases=(--seeds 1-3 --quick)
+    step "acceptance: databases" python3 tests/acceptance/databases.py --pipe "$pipe" --db "$PIPE_TEST_PG" "${databases[@]}"
     cases=300
     [ $quick = 0 ] || cases=60
     step "acceptance: property" python3 tests/acceptance/property.py --pipe "$pipe" --cases $cases --seed 1   # another seed by hand
