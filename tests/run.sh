@@ -176,6 +176,9 @@ if step "build" cargo build --release; then
     [ $quick = 0 ] || personas=(--seeds 1-3)
     step "acceptance: persona_data" python3 tests/acceptance/persona_data.py --pipe "$pipe" --db "$PIPE_TEST_PG" "${personas[@]}"
     step "acceptance: existing" python3 tests/acceptance/existing.py --pipe "$pipe" --db "$PIPE_TEST_PG"
+    databases=(--seeds 1-10)
+    [ $quick = 0 ] || databases=(--seeds 1-3 --quick)
+    step "acceptance: databases" python3 tests/acceptance/databases.py --pipe "$pipe" --db "$PIPE_TEST_PG" "${databases[@]}"
     cases=300
     [ $quick = 0 ] || cases=60
     step "acceptance: property" python3 tests/acceptance/property.py --pipe "$pipe" --cases $cases --seed 1   # another seed by hand

@@ -21,7 +21,7 @@ impl<'a> Places<'a> {
     pub fn new(plan: &'a Plan, table: &'a TablePlan) -> Places<'a> {
         let source = table.origin.source.as_deref();
         let extract = plan.extracts.iter().find(|e| Some(e.extract.request.name.as_str()) == source);
-        Places { extract, lists: &table.origin.lists, key: source.map(|s| natural_key(table, s)).unwrap_or_default() }
+        Places { extract, lists: &table.origin.lists, key: source.map(|s| natural_key(plan, table, s)).unwrap_or_default() }
     }
 
     /// The places of an extract's own records.
@@ -57,23 +57,41 @@ impl<'a> Places<'a> {
     }
 }
 
-/// The fields of the source that the table's key is made of; fields of unnested elements tell the row, not the record.
-fn natural_key(table: &TablePlan, source: &str) -> Vec<String> {
-    let from = |columns: Vec<String>| -> Vec<String> {
-        let mut paths = vec![];
-        for column in table.columns.iter().filter(|c| columns.contains(&c.name)) {
-            for lineage in column.lineage.iter().filter(|l| l.source == source) {
-                let inside =
-                    table.origin.lists.iter().any(|list| lineage.path == *list || lineage.path.starts_with(&format!("{list}.")));
-                if !inside && !paths.contains(&lineage.path) {
-                    paths.push(lineage.path.clone());
+/// The fields of the source that the table's key is made of, and for a child those of its parents' unique keys: what people call the record by.
+fn natural_key(plan: &Plan, table: &TablePlan, source: &str) -> Vec<String> {
+    let keys = table.loads.iter().map(|l| fields(table, source, &l.key()));
+    let mut paths = keys.into_iter().find(|paths| !paths.is_empty()).unwrap_or_default();
+    let parents = table.loads.iter().filter_map(|l| l.contract.as_deref()).flat_map(|c| &c.foreign_keys);
+    for foreign in parents {
+        let loaded =
+            |t: &&TablePlan| t.origin.source.as_deref() == Some(source) && t.loads.iter().any(|l| l.table == foreign.table);
+        let Some(parent) = plan.tables.iter().find(loaded) else { continue };
+        let contracts = parent.loads.iter().filter_map(|l| l.contract.as_deref());
+        for unique in contracts.flat_map(|c| &c.checks).filter(|c| c.check.rule() == "unique") {
+            let names: Vec<String> = unique.check.columns().iter().map(|c| c.to_string()).collect();
+            for path in fields(parent, source, &names) {
+                if !paths.contains(&path) {
+                    paths.push(path);
                 }
             }
         }
-        paths
-    };
-    let keys = table.loads.iter().map(|l| from(l.key()));
-    keys.into_iter().find(|paths| !paths.is_empty()).unwrap_or_default()
+    }
+    paths
+}
+
+/// The fields of the source's records that columns are made of; fields of unnested elements tell the row, not the record.
+fn fields(table: &TablePlan, source: &str, columns: &[String]) -> Vec<String> {
+    let mut paths = vec![];
+    for column in table.columns.iter().filter(|c| columns.contains(&c.name)) {
+        for lineage in column.lineage.iter().filter(|l| l.source == source) {
+            let inside =
+                table.origin.lists.iter().any(|list| lineage.path == *list || lineage.path.starts_with(&format!("{list}.")));
+            if !inside && !paths.contains(&lineage.path) {
+                paths.push(lineage.path.clone());
+            }
+        }
+    }
+    paths
 }
 
 /// Prints a field's path for the engine.
