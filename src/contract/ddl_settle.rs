@@ -10,7 +10,7 @@ use super::ddl_check::judge;
 use super::ddl_cursor::Cursor;
 use super::ddl_expr::{Scope, by_locale, cased, lower};
 use super::ddl_names::{Names, join_columns};
-use super::ddl_number::may_fail;
+use super::ddl_number::{in_order, may_fail};
 use super::ddl_table::{Draft, Key, Pending};
 use super::ddl_type::{NamedType, Types};
 use super::{Column, ConstraintKind, Contract, known_column};
@@ -320,7 +320,7 @@ pub(super) fn index(contract: &mut Contract, index: WrittenIndex<'_>, context: &
     }
     let only_where = index.only_where.map(|w| w.expression().and_then(|e| lower(&e, &scope)));
     // Which rows are in the index must be known for all text.
-    let only_where = only_where.map(|w| w.map(cased).filter(|w| !by_locale(w)));
+    let only_where = only_where.map(|w| w.map(cased).filter(|w| !by_locale(w)).map(in_order));
     let readable = only_where.as_ref().is_none_or(Option::is_some);
     match lowered.into_iter().collect::<Option<Vec<Expr>>>() {
         Some(parts) if readable && !parts.is_empty() => {
