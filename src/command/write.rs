@@ -101,12 +101,13 @@ impl Outputs {
         };
         let (tables, mut parts) = self.format_all(compiled, dialect, format)?;
         let header = header(compiled, &tables)?;
-        let script = Script { header: &header, tables: &tables, format, undo: emission.undo && dialect.undoes() };
+        let rollback = dialect.rollback().filter(|_| emission.undo);
+        let script = Script { header: &header, tables: &tables, format, undo: rollback.is_some() };
         let deploy = self.file("deploy.sql", |out| dialect.deploy(&script, &mut parts, out))?;
         let verify = self.file("verify.sql", |out| dialect.verify(&script, &mut parts, out))?;
         let mut scripts = vec![("deploy.sql", deploy), ("verify.sql", verify)];
-        if script.undo {
-            scripts.push(("rollback.sql", self.file("rollback.sql", |out| dialect.rollback(&script, out))?));
+        if let Some(rollback) = rollback {
+            scripts.push(("rollback.sql", self.file("rollback.sql", |out| rollback(&script, out))?));
         } else {
             self.withdraw(&["rollback.sql"])?;
         }

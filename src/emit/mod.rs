@@ -32,6 +32,9 @@ pub fn find(name: &str) -> Option<&'static dyn Dialect> {
     DIALECTS.iter().find(|d| d.name() == name).copied()
 }
 
+/// Writes a script of its own.
+pub type WriteScript = fn(&Script, &mut dyn Write) -> io::Result<()>;
+
 /// How a database wants its scripts.
 pub trait Dialect: Sync + Send {
     /// The word in `dialect:`.
@@ -46,11 +49,8 @@ pub trait Dialect: Sync + Send {
     /// Writes the script that creates views by these statements.
     fn views(&self, header: &Header, statements: &[&str], out: &mut dyn Write) -> io::Result<()>;
 
-    /// Whether it can write the script that undoes a deployment.
-    fn undoes(&self) -> bool;
-
-    /// Writes the script that undoes what the deploy script did.
-    fn rollback(&self, script: &Script, out: &mut dyn Write) -> io::Result<()>;
+    /// What writes the script that undoes what the deploy script did, if there is one.
+    fn rollback(&self) -> Option<WriteScript>;
 
     /// Writes the script that compares the target with what was loaded and changes nothing.
     fn verify(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()>;

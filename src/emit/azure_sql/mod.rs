@@ -17,7 +17,6 @@ mod rows;
 #[cfg(test)]
 mod tests;
 mod text;
-mod undo;
 mod value;
 mod verify;
 
@@ -26,7 +25,7 @@ use std::io::{self, Write};
 use arrow::datatypes::Schema;
 
 use super::rows::{RowFormat, RowWriter};
-use super::{Dialect, Header, Literal, Parts, Script, Table};
+use super::{Dialect, Header, Literal, Parts, Script, Table, WriteScript};
 use crate::error::Error;
 
 pub struct AzureSql;
@@ -55,12 +54,8 @@ impl Dialect for AzureSql {
         Ok(())
     }
 
-    fn undoes(&self) -> bool {
-        false
-    }
-
-    fn rollback(&self, script: &Script, out: &mut dyn Write) -> io::Result<()> {
-        undo::write(script, out)
+    fn rollback(&self) -> Option<WriteScript> {
+        None
     }
 
     fn verify(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {

@@ -25,7 +25,7 @@ use std::io::{self, Write};
 use arrow::datatypes::Schema;
 
 use super::rows::{RowFormat, RowWriter};
-use super::{Dialect, Header, Literal, Parts, Script, Table};
+use super::{Dialect, Header, Literal, Parts, Script, Table, WriteScript};
 use crate::error::Error;
 
 pub struct Postgres;
@@ -53,12 +53,8 @@ impl Dialect for Postgres {
         out.write_all(b"\nCOMMIT;\n")
     }
 
-    fn undoes(&self) -> bool {
-        true
-    }
-
-    fn rollback(&self, script: &Script, out: &mut dyn Write) -> io::Result<()> {
-        undo::write(script, out)
+    fn rollback(&self) -> Option<WriteScript> {
+        Some(undo::write)
     }
 
     fn verify(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {
