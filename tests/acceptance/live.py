@@ -161,6 +161,34 @@ class Cases:
             psql(other, "-f", place.out["a"] / "deploy.sql")
             self.check(state(url) == state(other), "INSERT scripts are played as well", both)
 
+    def way_back(self):
+        with self.world("back") as (place, url):
+            states = [state(url)]
+            for data in "ab":
+                done = place.do("deploy", url, data=data)
+                self.check(done.code == 0, f"deploy of {data}", done)
+                states.append(state(url))
+            self.check(len(set(map(str, states))) == 3, "each deployment changes something")
+            query(url, "UPDATE child SET note = 'later' WHERE id = (SELECT min(id) FROM child)")
+            changed = state(url)
+            self.fails("a row that changed since", place.do("rollback", url, data="b"), "X0516")
+            self.check(state(url) == changed, "a refused rollback changes nothing")
+        with self.world("back2") as (place, url):
+            before = state(url)
+            place.do("deploy", url, data="a")
+            between = state(url)
+            place.do("deploy", url, data="b")
+            for data, wanted in (("b", between), ("a", before)):
+                done = place.do("rollback", url, data=data)
+                self.check(done.code == 0 and state(url) == wanted, f"rollback of {data} brings back what was there", done)
+            self.fails("a second rollback", place.do("rollback", url, data="a"), "X0516")
+            self.check(state(url) == before, "a second rollback changes nothing")
+            left = query(url, "SELECT count(*) FROM pg_class WHERE relname LIKE 'pipe_undo%'")
+            self.check(left.strip() == "0", "no table stays behind", left)
+            script = place.out["a"] / "rollback.sql"
+            script.write_text(script.read_text() + "-- more\n")
+            self.fails("a rollback that was changed", place.do("rollback", url, data="a"), "X0519")
+
     def dry_run(self):
         with self.world("dry") as (place, url):
             place.do("deploy", url)
@@ -529,7 +557,7 @@ def main():
     given = parser.parse_args()
     failures = Failures()
     cases = Cases(given.db, given.pipe.resolve(), failures.check, given.points, given.seed)
-    all_cases = [cases.same_as_psql, cases.dry_run, cases.in_turns, cases.readers, cases.conflicts, cases.unanswered_commit, cases.interrupted, cases.bad_input, cases.doctor,
+    all_cases = [cases.same_as_psql, cases.way_back, cases.dry_run, cases.in_turns, cases.readers, cases.conflicts, cases.unanswered_commit, cases.interrupted, cases.bad_input, cases.doctor,
                  cases.full_disk, cases.encryption, cases.secrets, cases.random_points]
     for case in all_cases:
         if given.only in (None, case.__name__):
