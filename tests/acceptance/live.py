@@ -104,7 +104,8 @@ def idle(url):
 
 
 def temporary(url):
-    return query(url, "SELECT count(*) FROM pg_class WHERE relpersistence = 't' OR relname LIKE 'pipe!_%' ESCAPE '!'").strip()
+    # What a deployment keeps for the way back is meant to stay.
+    return query(url, "SELECT count(*) FROM pg_class WHERE relpersistence = 't' OR relname LIKE 'pipe!_%' ESCAPE '!' AND relname NOT LIKE 'pipe!_undo!_%' ESCAPE '!'").strip()
 
 
 def answered(server):

@@ -77,7 +77,7 @@ DO $pipe$
 BEGIN
   IF NOT has_schema_privilege('public', 'CREATE') THEN
     RAISE EXCEPTION 'role % may not create tables in schema %, where rollback.sql would find the rows as they were', current_user, 'public'
-      USING HINT = 'Grant CREATE on the schema, or emit the script with --no-rollback.';
+      USING ERRCODE = 'insufficient_privilege', HINT = 'Grant CREATE on the schema, or emit the script with --no-rollback.';
   END IF;
 END
 $pipe$;
