@@ -207,6 +207,21 @@ class Cases:
             self.check(query(url, "SELECT count(*) FROM pg_class").strip() == objects and temporary(url) == "0", "a dry run leaves no object")
             self.check(not (place.root / "out/live").exists(), "a dry run writes no file")
 
+    def dry_run_of_modes(self):
+        modes = {"append": "mode: append, key: id", "kept": "mode: upsert, key: id, keep: [b]", "watched": "mode: upsert, key: id, when_changed: [a]",
+                 "conditional": "mode: upsert, key: id, when: source.a > target.a", "replaced": "mode: replace"}
+        tables = "".join(f"  {name}:\n    from: raw\n    map: {{id: id, a: a, b: b}}\n    load: {{{load}}}\n" for name, load in modes.items())
+        with self.world("modes") as (place, url):
+            for name in modes:
+                query(url, f"CREATE TABLE {name} (id integer PRIMARY KEY, a integer, b integer); INSERT INTO {name} VALUES (1, 1, 1), (2, 1, 2), (3, 2, 1), (9, 9, 9)")
+            (place.root / "schemas/modes.sql").write_text("CREATE TABLE replaced (id integer PRIMARY KEY, a integer, b integer);\n")
+            # The rows that come: the same, another b, another and greater a, a new one.
+            (place.root / "pipelines/modes.yaml").write_text("pipeline: modes\nextract:\n  raw: {rows: [{id: 1, a: 1, b: 1}, {id: 2, a: 1, b: 1}, {id: 3, a: 3, b: 1}, {id: 4, a: 1, b: 1}]}\ntables:\n" + tables)
+            done = run([self.pipe, "run", "modes", "--dry-run", "--deploy", "--format", "json"], cwd=place.root, env={"LIVE_URL": url})
+            would = {t["table"].split(".")[-1]: [int(t[k]) for k in ("inserts", "updates", "unchanged", "deletes", "in_the_way")] for t in (done.json() or {}).get("would_change", [])}
+            wanted = {"append": [1, 0, 1, 0, 2], "kept": [1, 1, 2, 0, 0], "watched": [1, 1, 2, 0, 0], "conditional": [1, 1, 2, 0, 0], "replaced": [1, 2, 1, 1, 0]}
+            self.check(done.code == 0 and would == wanted, "a dry run counts as each mode merges", f"{would}\n{done}")
+
     def in_turns(self):
         with self.world("turns") as (place, url):
             for _ in range(8):
@@ -558,7 +573,7 @@ def main():
     given = parser.parse_args()
     failures = Failures()
     cases = Cases(given.db, given.pipe.resolve(), failures.check, given.points, given.seed)
-    all_cases = [cases.same_as_psql, cases.way_back, cases.dry_run, cases.in_turns, cases.readers, cases.conflicts, cases.unanswered_commit, cases.interrupted, cases.bad_input, cases.doctor,
+    all_cases = [cases.same_as_psql, cases.way_back, cases.dry_run, cases.dry_run_of_modes, cases.in_turns, cases.readers, cases.conflicts, cases.unanswered_commit, cases.interrupted, cases.bad_input, cases.doctor,
                  cases.full_disk, cases.encryption, cases.secrets, cases.random_points]
     for case in all_cases:
         if given.only in (None, case.__name__):

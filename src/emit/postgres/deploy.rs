@@ -16,12 +16,7 @@ pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io:
     let tables: Vec<&Table> = script.tables.iter().map(|(table, _)| table).collect();
     out.write_all(header(script.header, &tables).as_bytes())?;
     out.write_all(b"--\n")?;
-    match script.format {
-        RowFormat::Copy => out.write_all(b"-- Run with: psql -f deploy.sql\n\n\\set ON_ERROR_STOP on\n\n")?,
-        RowFormat::Insert => {
-            out.write_all(b"-- Run with: psql -v ON_ERROR_STOP=1 -f deploy.sql, or any tool that stops at an error\n\n")?;
-        }
-    }
+    out.write_all(run_with("deploy.sql", script.format).as_bytes())?;
     out.write_all(b"BEGIN;\n\n")?;
     out.write_all(SETTINGS.as_bytes())?;
     if tables.is_empty() {
@@ -29,18 +24,7 @@ pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io:
     }
     section(out, "The target has every table and column that is loaded.", &guard::target_fits(&tables))?;
     for (i, table) in tables.iter().enumerate() {
-        section(out, &format!("Rows of {}", table.shown()), &staging(table))?;
-        if script.format == RowFormat::Copy {
-            let list = text::names("", table.columns.iter().map(|c| c.name.as_str()));
-            writeln!(out, "COPY {} ({list}) FROM stdin;", stage(table))?;
-            parts.rows(i, out)?;
-            out.write_all(b"\\.\n\n")?;
-        } else {
-            parts.rows(i, out)?;
-        }
-        if table.rows >= MANY {
-            writeln!(out, "ANALYZE {};", stage(table))?;
-        }
+        rows(script, i, parts, out)?;
         out.write_all(guard::all_staged(table).as_bytes())?;
     }
     let undo = Undo::of(script);
@@ -54,6 +38,34 @@ pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io:
         section(out, "How the rows were left, for rollback.sql.", &undo.finish())?;
     }
     out.write_all(b"\nCOMMIT;\n")
+}
+
+/// Says how a script is run, and stops it at its first error.
+pub fn run_with(script: &str, format: RowFormat) -> String {
+    match format {
+        RowFormat::Copy => format!("-- Run with: psql -f {script}\n\n\\set ON_ERROR_STOP on\n\n"),
+        RowFormat::Insert => {
+            format!("-- Run with: psql -v ON_ERROR_STOP=1 -f {script}, or any tool that stops at an error\n\n")
+        }
+    }
+}
+
+/// Makes the staging table of a script's table and fills it.
+pub fn rows(script: &Script, at: usize, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {
+    let Some((table, _)) = script.tables.get(at) else { return Ok(()) };
+    section(out, &format!("Rows of {}", table.shown()), &staging(table))?;
+    if script.format == RowFormat::Copy {
+        let list = text::names("", table.columns.iter().map(|c| c.name.as_str()));
+        writeln!(out, "COPY {} ({list}) FROM stdin;", stage(table))?;
+        parts.rows(at, out)?;
+        out.write_all(b"\\.\n\n")?;
+    } else {
+        parts.rows(at, out)?;
+    }
+    if table.rows >= MANY {
+        writeln!(out, "ANALYZE {};", stage(table))?;
+    }
+    Ok(())
 }
 
 /// From so many rows on the planner should know how many there are.
@@ -84,12 +96,12 @@ pub fn header(header: &Header, tables: &[&Table]) -> String {
     text
 }
 
-fn section(out: &mut dyn Write, title: &str, sql: &str) -> io::Result<()> {
+pub fn section(out: &mut dyn Write, title: &str, sql: &str) -> io::Result<()> {
     write!(out, "\n{}{sql}", text::comment(title))
 }
 
 /// Creates the staging table with the target's own types, so that each value is read as the target would read it.
-pub fn staging(table: &Table) -> String {
+fn staging(table: &Table) -> String {
     let list = text::names("", table.columns.iter().map(|c| c.name.as_str()));
     format!("CREATE TEMP TABLE {} ON COMMIT DROP AS\nSELECT {list} FROM {} WITH NO DATA;\n", stage(table), relation(table))
 }

@@ -77,6 +77,11 @@ impl<'a> Plan<'a> {
         free.map(|c| c.name.as_str()).filter(|c| !self.is_key(c)).collect()
     }
 
+    /// The names of the key's columns, as the catalog has them.
+    pub fn key_columns(&self) -> impl Iterator<Item = &str> {
+        self.table.columns.iter().map(|c| c.name.as_str()).filter(|name| self.is_key(name))
+    }
+
     fn is_key(&self, name: &str) -> bool {
         self.key.iter().any(|(k, _, _)| *k == text::identifier(name))
     }

@@ -8,8 +8,6 @@ use std::io::{self, Write};
 
 use super::merge::Plan;
 use super::{deploy, guard, relation, stage, text};
-use crate::contract::Generated;
-use crate::emit::rows::RowFormat;
 use crate::emit::{Mode, Parts, Script, Table};
 
 /// Writes the script.
@@ -19,18 +17,9 @@ pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io:
     if tables.is_empty() {
         return out.write_all(b"\nCOMMIT;\n");
     }
-    write!(out, "\n-- The target has every table and column that is loaded.\n{}", guard::target_fits(&tables))?;
-    for (i, table) in tables.iter().enumerate() {
-        write!(out, "\n{}{}", text::comment(&format!("Rows of {}", table.shown())), deploy::staging(table))?;
-        if script.format == RowFormat::Copy {
-            let list = text::names("", table.columns.iter().map(|c| c.name.as_str()));
-            writeln!(out, "COPY {} ({list}) FROM stdin;", stage(table))?;
-            parts.rows(i, out)?;
-            out.write_all(b"\\.\n\n")?;
-        } else {
-            parts.rows(i, out)?;
-        }
-        writeln!(out, "ANALYZE {};", stage(table))?;
+    deploy::section(out, "The target has every table and column that is loaded.", &guard::target_fits(&tables))?;
+    for i in 0..tables.len() {
+        deploy::rows(script, i, parts, out)?;
     }
     let counted: Vec<String> = script.tables.iter().map(|(table, evidence)| counts(&Plan::new(table, evidence))).collect();
     write!(
@@ -43,17 +32,6 @@ pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io:
 /// Counts what would happen to one table.
 fn counts(plan: &Plan) -> String {
     let (table, staged) = (plan.table, stage(plan.table));
-    let columns: Vec<&str> = table
-        .columns
-        .iter()
-        .filter(|c| c.generated != Generated::Always && !plan.key.iter().any(|(k, _, _)| *k == text::identifier(&c.name)))
-        .map(|c| c.name.as_str())
-        .collect();
-    let differs = format!(
-        "ROW({})::record OPERATOR(pg_catalog.*<>) ROW({})::record",
-        text::names("t.", columns.iter().copied()),
-        text::names("s.", columns.iter().copied())
-    );
     let there = format!("FROM {staged} AS s JOIN {} AS t ON {}", relation(table), plan.same_row());
     let absent = format!(
         "(SELECT count(*) FROM {staged} AS s WHERE NOT EXISTS (SELECT FROM {} AS t WHERE {}))",
@@ -62,16 +40,23 @@ fn counts(plan: &Plan) -> String {
     );
     let all = format!("(SELECT count(*) FROM {staged})");
     let none = || "0::bigint".to_string();
+    let met = |condition: &str| format!("(SELECT count(*) {there}{condition})");
+    // Of the rows that are there: those for which a condition of the merge holds, and the others.
+    let split = |condition: Option<String>| match condition {
+        Some(condition) => (met(&format!(" WHERE {condition}")), met(&format!(" WHERE ({condition}) IS NOT TRUE"))),
+        None => (none(), met("")),
+    };
     let (inserts, updates, unchanged, in_the_way) = match (&table.mode, plan.key.is_empty()) {
         (_, true) => (all, none(), none(), none()),
-        (Mode::Insert, false) => (absent, none(), none(), format!("(SELECT count(*) {there})")),
-        (_, false) if columns.is_empty() => (absent, none(), format!("(SELECT count(*) {there})"), none()),
-        (_, false) => (
-            absent,
-            format!("(SELECT count(*) {there} WHERE {differs})"),
-            format!("(SELECT count(*) {there} WHERE NOT {differs})"),
-            none(),
-        ),
+        (Mode::Insert, false) => (absent, none(), none(), met("")),
+        (Mode::Append, false) => {
+            let (differing, same) = split(plan.differ());
+            (absent, none(), same, differing)
+        }
+        (Mode::Upsert(_) | Mode::Replace { .. }, false) => {
+            let (changed, same) = split(plan.changes());
+            (absent, changed, same, none())
+        }
     };
     let deletes = match plan.delete() {
         Some(delete) => format!("(SELECT count(*) {})", delete.trim_start_matches("DELETE ")),

@@ -10,7 +10,6 @@ use std::io::{self, Write};
 
 use super::merge::Plan;
 use super::{deploy, relation, stage, text};
-use crate::emit::rows::RowFormat;
 use crate::emit::{Script, Table};
 
 /// A row in a form that only the same row has.
@@ -85,7 +84,7 @@ impl Undo {
         );
         for plan in plans {
             let (table, target) = (plan.table, relation(plan.table));
-            let keys: Vec<String> = plan.key.iter().map(|(name, _, _)| text::literal(name_in_catalog(name).as_str())).collect();
+            let keys: Vec<String> = plan.key_columns().map(text::literal).collect();
             let same =
                 if plan.key.is_empty() { "NULL".to_string() } else { text::literal(&super::same_key("t", "k", &plan.key)) };
             sql += &format!(
@@ -175,22 +174,12 @@ fn key_list(plan: &Plan) -> String {
     plan.key.iter().map(|(name, _, _)| format!("t.{name}, ")).collect()
 }
 
-/// Takes the quotes off a name again.
-fn name_in_catalog(quoted: &str) -> String {
-    quoted.strip_prefix('"').and_then(|n| n.strip_suffix('"')).unwrap_or(quoted).replace("\"\"", "\"")
-}
-
 /// Writes `rollback.sql`.
 pub fn write(script: &Script, out: &mut dyn Write) -> io::Result<()> {
     let tables: Vec<&Table> = script.tables.iter().map(|(table, _)| table).collect();
     out.write_all(deploy::header(script.header, &tables).as_bytes())?;
     out.write_all(b"--\n-- Brings back what was there before deploy.sql of this run, unless it has changed since.\n")?;
-    match script.format {
-        RowFormat::Copy => out.write_all(b"-- Run with: psql -f rollback.sql\n\n\\set ON_ERROR_STOP on\n\n")?,
-        RowFormat::Insert => {
-            out.write_all(b"-- Run with: psql -v ON_ERROR_STOP=1 -f rollback.sql, or any tool that stops at an error\n\n")?;
-        }
-    }
+    out.write_all(deploy::run_with("rollback.sql", script.format).as_bytes())?;
     write!(out, "BEGIN;\n\n{}", deploy::SETTINGS)?;
     match Undo::of(script) {
         Some(undo) => write!(out, "{PRINTED}\n{}", undo.block(include_str!("rollback.sql"), ""))?,
