@@ -17,7 +17,7 @@ use super::access::{self, Access, Run};
 use super::journal::Journal;
 use super::{Failure, hexadecimal};
 use crate::database::play::{self, Audience, Played};
-use crate::database::script::{Script, Statement};
+use crate::database::script::Statement;
 use crate::database::{self, Connection, Fate, Options, Rows};
 use crate::engine::Progress;
 use crate::error::Error;
@@ -185,13 +185,14 @@ impl Session<'_> {
         self.tables = Rows::default();
         let path = self.run.folder.join(self.action.script());
         let file = File::open(&path).map_err(|e| Error::file(&path, "cannot read", &e))?;
-        let mut script = Script::new(BufReader::with_capacity(1 << 20, file));
+        let dialect = &self.run.target.dialect.value;
+        let mut script = database::read(dialect, BufReader::with_capacity(1 << 20, file))?;
         connection.begin(self.action == Action::Verify)?;
         if self.action != Action::Verify {
             self.take_turn(connection)?;
         }
         let stopped = self.stopped.clone();
-        let played = play::play(connection, &mut script, self, &stopped);
+        let played = play::play(connection, &mut *script, self, &stopped);
         for notice in connection.notices() {
             self.journal.add(&notice)?;
         }
@@ -211,7 +212,7 @@ impl Session<'_> {
                 format!("another deployment of pipeline `{pipeline}` runs on {}", connection.place()),
             )
             .help(
-                "Wait for it to end, or allow more time with `--lock-timeout SECONDS`; `pg_stat_activity` shows it as `pipe`.",
+                "Wait for it to end, or allow more time with `--lock-timeout SECONDS`; the server's list of sessions shows it as `pipe`.",
             )),
             answered => answered,
         }
@@ -329,7 +330,8 @@ impl Audience for Session<'_> {
         if played.copied.is_some() || (self.about != about && played.statement.verb() != "SET") {
             self.about.clone_from(&about);
             let verb = played.statement.verb();
-            self.journal.add(&format!("{verb} {about}{rows} ({:.3} s)", played.took.as_secs_f64()))?;
+            let done = format!("{verb} {about}{rows} ({:.3} s)", played.took.as_secs_f64());
+            self.journal.add(done.trim_start())?;
         }
         if let Some(count) = played.copied {
             self.copied.push((about.trim_start_matches("Rows of ").to_string(), count));

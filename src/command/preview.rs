@@ -13,7 +13,7 @@ use super::access::{self, Access};
 use super::write::Outputs;
 use super::{Compiled, Emission, Failure, schema_diff};
 use crate::database::play::{self, Audience, Played};
-use crate::database::script::{Script, Statement};
+use crate::database::script::Statement;
 use crate::database::{self, Options, Rows};
 use crate::engine::Progress;
 use crate::error::Error;
@@ -39,7 +39,8 @@ pub fn preview(
     connection.begin(false)?;
     let file = File::open(&path).map_err(|e| Error::file(&path, "cannot read", &e))?;
     let mut counted = Counted { progress, rows: Rows::default() };
-    let played = play::play(&mut *connection, &mut Script::new(BufReader::with_capacity(1 << 20, file)), &mut counted, stopped);
+    let mut script = database::read(&compiled.plan.target.dialect.value, BufReader::with_capacity(1 << 20, file))?;
+    let played = play::play(&mut *connection, &mut *script, &mut counted, stopped);
     // A connection that is gone has nothing left to take back.
     let _ = connection.execute("ROLLBACK");
     played?;

@@ -1,12 +1,13 @@
 //! The address of a database: a URL, taken apart.
 //!
-//! In: `postgres://user:password@host:port/database?sslmode=verify-full`. Out: an [`Address`] whose parts may be shown one by one; the text
-//! itself is never shown. What a URL leaves out comes from the variables that the database's own tools read: PGHOST, PGPORT, PGUSER,
-//! PGDATABASE, PGPASSWORD, PGSSLMODE, PGSSLROOTCERT. Does not connect.
+//! In: `postgres://user:password@host:port/database?sslmode=verify-full`, or `sqlserver://` likewise. Out: an [`Address`] whose parts may be
+//! shown one by one; the text itself is never shown. What a URL leaves out comes from the variables that the database's own tools read:
+//! PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSWORD, PGSSLMODE, PGSSLROOTCERT; for the others see `azure_sql/address.rs`. Does not connect.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::azure_sql::address::{self as azure_sql, Login};
 use crate::error::Error;
 
 /// Whether and how a connection is encrypted; the words are those of `sslmode`.
@@ -49,22 +50,32 @@ impl Mode {
 /// Where a database is and how to get in.
 #[derive(Clone)]
 pub struct Address {
-    /// The driver's own form, without what we read ourselves.
-    pub(super) config: postgres::Config,
+    pub(super) way: Way,
     pub mode: Mode,
     pub root_certificates: Option<PathBuf>,
     pub connect_timeout: Option<Duration>,
     pub lock_timeout: Option<Duration>,
     pub statement_timeout: Option<Duration>,
-    secrets: Vec<String>,
+    pub(super) secrets: Vec<String>,
+}
+
+/// What each kind of server wants to know.
+#[derive(Clone)]
+pub(super) enum Way {
+    /// The driver's own form, without what we read ourselves.
+    Postgres(Box<postgres::Config>),
+    AzureSql(Login),
 }
 
 impl Address {
-    /// Reads a URL of a PostgreSQL server; `variable` looks into the environment.
+    /// Reads a URL; `variable` looks into the environment.
     pub fn parse(url: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Address, Error> {
         let url = url.trim();
+        if let Some(rest) = azure_sql::without_scheme(url) {
+            return azure_sql::parse(rest, variable);
+        }
         let Some(rest) = url.strip_prefix("postgres://").or_else(|| url.strip_prefix("postgresql://")) else {
-            return Err(malformed("it does not begin with `postgres://`"));
+            return Err(malformed("it begins neither with `postgres://` nor with `sqlserver://`"));
         };
         let (base, settings) = url.split_once('?').unwrap_or((url, ""));
         let mut others = vec![];
@@ -107,7 +118,7 @@ impl Address {
         };
         let root_certificates = own.root_certificates.or_else(|| variable("PGSSLROOTCERT")).filter(|p| p != "system");
         Ok(Address {
-            config,
+            way: Way::Postgres(Box::new(config)),
             // A certificate that is named is meant to be used.
             mode: if mode == Mode::Require && root_certificates.is_some() { Mode::VerifyCa } else { mode },
             root_certificates: root_certificates.map(PathBuf::from),
@@ -123,12 +134,32 @@ impl Address {
         &self.secrets
     }
 
+    /// The driver's own form of the address of a PostgreSQL server.
+    pub(super) fn postgres(&self) -> Result<&postgres::Config, Error> {
+        match &self.way {
+            Way::Postgres(config) => Ok(config),
+            Way::AzureSql(_) => Err(malformed("it is one of SQL Server, and the target's dialect is `postgres`")),
+        }
+    }
+
+    /// What a server of the SQL Server family is told.
+    pub(super) fn azure_sql(&self) -> Result<&Login, Error> {
+        match &self.way {
+            Way::AzureSql(login) => Ok(login),
+            Way::Postgres(_) => Err(malformed("it is one of PostgreSQL, and the target's dialect is `azure_sql`")),
+        }
+    }
+
     pub fn host(&self) -> String {
-        match self.config.get_hosts().first() {
+        let config = match &self.way {
+            Way::Postgres(config) => config,
+            Way::AzureSql(login) => return login.host.clone(),
+        };
+        match config.get_hosts().first() {
             Some(postgres::config::Host::Tcp(name)) => name.clone(),
             #[cfg(unix)]
             Some(postgres::config::Host::Unix(path)) => path.display().to_string(),
-            None => self.config.get_hostaddrs().first().map(ToString::to_string).unwrap_or_default(),
+            None => config.get_hostaddrs().first().map(ToString::to_string).unwrap_or_default(),
         }
     }
 
@@ -138,16 +169,27 @@ impl Address {
     }
 
     pub fn port(&self) -> u16 {
-        self.config.get_ports().first().copied().unwrap_or(5432)
+        match &self.way {
+            Way::Postgres(config) => config.get_ports().first().copied().unwrap_or(5432),
+            Way::AzureSql(login) => login.port,
+        }
     }
 
-    /// The user's name; without one the server is told the name of the operating system's user.
+    /// The user's name; without one a PostgreSQL server is told the name of the operating system's user.
     pub fn user(&self) -> String {
-        self.config.get_user().map_or_else(|| std::env::var("USER").unwrap_or_default(), str::to_string)
+        match &self.way {
+            Way::Postgres(config) => {
+                config.get_user().map_or_else(|| std::env::var("USER").unwrap_or_default(), str::to_string)
+            }
+            Way::AzureSql(login) => login.user.clone(),
+        }
     }
 
     pub fn database(&self) -> String {
-        self.config.get_dbname().map_or_else(|| self.user(), str::to_string)
+        match &self.way {
+            Way::Postgres(config) => config.get_dbname().map_or_else(|| self.user(), str::to_string),
+            Way::AzureSql(login) => login.database.clone(),
+        }
     }
 
     /// Says where it leads, without secrets.
@@ -158,16 +200,17 @@ impl Address {
 
 /// The settings that the driver does not know, or knows less of.
 #[derive(Default)]
-struct Own {
-    mode: Option<Mode>,
-    root_certificates: Option<String>,
-    connect_timeout: Option<Duration>,
-    lock_timeout: Option<Duration>,
-    statement_timeout: Option<Duration>,
+pub(super) struct Own {
+    pub mode: Option<Mode>,
+    pub root_certificates: Option<String>,
+    pub connect_timeout: Option<Duration>,
+    pub lock_timeout: Option<Duration>,
+    pub statement_timeout: Option<Duration>,
 }
 
 impl Own {
-    fn take(&mut self, name: &str, value: &str) -> Result<bool, Error> {
+    /// Takes a setting, if it is one of ours.
+    pub fn take(&mut self, name: &str, value: &str) -> Result<bool, Error> {
         let seconds = || {
             let wrong = || malformed(&format!("`{name}` is no number of seconds"));
             value.parse::<f64>().ok().and_then(|s| Duration::try_from_secs_f64(s).ok()).map(Some).ok_or_else(wrong)
@@ -185,7 +228,8 @@ impl Own {
     }
 }
 
-fn decoded(text: &str) -> String {
+/// Replaces `%` codes.
+pub(super) fn decoded(text: &str) -> String {
     let (mut bytes, mut rest) = (vec![], text.as_bytes());
     while let [first, tail @ ..] = rest {
         let hex = tail.get(..2).and_then(|h| std::str::from_utf8(h).ok()).and_then(|h| u8::from_str_radix(h, 16).ok());
@@ -203,9 +247,10 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn malformed(why: &str) -> Error {
+/// Makes the error of a URL that leads nowhere.
+pub(super) fn malformed(why: &str) -> Error {
     Error::new("X0502", format!("the target's `url` cannot be used: {why}")).help(
-        "Write `postgres://user:password@host:5432/database?sslmode=verify-full`, with `%` codes for special characters in the password; \
+        "Write `postgres://user:password@host:5432/database?sslmode=verify-full`, or `sqlserver://user:password@host:1433/database`, with `%` codes for special characters in the password; \
          further settings are `sslrootcert`, and `connect_timeout`, `lock_timeout` and `statement_timeout` in seconds.",
     )
 }

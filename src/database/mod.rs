@@ -5,6 +5,7 @@
 //! server; each is an entry of [`SERVERS`]. Does not know about pipelines, scripts' contents or printing.
 
 mod address;
+mod azure_sql;
 mod failure;
 pub mod play;
 mod postgres;
@@ -12,7 +13,7 @@ pub mod probe;
 pub mod script;
 mod tls;
 
-use std::io::{Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use std::time::Duration;
 pub use address::{Address, Mode};
 
 use crate::error::Error;
+use script::Script;
 
 /// How a connection behaves.
 #[derive(Clone, Debug)]
@@ -102,10 +104,11 @@ pub trait Connection: Send {
     /// Streams what a `COPY ... TO stdout` sends out and returns how many bytes that were.
     fn copy_out(&mut self, statement: &str, out: &mut dyn Write) -> Result<u64, Error>;
 
-    /// Begins a transaction that sees what others commit before each of its statements; `reading` forbids it to write.
+    /// Begins a transaction that sees what others commit before each of its statements; `reading` forbids it to write, where the server can.
+    /// What writes is begun by the script itself, where scripts of this kind of server begin their transactions.
     fn begin(&mut self, reading: bool) -> Result<(), Error>;
 
-    /// Waits for the one turn of this name, which ends with the transaction. Errors: `X0512` if it was not free in time.
+    /// Waits for the one turn of this name, which ends with the transaction or the session. Errors: `X0512` if it was not free in time.
     fn take_turn(&mut self, name: &str) -> Result<(), Error>;
 
     /// Names the transaction, so that another session can ask for its fate.
@@ -127,22 +130,50 @@ pub trait Connection: Send {
 /// Opens a session.
 type Open = fn(&Address, &Options) -> Result<Box<dyn Connection>, Error>;
 
+/// Begins to read a script.
+type Reading = fn(Box<dyn BufRead>) -> Box<dyn Script>;
+
 /// A kind of server, by the word in `dialect:`.
 pub struct Server {
     pub dialect: &'static str,
     open: Open,
+    read: Reading,
+    /// What is asked of a server before it is used, by what it is about.
+    questions: &'static [(&'static str, probe::Question)],
 }
 
 /// Every kind of server that can be connected to.
-pub const SERVERS: &[Server] = &[Server { dialect: "postgres", open: postgres::open }];
+pub const SERVERS: &[Server] = &[
+    Server {
+        dialect: "postgres",
+        open: postgres::open,
+        read: |reader| Box::new(script::Statements::new(reader)),
+        questions: probe::POSTGRES,
+    },
+    Server {
+        dialect: "azure_sql",
+        open: azure_sql::open,
+        read: |reader| Box::new(azure_sql::Batches::new(reader)),
+        questions: azure_sql::QUESTIONS,
+    },
+];
+
+/// Finds a kind of server.
+fn server(dialect: &str) -> Result<&'static Server, Error> {
+    SERVERS.iter().find(|s| s.dialect == dialect).ok_or_else(|| {
+        Error::new("X0502", format!("pipe cannot connect to targets of dialect `{dialect}` yet"))
+            .help("Run the emitted scripts with the database's own tools.")
+    })
+}
 
 /// Connects to the server of a dialect.
 pub fn connect(dialect: &str, address: &Address, options: &Options) -> Result<Box<dyn Connection>, Error> {
-    let Some(server) = SERVERS.iter().find(|s| s.dialect == dialect) else {
-        return Err(Error::new("X0502", format!("pipe cannot connect to targets of dialect `{dialect}` yet"))
-            .help("Run the emitted scripts with the database's own tools."));
-    };
-    (server.open)(address, options)
+    (server(dialect)?.open)(address, options)
+}
+
+/// Begins to read a script for the servers of a dialect.
+pub fn read(dialect: &str, reader: impl BufRead + 'static) -> Result<Box<dyn Script>, Error> {
+    Ok((server(dialect)?.read)(Box::new(reader)))
 }
 
 /// Whether trying again may help: nothing was committed, and the cause may pass.

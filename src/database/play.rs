@@ -4,7 +4,7 @@
 //! COMMIT are left out, so that the caller can take locks before and ask questions between the last statement and the commit; a script
 //! that would commit in between is refused. Does not know what is deployed.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -32,9 +32,9 @@ pub trait Audience {
 }
 
 /// Plays everything between a script's BEGIN and COMMIT.
-pub fn play<R: BufRead>(
+pub fn play(
     connection: &mut dyn Connection,
-    script: &mut Script<R>,
+    script: &mut dyn Script,
     audience: &mut dyn Audience,
     stopped: &AtomicBool,
 ) -> Result<(), Error> {
@@ -46,6 +46,10 @@ pub fn play<R: BufRead>(
         let (statement, copies) = match &step {
             Step::Statement(statement) => (statement, false),
             Step::Copy(statement) => (statement, true),
+            Step::End => {
+                ended = true;
+                continue;
+            }
             Step::Refused { line, text } => return Err(refused(*line, &format!("`{text}` is a command of psql"))),
         };
         if ended {

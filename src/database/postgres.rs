@@ -26,7 +26,7 @@ pub fn open(address: &Address, options: &Options) -> Result<Box<dyn Connection>,
     let connector = tls::connector(address.mode, address.root_certificates.as_deref())?;
     let notices: Arc<Mutex<Vec<String>>> = Arc::default();
     let noted = notices.clone();
-    let mut config = address.config.clone();
+    let mut config = address.postgres()?.clone();
     config
         .connect_timeout(address.connect_timeout.unwrap_or(options.connect_timeout))
         .keepalives_idle(Duration::from_secs(30))

@@ -47,14 +47,16 @@ pub fn steps(dialect: &str, address: &Address, schema: Option<&str>, options: &O
     };
     note("encryption", Ok(encryption(&*connection, address.mode)));
     note("login", Ok(format!("as {} into database {}", address.user(), address.database())));
-    for (name, question) in [("version", version as Question), ("rights", rights), ("time-outs", timeouts)] {
+    let questions = super::server(dialect).map_or(&[][..], |server| server.questions);
+    for (name, question) in questions {
         let found = question(&mut *connection, schema);
         note(name, found);
     }
     steps
 }
 
-type Question = fn(&mut dyn Connection, Option<&str>) -> Result<String, Error>;
+/// Asks a server about one thing; told the target's schema.
+pub type Question = fn(&mut dyn Connection, Option<&str>) -> Result<String, Error>;
 
 fn reach(addresses: &[std::net::SocketAddr], host: &str, port: u16, patience: Duration) -> Result<String, Error> {
     let mut last = "no address".to_string();
@@ -80,6 +82,9 @@ fn encryption(connection: &dyn Connection, mode: Mode) -> String {
         format!("off (sslmode={})", mode.word())
     }
 }
+
+/// What a PostgreSQL server is asked.
+pub const POSTGRES: &[(&str, Question)] = &[("version", version), ("rights", rights), ("time-outs", timeouts)];
 
 /// The oldest server that the scripts are written for.
 const OLDEST: u32 = 130_000;

@@ -1,6 +1,6 @@
-//! Reads a script as `psql` would: statement by statement, with the rows that follow a `COPY ... FROM stdin`.
+//! Scripts, step by step; and those of PostgreSQL, as `psql` would read them: by statements, with the rows that follow a `COPY ... FROM stdin`.
 //!
-//! In: a reader. Out: [`Step`]s; of the script only one statement, or a part of a COPY block, is in memory. Commands of `psql` itself
+//! In: a reader. Out: [`Step`]s of a [`Script`]; of the script only one statement, or a part of a COPY block, is in memory. Commands of `psql` itself
 //! (`\set`, `\echo`) are skipped where they change nothing, and refused otherwise. Does not know what statements mean.
 
 use std::io::{self, BufRead, Read};
@@ -11,11 +11,22 @@ pub enum Step {
     Statement(Statement),
     /// A statement whose rows follow: they are to be read from the script before the next step.
     Copy(Statement),
+    /// The transaction ends here, though no statement of the script says so.
+    End,
     /// A line of `psql`'s own language that cannot be left out.
     Refused {
         line: usize,
         text: String,
     },
+}
+
+/// A script that is being read.
+pub trait Script {
+    /// Returns the next step, or nothing at the end.
+    fn next_step(&mut self) -> io::Result<Option<Step>>;
+
+    /// The rows of the [`Step::Copy`] that was just returned.
+    fn rows(&mut self) -> Box<dyn Read + '_>;
 }
 
 /// A statement, without its semicolon.
@@ -46,8 +57,8 @@ enum Inside {
     Comment(usize),
 }
 
-/// Reads the steps of a script.
-pub struct Script<R> {
+/// Reads the steps of a script of PostgreSQL.
+pub struct Statements<R> {
     reader: R,
     line: usize,
     /// What is left of the current line.
@@ -55,13 +66,19 @@ pub struct Script<R> {
     about: Option<String>,
 }
 
-impl<R: BufRead> Script<R> {
-    pub fn new(reader: R) -> Script<R> {
-        Script { reader, line: 0, rest: vec![], about: None }
+impl<R: BufRead> Statements<R> {
+    pub fn new(reader: R) -> Statements<R> {
+        Statements { reader, line: 0, rest: vec![], about: None }
     }
 
-    /// Returns the next step, or nothing at the end.
-    pub fn next_step(&mut self) -> io::Result<Option<Step>> {
+    fn next_line(&mut self) -> io::Result<bool> {
+        self.line += 1;
+        Ok(self.reader.read_until(b'\n', &mut self.rest)? > 0)
+    }
+}
+
+impl<R: BufRead> Script for Statements<R> {
+    fn next_step(&mut self) -> io::Result<Option<Step>> {
         let (mut sql, mut started) = (Vec::new(), 0);
         let mut inside = Inside::Nothing;
         loop {
@@ -108,14 +125,8 @@ impl<R: BufRead> Script<R> {
         }
     }
 
-    /// The rows of the COPY statement that was just returned.
-    pub fn rows(&mut self) -> CopyRows<'_, R> {
-        CopyRows { script: self, begun: false, ended: false, pending: vec![], taken: 0 }
-    }
-
-    fn next_line(&mut self) -> io::Result<bool> {
-        self.line += 1;
-        Ok(self.reader.read_until(b'\n', &mut self.rest)? > 0)
+    fn rows(&mut self) -> Box<dyn Read + '_> {
+        Box::new(CopyRows { script: self, begun: false, ended: false, pending: vec![], taken: 0 })
     }
 }
 
@@ -203,8 +214,8 @@ fn is_word(byte: u8) -> bool {
 }
 
 /// The rows of one COPY block, up to the line `\.`.
-pub struct CopyRows<'a, R> {
-    script: &'a mut Script<R>,
+struct CopyRows<'a, R> {
+    script: &'a mut Statements<R>,
     begun: bool,
     ended: bool,
     pending: Vec<u8>,
@@ -253,7 +264,7 @@ mod tests {
     use super::*;
 
     fn steps(script: &str) -> Vec<Step> {
-        let mut script = Script::new(script.as_bytes());
+        let mut script = Statements::new(script.as_bytes());
         std::iter::from_fn(|| script.next_step().unwrap()).collect()
     }
 
@@ -261,6 +272,7 @@ mod tests {
         let of = |s: Step| match s {
             Step::Statement(s) | Step::Copy(s) => s.sql,
             Step::Refused { text, .. } => text,
+            Step::End => String::new(),
         };
         steps(script).into_iter().map(of).collect()
     }
@@ -288,7 +300,7 @@ mod tests {
     fn rows_of_a_copy_are_streamed() {
         let rows = "a\\tb\n\\\\.\n\\.x\n".to_string() + &"long;'\n".repeat(100_000);
         let text = format!("\\set ON_ERROR_STOP on\n-- Rows of t\nCOPY t (\"a\") FROM stdin;\n{rows}\\.\n\nSELECT 1;\n");
-        let mut script = Script::new(text.as_bytes());
+        let mut script = Statements::new(text.as_bytes());
         let Some(Step::Copy(copy)) = script.next_step().unwrap() else { panic!() };
         assert_eq!((copy.line, copy.about.as_deref()), (3, Some("Rows of t")));
         let mut read = String::new();
@@ -301,7 +313,7 @@ mod tests {
 
     #[test]
     fn cut_rows_and_foreign_commands_are_refused() {
-        let mut script = Script::new(&b"COPY t FROM stdin;\n1\n"[..]);
+        let mut script = Statements::new(&b"COPY t FROM stdin;\n1\n"[..]);
         script.next_step().unwrap();
         assert!(script.rows().read_to_string(&mut String::new()).is_err());
         assert_eq!(steps("\\i other.sql\n"), [Step::Refused { line: 1, text: "\\i other.sql".into() }]);

@@ -1,6 +1,6 @@
 //! Encrypted connections: what `sslmode` demands of the server's certificate.
 //!
-//! In: a mode and, if named, a file of root certificates; otherwise those of the operating system count. Out: the driver's connector.
+//! In: a mode and, if named, a file of root certificates; otherwise those of the operating system count. Out: the settings of a connection.
 //! `prefer` and `require` encrypt without asking who the server is, as the database's own tools do. Does not know about URLs.
 
 use std::path::Path;
@@ -11,17 +11,22 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::Mode;
 use crate::error::Error;
 
-/// Makes the connector for a mode.
+/// Makes the PostgreSQL driver's connector for a mode.
 pub fn connector(mode: Mode, roots: Option<&Path>) -> Result<MakeRustlsConnect, Error> {
+    Ok(MakeRustlsConnect::new(settings(mode, roots, rustls::DEFAULT_VERSIONS)?))
+}
+
+/// Makes the settings of a connection for a mode.
+pub fn settings(mode: Mode, roots: Option<&Path>, versions: &[&'static SupportedProtocolVersion]) -> Result<ClientConfig, Error> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .map_err(|e| unusable(&e.to_string()))?;
     let authorities = match mode {
         Mode::VerifyCa | Mode::VerifyFull => {
@@ -32,7 +37,7 @@ pub fn connector(mode: Mode, roots: Option<&Path>) -> Result<MakeRustlsConnect, 
         Mode::Disable | Mode::Prefer | Mode::Require => None,
     };
     let verifier = Arc::new(Verifier { authorities, any_name: mode != Mode::VerifyFull, provider });
-    Ok(MakeRustlsConnect::new(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()))
+    Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }
 
 fn root_certificates(file: Option<&Path>) -> Result<RootCertStore, Error> {

@@ -62,6 +62,8 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     // The dialects have modules of this name.
     ("postgres::", &["src/database/", "src/emit/", "src/target/"]),
     ("rustls::", &["src/database/"]),
+    ("tiberius::", &["src/database/azure_sql/"]),
+    ("tokio::", &["src/database/azure_sql/"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -1,0 +1,354 @@
+//! A session with Azure SQL or SQL Server.
+//!
+//! In: an address and options. Out: a [`Connection`]. The driver is asynchronous; each call waits for it on a runtime of the session's own thread,
+//! and looks ten times a second whether the user wants to stop. Rows of a script go in by a bulk load. One connection does one thing after
+//! the other, so there is nothing to be cancelled from outside. Never met a real server so far: written after the protocol's specification.
+//! Does not know about scripts or transactions.
+
+pub mod address;
+mod batches;
+mod door;
+mod entry;
+mod failure;
+mod questions;
+mod value;
+
+use std::future::Future;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+use tiberius::TokenRow;
+use tiberius::error::Error as Driver;
+use tokio::runtime::{Builder, Runtime};
+
+use super::{Address, Column, Connection, Fate, Options, Rows};
+use crate::error::Error;
+use entry::Session;
+use value::Kind;
+
+pub use batches::Batches;
+pub use questions::QUESTIONS;
+
+/// How often it is looked whether the user wants to stop.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long the server may take to cancel.
+const CANCEL: Duration = Duration::from_secs(5);
+/// The most characters of a lock's name.
+const LOCK_NAME: usize = 255;
+/// The table that rows are bulk-loaded into, on their way to where their statement takes them.
+const LOADED: &str = "#pipe_rows";
+
+/// Opens a session.
+pub fn open(address: &Address, options: &Options) -> Result<Box<dyn Connection>, Error> {
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::new("X0504", format!("no connection can be opened: {e}")).help("Look at the limits of this machine."))?;
+    let (client, encrypted) = entry::enter(&runtime, address, options)?;
+    let lock_timeout = address.lock_timeout.unwrap_or(options.lock_timeout).as_millis().clamp(1, i32::MAX as u128);
+    let limits = Limits { stopped: options.stopped.clone(), statement: address.statement_timeout.or(options.statement_timeout) };
+    let mut session = AzureSql { runtime, client, place: address.place(), encrypted, lock_timeout, limits };
+    session.execute(&format!("SET LOCK_TIMEOUT {lock_timeout}; SET XACT_ABORT ON; SET TEXTSIZE 2147483647;"))?;
+    Ok(Box::new(session))
+}
+
+struct AzureSql {
+    runtime: Runtime,
+    client: Session,
+    place: String,
+    encrypted: bool,
+    /// In milliseconds.
+    lock_timeout: u128,
+    limits: Limits,
+}
+
+/// What ends a statement before its time.
+struct Limits {
+    stopped: Arc<AtomicBool>,
+    statement: Option<Duration>,
+}
+
+/// Why something has no result.
+enum Halt {
+    Driver(Driver),
+    Told(Error),
+    Stopped,
+    TooLong(Duration),
+}
+
+impl From<Driver> for Halt {
+    fn from(error: Driver) -> Halt {
+        Halt::Driver(error)
+    }
+}
+
+/// Waits for some work as long as it may take.
+fn wait<T>(runtime: &Runtime, limits: &Limits, work: impl Future<Output = Result<T, Halt>>) -> Result<T, Halt> {
+    let started = Instant::now();
+    runtime.block_on(async {
+        let mut work = std::pin::pin!(work);
+        loop {
+            if let Ok(done) = tokio::time::timeout(LOOK, work.as_mut()).await {
+                return done;
+            }
+            if limits.stopped.load(Ordering::SeqCst) {
+                return Err(Halt::Stopped);
+            }
+            if let Some(most) = limits.statement.filter(|most| started.elapsed() >= *most) {
+                return Err(Halt::TooLong(most));
+            }
+        }
+    })
+}
+
+impl AzureSql {
+    /// Makes an error of what was not done; a statement that still runs is cancelled.
+    fn halted(&mut self, halt: Halt) -> Error {
+        if matches!(halt, Halt::Stopped | Halt::TooLong(_)) {
+            // If it cannot be cancelled, the session ends with us and takes the statement along.
+            let _ = self.runtime.block_on(async { tokio::time::timeout(CANCEL, self.client.cancel_query()).await });
+        }
+        match halt {
+            Halt::Driver(error) => failure::running(&error, &self.place),
+            Halt::Told(error) => error,
+            Halt::Stopped => Error::interrupted(),
+            Halt::TooLong(most) => {
+                Error::new("X0514", format!("a statement took longer than {} s ({})", most.as_secs_f64(), self.place))
+                    .help("Allow more time with `statement_timeout` in the target's `url`.")
+            }
+        }
+    }
+}
+
+impl Connection for AzureSql {
+    fn place(&self) -> &str {
+        &self.place
+    }
+
+    fn execute(&mut self, sql: &str) -> Result<(), Error> {
+        self.query(sql).map(|_| ())
+    }
+
+    fn query(&mut self, sql: &str) -> Result<Rows, Error> {
+        let client = &mut self.client;
+        let asked = wait(&self.runtime, &self.limits, async {
+            let mut stream = client.simple_query(sql).await?;
+            let first = stream.columns().await?.map(names).unwrap_or_default();
+            Ok((first, stream.into_results().await?))
+        });
+        let (first, mut sets) = asked.map_err(|halt| self.halted(halt))?;
+        let last = sets.pop().unwrap_or_default();
+        let columns = last.first().map_or(first, |row| names(row.columns()));
+        let read = |cell| {
+            value::printed(cell).map_err(|kind| {
+                Error::new("X0517", format!("a column of type `{kind}` is not read yet ({})", self.place)).help("Convert it to text in the query.")
+            })
+        };
+        let rows = last.iter().map(|row| row.cells().map(|(_, cell)| read(cell)).collect()).collect::<Result<_, Error>>()?;
+        Ok(Rows { columns, rows })
+    }
+
+    fn describe(&mut self, _: &str) -> Result<Vec<Column>, Error> {
+        Err(unreadable())
+    }
+
+    fn copy_in(&mut self, statement: &str, data: &mut dyn Read) -> Result<u64, Error> {
+        let load = Load::read(statement)?;
+        self.execute(&load.create)?;
+        // It takes as long as its rows; only the statements around it are timed.
+        let limits = Limits { stopped: self.limits.stopped.clone(), statement: None };
+        let (client, kinds) = (&mut self.client, &load.kinds);
+        let loaded = wait(&self.runtime, &limits, async {
+            let mut request = client.bulk_insert(LOADED).await?;
+            let mut rows = BufReader::with_capacity(1 << 16, data);
+            let (mut line, mut count) = (vec![], 0_u64);
+            loop {
+                line.clear();
+                if rows.read_until(b'\n', &mut line).map_err(|e| Halt::Told(unread(&e)))? == 0 {
+                    break;
+                }
+                request.send(row(&line, kinds).ok_or_else(|| Halt::Told(misfit(count + 1)))?).await?;
+                count += 1;
+            }
+            let stored = request.finalize().await?.total();
+            Ok((count, stored))
+        });
+        let (count, stored) = loaded.map_err(|halt| self.halted(halt))?;
+        if count != stored {
+            return Err(Error::new("X0516", format!("{count} rows were sent, and the server counted {stored} ({})", self.place))
+                .help("Nothing was changed: try again, or look at the network."));
+        }
+        self.execute(&load.insert)?;
+        Ok(count)
+    }
+
+    fn copy_out(&mut self, _: &str, _: &mut dyn Write) -> Result<u64, Error> {
+        Err(unreadable())
+    }
+
+    fn begin(&mut self, reading: bool) -> Result<(), Error> {
+        // A script that writes begins its own transaction; what is read must be whole, too.
+        if reading { self.execute("BEGIN TRANSACTION") } else { Ok(()) }
+    }
+
+    fn take_turn(&mut self, name: &str) -> Result<(), Error> {
+        let mut resource = format!("pipe {name}");
+        if resource.encode_utf16().count() > LOCK_NAME {
+            resource = Sha256::digest(&resource).iter().fold("pipe ".to_string(), |text, byte| format!("{text}{byte:02x}"));
+        }
+        let taken = self.query(&format!(
+            "DECLARE @taken int;\nEXEC @taken = sp_getapplock @Resource = {}, @LockMode = N'Exclusive', @LockOwner = N'Session', @LockTimeout = {};\nSELECT @taken AS taken;",
+            literal(&resource),
+            self.lock_timeout
+        ))?;
+        match taken.single().and_then(|n| n.parse::<i32>().ok()) {
+            Some(0 | 1) => Ok(()),
+            Some(-1) => Err(Error::new("X0512", format!("the lock `{resource}` was not free in time ({})", self.place))
+                .help("Wait for the session that holds it, or allow more time with `lock_timeout` in the target's `url`.")),
+            Some(-3) => Err(Error::new("X0513", format!("the lock `{resource}` was given up for another session ({})", self.place))
+                .help("Try again.")),
+            other => Err(Error::new("X0517", format!("the lock `{resource}` cannot be taken: sp_getapplock says {other:?} ({})", self.place))
+                .help("Have the right to run sp_getapplock granted to the target's user.")),
+        }
+    }
+
+    fn transaction(&mut self) -> Result<String, Error> {
+        // A batch that went by because an earlier one had failed (NOEXEC) gives no rows.
+        let rows = self.query("SELECT CASE WHEN @@TRANCOUNT = 1 AND XACT_STATE() = 1 THEN CURRENT_TRANSACTION_ID() END AS number")?;
+        rows.single().map(str::to_string).ok_or_else(|| {
+            Error::new("X0516", format!("the script's transaction is not open at its end ({})", self.place))
+                .help("The server took it back, so nothing was changed: try again, and look at its log if it happens again.")
+        })
+    }
+
+    fn fate(&mut self, _: &str) -> Result<Fate, Error> {
+        // The server keeps no record of transactions that were taken back.
+        Ok(Fate::Unknown)
+    }
+
+    fn record(&mut self, table: &str, entry: &[(&str, String)]) -> Result<(), Error> {
+        let name: Vec<String> = table.split('.').map(quoted).collect();
+        let name = name.join(".");
+        let columns: Vec<String> = entry.iter().map(|(column, _)| quoted(column)).collect();
+        let values: Vec<String> = entry.iter().map(|(_, value)| literal(value)).collect();
+        let definitions: Vec<String> = columns.iter().map(|c| format!("{c} nvarchar(400) NOT NULL")).collect();
+        self.execute(&format!(
+            "IF OBJECT_ID({}) IS NULL\nCREATE TABLE {name} ([number] bigint IDENTITY PRIMARY KEY, {}, [by_user] nvarchar(128) NOT NULL DEFAULT SUSER_SNAME(), \
+             [at] datetimeoffset NOT NULL DEFAULT SYSDATETIMEOFFSET());",
+            literal(&name),
+            definitions.join(", ")
+        ))?;
+        self.execute(&format!("INSERT INTO {name} ({}) VALUES ({});", columns.join(", "), values.join(", ")))
+    }
+
+    fn notices(&mut self) -> Vec<String> {
+        // The driver keeps them to itself.
+        vec![]
+    }
+
+    fn encrypted(&self) -> bool {
+        self.encrypted
+    }
+}
+
+/// A statement of a script that takes rows from JSON, as three: what makes room for the rows, the bulk load, and what takes them from there.
+struct Load {
+    create: String,
+    kinds: Vec<Kind>,
+    insert: String,
+}
+
+impl Load {
+    fn read(statement: &str) -> Result<Load, Error> {
+        let parts = || {
+            let (head, rest) = statement.split_once("\nFROM OPENJSON(")?;
+            let (_, with) = rest.split_once(" WITH (")?;
+            let mut kinds = vec![];
+            // c1 int '$[0]', c2 decimal(38, 2) '$[1]'
+            for column in with.strip_suffix(") AS r;")?.split("]'").filter(|c| !c.is_empty()) {
+                let column = column.trim_start_matches(", ").split_once(" '$[")?.0;
+                kinds.push(Kind::read(column.split_once(' ')?.1)?);
+            }
+            Some((head, kinds))
+        };
+        let Some((head, kinds)) = parts() else {
+            return Err(Error::new("X0519", "the script cannot be played: its rows have a type that is not known".to_string())
+                .help("Run the pipeline again to have it written anew."));
+        };
+        let columns: Vec<String> = kinds.iter().enumerate().map(|(i, kind)| format!("c{} {} NULL", i + 1, kind.column())).collect();
+        Ok(Load {
+            create: format!("DROP TABLE IF EXISTS {LOADED};\nCREATE TABLE {LOADED} ({});", columns.join(", ")),
+            insert: format!("{head}\nFROM {LOADED} AS r;\nDROP TABLE {LOADED};"),
+            kinds,
+        })
+    }
+}
+
+/// Reads a row of JSON.
+fn row(line: &[u8], kinds: &[Kind]) -> Option<TokenRow<'static>> {
+    let line = line.trim_ascii_end();
+    let cells: Vec<serde_json::Value> = serde_json::from_slice(line.strip_suffix(b",").unwrap_or(line)).ok()?;
+    if cells.len() != kinds.len() {
+        return None;
+    }
+    let mut row = TokenRow::with_capacity(cells.len());
+    for (kind, cell) in kinds.iter().zip(cells) {
+        row.push(kind.value(cell)?);
+    }
+    Some(row)
+}
+
+fn names(columns: &[tiberius::Column]) -> Vec<String> {
+    columns.iter().map(|c| c.name().to_string()).collect()
+}
+
+/// Quotes a name.
+fn quoted(name: &str) -> String {
+    format!("[{}]", name.replace(']', "]]"))
+}
+
+/// Quotes a text.
+fn literal(text: &str) -> String {
+    format!("N'{}'", text.replace('\'', "''"))
+}
+
+fn unreadable() -> Error {
+    Error::new("X0502", "rows cannot be read from Azure SQL yet").help("Export them to a file, and name it with `file:`.")
+}
+
+fn unread(cause: &std::io::Error) -> Error {
+    match cause.kind() {
+        ErrorKind::Interrupted => Error::interrupted(),
+        _ => Error::new("X0104", format!("cannot read the rows to be loaded: {cause}")),
+    }
+}
+
+fn misfit(row: u64) -> Error {
+    Error::new("X0519", format!("the script cannot be played: row {row} has a value that is not of its column's type"))
+        .help("Run the pipeline again to have it written anew.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_with_json_becomes_a_bulk_load() {
+        let load = Load::read(
+            "INSERT INTO #pipe_stage_1 ([a], [b], [c])\nSELECT r.c1, r.c2, CONVERT(varbinary(max), r.c3, 2)\n\
+             FROM OPENJSON(N'[]') WITH (c1 int '$[0]', c2 decimal(38, 2) '$[1]', c3 nvarchar(max) '$[2]') AS r;",
+        )
+        .unwrap_or_else(|e| panic!("{e:?}"));
+        assert_eq!(load.create, "DROP TABLE IF EXISTS #pipe_rows;\nCREATE TABLE #pipe_rows (c1 int NULL, c2 decimal(38, 2) NULL, c3 nvarchar(max) NULL);");
+        assert_eq!(
+            load.insert,
+            "INSERT INTO #pipe_stage_1 ([a], [b], [c])\nSELECT r.c1, r.c2, CONVERT(varbinary(max), r.c3, 2)\nFROM #pipe_rows AS r;\nDROP TABLE #pipe_rows;"
+        );
+        assert_eq!(row(b"[1, 2.50, null],\n", &load.kinds).map(|r| r.len()), Some(3));
+        assert!(row(b"[1, 2.50]\n", &load.kinds).is_none() && row(b"[1, 2.505, null]\n", &load.kinds).is_none());
+        assert!(Load::read("INSERT INTO #x (a)\nSELECT 1").is_err());
+    }
+}
