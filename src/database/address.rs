@@ -178,9 +178,7 @@ impl Address {
     /// The user's name; without one a PostgreSQL server is told the name of the operating system's user.
     pub fn user(&self) -> String {
         match &self.way {
-            Way::Postgres(config) => {
-                config.get_user().map_or_else(|| std::env::var("USER").unwrap_or_default(), str::to_string)
-            }
+            Way::Postgres(config) => config.get_user().map_or_else(|| std::env::var("USER").unwrap_or_default(), str::to_string),
             Way::AzureSql(login) => login.user.clone(),
         }
     }

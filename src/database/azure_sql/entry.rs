@@ -138,7 +138,12 @@ impl Entry<'_> {
                 Ok(Ok(door)) => door,
                 Ok(Err(Shut::Network(e))) => return Err(shut(e.to_string())),
                 Ok(Err(Shut::Encryption(why))) => return Err(Refused::Encryption(host.to_string(), port, why)),
-                Err(_) => return Err(shut(format!("it takes the connection, but says nothing within {} s", self.patience.as_secs_f64()))),
+                Err(_) => {
+                    return Err(shut(format!(
+                        "it takes the connection, but says nothing within {} s",
+                        self.patience.as_secs_f64()
+                    )));
+                }
             };
             let encrypted = door.encrypted();
             let session = Client::connect(self.config(host, port), door.compat_write()).await.map_err(Refused::Driver)?;

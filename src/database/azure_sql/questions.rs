@@ -28,8 +28,11 @@ fn version(connection: &mut dyn Connection, _: Option<&str>) -> Result<String, E
             .help("Upgrade the server: the scripts use what SQL Server 2017 and later have."));
     }
     if compatibility.parse::<u32>().is_ok_and(|level| level < 130) {
-        return Err(Error::new("X0517", format!("the database has compatibility level {compatibility}, where OPENJSON is missing"))
-            .help("Raise it: ALTER DATABASE CURRENT SET COMPATIBILITY_LEVEL = 140."));
+        return Err(Error::new(
+            "X0517",
+            format!("the database has compatibility level {compatibility}, where OPENJSON is missing"),
+        )
+        .help("Raise it: ALTER DATABASE CURRENT SET COMPATIBILITY_LEVEL = 140."));
     }
     let name = if is_azure { "Azure SQL" } else { "SQL Server" };
     Ok(format!("{name} {number}, compatibility level {compatibility}"))
@@ -49,8 +52,9 @@ fn rights(connection: &mut dyn Connection, schema: Option<&str>) -> Result<Strin
     match rows.single() {
         None | Some("") => Ok(format!("schema {name}, reading and writing")),
         Some(note) if note.starts_with("note: ") => Ok(format!("schema {name}, {}", note.trim_start_matches("note: "))),
-        Some(missing) => Err(Error::new("X0509", format!("schema `{name}`: {missing}"))
-            .help("Create the schema, or have the rights granted: GRANT SELECT, INSERT, UPDATE, DELETE ON SCHEMA::name TO user.")),
+        Some(missing) => Err(Error::new("X0509", format!("schema `{name}`: {missing}")).help(
+            "Create the schema, or have the rights granted: GRANT SELECT, INSERT, UPDATE, DELETE ON SCHEMA::name TO user.",
+        )),
     }
 }
 
