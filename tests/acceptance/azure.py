@@ -181,7 +181,7 @@ def verifies(place, check):
 ERRORS = [(18456, "Login failed for user 'ana'.", 14, "X0506"), (40615, "Cannot open server 'x' requested by the login. Client with IP address is not allowed to access the server.", 14, "X0506"),
           (208, "Invalid object name 'dbo.pipe_parent'.", 16, "X0508"), (229, "The INSERT permission was denied on the object 'pipe_parent'.", 14, "X0509"), (9002, "The transaction log is full.", 17, "X0511"),
           (1222, "Lock request time out period exceeded.", 16, "X0512"), (2627, "Violation of PRIMARY KEY constraint.", 14, "X0515"), (547, "The MERGE statement conflicted with the FOREIGN KEY constraint.", 16, "X0515"),
-          (50000, "table dbo.pipe_parent: expected 2500 rows, found 2499", 16, "X0516"), (102, "Incorrect syntax near 'x'.", 15, "X0517")]
+          (50002, "table dbo.pipe_parent: expected 2500 rows, found 2499", 16, "X0516"), (102, "Incorrect syntax near 'x'.", 15, "X0517")]
 
 
 def errors(place, check, requests):
