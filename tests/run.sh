@@ -197,7 +197,7 @@ if step "build" cargo build --release; then
     live=(--points 100)
     [ $quick = 0 ] || live=(--points 12)
     step "acceptance: live" python3 tests/acceptance/live.py --pipe "$pipe" --db "$PIPE_TEST_PG" "${live[@]}"
-    step "acceptance: Azure SQL" python3 tests/acceptance/azure.py --pipe "$pipe"   # asks a real server if PIPE_TEST_AZURE_URL names one
+    step "acceptance: Azure SQL" python3 tests/acceptance/azure.py --pipe "$pipe" --kit "${XDG_CACHE_HOME:-$HOME/.cache}/pipe-tsql-parser"   # asks a real server if PIPE_TEST_AZURE_URL names one
     step "acceptance: torture" python3 tests/acceptance/torture.py --pipe "$pipe" --db "$PIPE_TEST_PG"
 fi
 

@@ -1,9 +1,11 @@
-//! What a live PostgreSQL database enforces, and how that differs from contracts.
+//! What a live database enforces, and how that differs from contracts.
 //!
 //! In: an open connection and the names of tables. Out: their `CREATE TABLE` text as the server itself would write it, fit for the
 //! reader of schema files, and the differences between two lists of contracts. Nothing of the catalog is ever executed.
 //! Does not know how connections are made, where files lie, or about pipelines.
 
+mod azure_sql;
+mod azure_sql_queries;
 pub mod diff;
 mod print;
 mod queries;
@@ -89,7 +91,14 @@ pub struct Imported {
 /// Reads these tables and no others, in their order.
 ///
 /// Errors: a table does not exist or is none (X0601, all of them at once), or the server fails.
-pub fn import(connection: &mut dyn Connection, names: &[TableName]) -> Result<Vec<Imported>, Error> {
+pub fn import(connection: &mut dyn Connection, dialect: &str, names: &[TableName]) -> Result<Vec<Imported>, Error> {
+    match dialect {
+        "azure_sql" => azure_sql::import(connection, names),
+        _ => import_postgres(connection, names),
+    }
+}
+
+fn import_postgres(connection: &mut dyn Connection, names: &[TableName]) -> Result<Vec<Imported>, Error> {
     reading(connection, |connection| {
         let found = tables(connection, names)?;
         let ids: Vec<&str> = found.iter().map(|t| t.id.as_str()).collect();
@@ -203,18 +212,19 @@ fn tables(connection: &mut dyn Connection, names: &[TableName]) -> Result<Vec<Fo
             _ => wrong.push((name, MISSING)),
         }
     }
-    if wrong.is_empty() { Ok(found) } else { Err(missing(connection, &wrong)) }
+    if wrong.is_empty() { Ok(found) } else { Err(missing(connection, &wrong, queries::NEIGHBOURS, "public")) }
 }
 
 const MISSING: &str = "does not exist";
 
-fn missing(connection: &mut dyn Connection, wrong: &[(TableName, &str)]) -> Error {
+/// Makes the error of names that are no tables; `neighbours` asks for those that are, without the schema where it is `usual`.
+fn missing(connection: &mut dyn Connection, wrong: &[(TableName, &str)], neighbours: &str, usual: &str) -> Error {
     let list: Vec<String> = wrong.iter().map(|(name, why)| format!("table `{name}` {why}")).collect();
     let mut error = Error::new("X0601", format!("{} in {}", list.join("; "), connection.place()));
-    let rows = connection.query(queries::NEIGHBOURS).unwrap_or_default().rows;
+    let rows = connection.query(neighbours).unwrap_or_default().rows;
     let known: Vec<&str> = rows.iter().map(|row| text(row, 0)).collect();
     for (name, _) in wrong.iter().filter(|(_, why)| *why == MISSING) {
-        let wanted = if name.schema == "public" { name.table.clone() } else { name.to_string() };
+        let wanted = if name.schema == usual { name.table.clone() } else { name.to_string() };
         let close = crate::diagnostics::closest(&wanted, known.iter().copied());
         let elsewhere = known.iter().find(|k| k.rsplit('.').next() == Some(&name.table)).copied();
         if let Some(close) = elsewhere.or(close) {
@@ -222,6 +232,11 @@ fn missing(connection: &mut dyn Connection, wrong: &[(TableName, &str)]) -> Erro
         }
     }
     error.help("Names are those of the catalog, letter by letter: `schema.table`, with quotes around a part that holds a dot.")
+}
+
+/// Keeps a remark on its line, whatever names it holds.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]

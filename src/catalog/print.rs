@@ -4,7 +4,7 @@
 //! the table with its constraints by name, indexes, and remarks on what no constraint says. The same catalog gives the same bytes.
 //! Does not know what the definitions mean.
 
-use super::{Answers, Facts, Found, Imported, Row, text, truth};
+use super::{Answers, Facts, Found, Imported, Row, one_line, text, truth};
 
 /// Writes one table.
 pub(super) fn table(table: &Found, facts: &Facts) -> Imported {
@@ -107,9 +107,4 @@ fn domain(name: &str, row: &Row) -> String {
         domain.push_str(&format!("\n    {check}"));
     }
     format!("{domain};\n")
-}
-
-/// Keeps a remark on its line, whatever names it holds.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect()
 }

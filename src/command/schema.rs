@@ -73,7 +73,7 @@ impl Scene {
 
     /// The schema of names that have none.
     pub(super) fn schema(&self) -> &str {
-        self.target.schema.as_deref().unwrap_or("public")
+        self.target.schema.as_deref().unwrap_or(if self.dialect.flavor() == ddl::Flavor::Tsql { "dbo" } else { "public" })
     }
 
     /// The tables that are asked for by name or by pipeline, each once.
@@ -123,12 +123,6 @@ impl Scene {
     /// Opens the target's database.
     pub(super) fn connect(&mut self) -> Result<Box<dyn Connection>, Failure> {
         let dialect = &self.target.dialect.value;
-        if dialect != "postgres" {
-            let error = Error::new("X0502", format!("the catalog of target `{}` cannot be read", self.target.name.value));
-            let help =
-                format!("Only that of PostgreSQL can, and its dialect is `{dialect}`: keep its contracts below `schemas/`.");
-            return Err(error.help(help).into());
-        }
         let access = Access { vars: self.vars.clone(), secrets: self.secrets.clone(), ..Access::default() };
         let address = access::address(&self.target, &self.project, &self.spec.name.value, &access, &mut self.sources)?;
         Ok(database::connect(dialect, &address, &database::Options::default())?)
@@ -163,11 +157,11 @@ pub(super) struct Live {
 }
 
 /// Reads imported texts as the schema files that they are.
-pub(super) fn read_back(found: &[Imported]) -> Vec<Live> {
+pub(super) fn read_back(found: &[Imported], flavor: ddl::Flavor) -> Vec<Live> {
     let mut sources = SourceMap::default();
     let files: Vec<_> = found.iter().map(|t| sources.add(Path::new("database"), t.text.as_str())).collect();
     let mut out = Diagnostics::default();
-    let contracts = ddl::read_all(&sources, &files, ddl::Flavor::Postgres, &mut out);
+    let contracts = ddl::read_all(&sources, &files, flavor, &mut out);
     let said = out.into_sorted();
     let live = |(table, file): (&Imported, &crate::diagnostics::FileId)| {
         let is = |c: &&Contract| c.table == table.name.table && c.schema.as_deref() == Some(&table.name.schema);

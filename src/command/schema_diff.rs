@@ -9,6 +9,7 @@ use super::{Failure, Options};
 use crate::catalog::diff::{Comparison, Difference, compare};
 use crate::catalog::{self, TableName};
 use crate::contract::Contract;
+use crate::contract::ddl::Flavor;
 use crate::database::Connection;
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::error::Error;
@@ -19,6 +20,12 @@ pub fn diff(wanted: &Wanted, options: &Options) -> Result<Finished<Comparison>, 
     let mut scene = Scene::load(wanted, options)?;
     let chosen = scene.chosen(wanted)?;
     let named: Vec<(TableName, Arc<Contract>)> = chosen.into_iter().map(|c| (scene.name_of(&c), c)).collect();
+    if scene.dialect.name() != "postgres" {
+        let error = Error::new("X0502", format!("contracts of target `{}` cannot be compared yet", scene.target.name.value));
+        return Err(error
+            .help("Only those of PostgreSQL can: import the tables again, with `--out -` to look at them first.")
+            .into());
+    }
     let result = outdated(&mut *scene.connect()?, &named)?;
     Ok(Finished { result, sources: scene.sources, warnings: scene.out.into_sorted() })
 }
@@ -57,7 +64,7 @@ pub fn warnings(plan: &Plan, connection: &mut dyn Connection) -> Result<Vec<Diag
 pub fn outdated(connection: &mut dyn Connection, contracts: &[(TableName, Arc<Contract>)]) -> Result<Comparison, Error> {
     let names: Vec<TableName> = contracts.iter().map(|(name, _)| name.clone()).collect();
     let there = catalog::existing(connection, &names)?;
-    let live = read_back(&catalog::import(connection, &there)?);
+    let live = read_back(&catalog::import(connection, "postgres", &there)?, Flavor::Postgres);
     let found = |name: &TableName| {
         let at = there.iter().position(|t| t == name)?;
         live.get(at)?.contract.as_ref()

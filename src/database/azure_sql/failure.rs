@@ -80,7 +80,9 @@ fn meaning(number: u32, class: u8) -> (&'static str, &'static str) {
             ("X0510", "The server ended the connection and takes back what was not committed. Look at its log, then try again.")
         }
         // RAISERROR of the script's frame, THROW of its guards.
-        50000..=50099 => ("X0516", "The script's own guard stopped it before anything was changed: see what it expected and found."),
+        50000..=50099 => {
+            ("X0516", "The script's own guard stopped it before anything was changed: see what it expected and found.")
+        }
         _ if class >= FATAL => {
             ("X0510", "The server ended the connection and takes back what was not committed. Look at its log, then try again.")
         }

@@ -1,0 +1,162 @@
+//! Tables of Azure SQL or SQL Server as the statements that would make them.
+//!
+//! In: an open connection and the names of tables. Out: text that is read like any other schema file: the table with its constraints by name,
+//! indexes, and remarks on what no constraint says. The same catalog gives the same bytes. Types of the database's own stand as the types below
+//! them. Written after the vendor's description of the catalog, and never met a real server so far. Does not know what definitions mean.
+
+use std::collections::BTreeMap;
+
+use super::azure_sql_queries as queries;
+use super::{Answers, Imported, MISSING, Row, TableName, missing, one_line, text};
+use crate::database::Connection;
+use crate::error::Error;
+
+/// Reads these tables and no others, in their order.
+///
+/// Errors: a table does not exist or is none (X0601, all of them at once), or the server fails.
+pub(super) fn import(connection: &mut dyn Connection, names: &[TableName]) -> Result<Vec<Imported>, Error> {
+    let found = tables(connection, names)?;
+    // What the server said itself, and nothing but digits.
+    let ids: Vec<&str> = found.iter().map(|(_, id)| id.as_str()).collect();
+    let ids = ids.join(", ");
+    let mut ask = |query: &str| -> Result<Answers, Error> {
+        let mut answers: Answers = BTreeMap::new();
+        for row in connection.query(&query.replace("{tables}", &ids))?.rows {
+            answers.entry(text(&row, 0).to_string()).or_default().push(row);
+        }
+        Ok(answers)
+    };
+    let columns = ask(queries::COLUMNS)?;
+    let constraints = ask(queries::CONSTRAINTS)?;
+    let indexes = ask(queries::INDEXES)?;
+    let others = ask(queries::OTHERS)?;
+    let of = |answers: &Answers, id: &String| answers.get(id).cloned().unwrap_or_default();
+    let table = |(name, id): &(TableName, String)| {
+        table(name, &of(&columns, id), &of(&constraints, id), &of(&indexes, id), &of(&others, id))
+    };
+    Ok(found.iter().map(table).collect())
+}
+
+/// Finds the tables and their numbers.
+fn tables(connection: &mut dyn Connection, names: &[TableName]) -> Result<Vec<(TableName, String)>, Error> {
+    let wanted: Vec<String> =
+        names.iter().enumerate().map(|(i, n)| format!("({i}, {}, {})", literal(&n.schema), literal(&n.table))).collect();
+    let (mut found, mut wrong) = (vec![], vec![]);
+    let rows = connection.query(&queries::TABLES.replace("{wanted}", &wanted.join(", ")))?.rows;
+    for (name, row) in names.iter().zip(&rows) {
+        match (text(row, 2), text(row, 3).trim()) {
+            (id, "U") if !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()) => found.push((name.clone(), id.to_string())),
+            (_, "V") => wrong.push((name.clone(), "is a view, whose rows nobody checks")),
+            (_, "SN") => wrong.push((name.clone(), "is a synonym: name the table that it stands for")),
+            (_, "ET") => wrong.push((name.clone(), "is an external table, whose constraints its own server keeps")),
+            _ => wrong.push((name.clone(), MISSING)),
+        }
+    }
+    if wrong.is_empty() { Ok(found) } else { Err(missing(connection, &wrong, queries::NEIGHBOURS, "dbo")) }
+}
+
+fn table(name: &TableName, columns: &[Row], constraints: &[Row], indexes: &[Row], others: &[Row]) -> Imported {
+    let mut unjudged = vec![];
+    let mut elements: Vec<String> = columns.iter().map(|row| column(row, &mut unjudged)).collect();
+    let mut statements = String::new();
+    for (rows, are_indexes) in [(constraints, false), (indexes, true)] {
+        for row in rows {
+            match (text(row, 2), are_indexes) {
+                ("", false) => elements.push(text(row, 1).to_string()),
+                ("", true) => statements.push_str(&format!("{};\nGO\n", text(row, 1))),
+                (idle, _) => unjudged.push(format!("{idle}: {}", text(row, 1))),
+            }
+        }
+    }
+    unjudged.extend(others.iter().map(|row| text(row, 1).to_string()));
+    let body: Vec<String> = elements.iter().map(|e| format!("\n    {e}")).collect();
+    let mut written =
+        format!("CREATE TABLE {}.{} ({}\n);\nGO\n{statements}", quoted(&name.schema), quoted(&name.table), body.join(","));
+    let unjudged: Vec<String> = unjudged.iter().map(|u| one_line(u)).collect();
+    for remark in &unjudged {
+        written.push_str(&format!("-- not judged: {remark}\n"));
+    }
+    Imported { name: name.clone(), text: written, unjudged }
+}
+
+/// Writes a column: its type, collation, default or identity, and NULL or NOT NULL.
+fn column(row: &Row, unjudged: &mut Vec<String>) -> String {
+    let name = text(row, 1);
+    let computed = text(row, 10);
+    if !computed.is_empty() {
+        return format!("{name} AS {computed}{}", if text(row, 11) == "1" { " PERSISTED" } else { "" });
+    }
+    if !text(row, 14).is_empty() {
+        unjudged.push(format!("column {name} is of the database's own type {}: rules bound to it are not read", text(row, 14)));
+    }
+    if !matches!(text(row, 15), "" | "0") {
+        unjudged.push(format!("column {name} is filled by the database: a period or a ledger"));
+    }
+    let mut column = format!("{name} {}", data_type(row));
+    let mut add = |what: String| column.push_str(&what);
+    if !text(row, 7).is_empty() {
+        add(format!(" COLLATE {}", text(row, 7)));
+    }
+    if !text(row, 8).is_empty() {
+        add(format!(" IDENTITY({}, {})", text(row, 8), text(row, 9)));
+    }
+    if !text(row, 12).is_empty() {
+        add(format!(" CONSTRAINT {} DEFAULT {}", text(row, 13), text(row, 12)));
+    }
+    add(if text(row, 6) == "1" { " NULL".to_string() } else { " NOT NULL".to_string() });
+    column
+}
+
+/// Writes a type with its sizes.
+fn data_type(row: &Row) -> String {
+    let (bytes, precision, scale) = (text(row, 3), text(row, 4), text(row, 5));
+    let assembly = text(row, 16);
+    match text(row, 2) {
+        _ if !assembly.is_empty() => assembly.to_string(),
+        name @ ("char" | "varchar" | "binary" | "varbinary") if bytes == "-1" => format!("{name}(max)"),
+        name @ ("char" | "varchar" | "binary" | "varbinary") => format!("{name}({bytes})"),
+        name @ ("nchar" | "nvarchar") if bytes == "-1" => format!("{name}(max)"),
+        name @ ("nchar" | "nvarchar") => format!("{name}({})", bytes.parse::<u32>().unwrap_or(0) / 2),
+        name @ ("decimal" | "numeric") => format!("{name}({precision}, {scale})"),
+        name @ ("datetime2" | "datetimeoffset" | "time") => format!("{name}({scale})"),
+        "float" => format!("float({precision})"),
+        "timestamp" => "rowversion".to_string(),
+        name => name.to_string(),
+    }
+}
+
+fn quoted(name: &str) -> String {
+    format!("[{}]", name.replace(']', "]]"))
+}
+
+fn literal(text: &str) -> String {
+    format!("N'{}'", text.replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(values: &[&str]) -> Row {
+        values.iter().map(|v| Some(v.to_string()).filter(|v| !v.is_empty())).collect()
+    }
+
+    #[test]
+    fn columns_are_written_as_they_would_be_made() {
+        let mut unjudged = vec![];
+        let mut of = |values: &[&str]| column(&row(values), &mut unjudged);
+        assert_eq!(
+            of(&["1", "[a]]b]", "nvarchar", "80", "0", "0", "1", "Latin1_General_BIN2"]),
+            "[a]]b] nvarchar(40) COLLATE Latin1_General_BIN2 NULL"
+        );
+        assert_eq!(of(&["1", "[n]", "nvarchar", "-1", "0", "0", "0"]), "[n] nvarchar(max) NOT NULL");
+        assert_eq!(
+            of(&["1", "[p]", "decimal", "9", "10", "2", "0", "", "", "", "", "", "((0))", "[df]"]),
+            "[p] decimal(10, 2) CONSTRAINT [df] DEFAULT ((0)) NOT NULL"
+        );
+        assert_eq!(of(&["1", "[i]", "int", "4", "10", "0", "0", "", "1", "5"]), "[i] int IDENTITY(1, 5) NOT NULL");
+        assert_eq!(of(&["1", "[c]", "int", "4", "10", "0", "1", "", "", "", "([a]+[b])", "1"]), "[c] AS ([a]+[b]) PERSISTED");
+        assert_eq!(of(&["1", "[w]", "datetime2", "8", "27", "7", "1"]), "[w] datetime2(7) NULL");
+        assert!(unjudged.is_empty());
+    }
+}
