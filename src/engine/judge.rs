@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::Facts;
 use super::existing::{self, Lookup, Reference};
 use super::findings::Finding;
 use super::joins::JoinFacts;
 use super::session::{Session, quote};
 use super::staging::number;
+use super::{Facts, books};
 use crate::check::{Declared, Measure, UniqueKey};
 use crate::error::Error;
 use crate::expr::Expr;
@@ -61,8 +61,10 @@ pub fn measure(table: &TablePlan, session: &Session) -> Result<TableFacts, Error
     // Steps that change the number of rows: the last one left the rows that are staged, earlier ones are counted on their own.
     let changing: Vec<usize> = table.steps.iter().enumerate().filter(|(_, s)| changes(&s.change)).map(|(i, _)| i).collect();
     let mut tallies = vec![];
+    let told = books::told(table);
     for step in &changing {
-        let last = table.staged && Some(step) == changing.last();
+        // After a join that keeps all rows there are as many as in the end.
+        let last = table.staged && Some(step) == changing.last() || told.contains_key(step);
         let (after, first) = match &table.steps[*step].change {
             Change::Expand { after, position, .. } => (after, format!("count(*) FILTER (WHERE {} = 1)", quote(position))),
             Change::Join(join) => (&join.after, "min(0)".to_string()),
@@ -162,7 +164,8 @@ fn bits(table: &TablePlan, name: &str, session: &Session, facts: &mut TableFacts
     Ok(())
 }
 
-fn changes(change: &Change) -> bool {
+/// Whether a step changes the number of rows.
+pub fn changes(change: &Change) -> bool {
     matches!(change, Change::Expand { .. } | Change::Drop { .. } | Change::Join(_) | Change::Merge { .. } | Change::Query { .. })
 }
 

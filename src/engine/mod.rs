@@ -4,6 +4,7 @@
 //! Does not know how reports are printed or scripts are written.
 
 mod agreement;
+mod books;
 mod engine_types;
 pub mod existing;
 mod findings;
