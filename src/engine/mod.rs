@@ -8,6 +8,7 @@ mod books;
 mod engine_types;
 pub mod existing;
 mod findings;
+mod firsts;
 mod folding;
 mod fresh;
 mod joins;

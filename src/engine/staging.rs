@@ -9,7 +9,7 @@ use petgraph::graph::DiGraph;
 
 use super::judge::{self, TableFacts};
 use super::session::{Session, quote};
-use super::{Facts, books, joins, quarantine};
+use super::{Facts, books, firsts, joins, quarantine};
 use crate::error::Error;
 use crate::expr::{Expr, OrderBy};
 use crate::plan::{ExtractPlan, Plan, TablePlan};
@@ -72,7 +72,7 @@ pub fn stage(plan: &Plan, table: &TablePlan, session: &Session, facts: &Mutex<Fa
     kept.extend(told.values().map(|join| join.matched.clone()));
     let span = table.name.span;
     let order = table.order();
-    let mut relation = table.relation.clone();
+    let mut relation = firsts::together(table.relation.clone(), session)?;
     let likely = probably_ordered(table, &order);
     if !table.ordered && likely.is_none() {
         relation = relation.sort(order.iter().map(|c| ascending(Expr::column(c, span))).collect());
