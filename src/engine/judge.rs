@@ -114,9 +114,15 @@ pub fn references(plan: &Plan, session: &Session, lookup: Option<&dyn Lookup>, f
             }
         }
     }
-    let count = |reference: &Reference| match &reference.parent {
-        Some(parent) => orphans(reference, Some(parent), None, session),
-        None => Ok(0),
+    let blocked = &facts.blocked;
+    let count = |reference: &Reference| {
+        let Some(parent) = &reference.parent else { return Ok(0) };
+        // Groups of the rows by these columns have the same keys and are fewer.
+        let groups = plan.tables.iter().find(|t| !blocked.contains(&t.name.value) && are_groups(t, reference));
+        match groups.map(|t| orphans(reference, &t.name.value, Some(parent), None, session)).transpose()? {
+            Some(0) => Ok(0),
+            _ => orphans(reference, &reference.table.name.value, Some(parent), None, session),
+        }
     };
     let counted = checks.par_iter().map(count).collect::<Result<Vec<u64>, Error>>()?;
     for (reference, mut failing) in checks.iter().zip(counted) {
@@ -124,7 +130,7 @@ pub fn references(plan: &Plan, session: &Session, lookup: Option<&dyn Lookup>, f
         if let Some(lookup) = lookup.filter(|_| failing > 0 || reference.parent.is_none()) {
             existing::refer(reference, lookup, session, facts)?;
             if let Some(live) = facts.live.get(&at) {
-                failing = orphans(reference, reference.parent.as_ref(), Some(live), session)?;
+                failing = orphans(reference, &at.0, reference.parent.as_ref(), Some(live), session)?;
             }
         }
         if let Some(known) = facts.tables.get_mut(&at.0).filter(|_| failing > 0) {
@@ -246,13 +252,32 @@ pub fn orphan(columns: &[String], parent: Option<&Parent>, references: &[String]
     conditions.join(" AND ")
 }
 
-fn orphans(reference: &Reference, parent: Option<&Parent>, live: Option<&str>, session: &Session) -> Result<u64, Error> {
+/// Whether a table is nothing but the groups of the referring rows by the referring columns, under their names.
+fn are_groups(groups: &TablePlan, reference: &Reference) -> bool {
+    let [enter, merge, rest @ ..] = groups.steps.as_slice() else { return false };
+    let entered = matches!(&enter.change, Change::Enter { from } if *from == reference.table.name.value);
+    let merged = matches!(&merge.change, Change::Merge { by, .. } if *by == reference.columns.join(", "));
+    let unchanged = |name: &String| {
+        let [here, there] = [&reference.table.columns, &groups.columns].map(|c| c.iter().find(|c| c.name == *name));
+        here.zip(there).is_some_and(|(here, there)| here.direct && there.direct && here.lineage == there.lineage)
+    };
+    groups.staged && entered && merged && !rest.iter().any(|s| changes(&s.change)) && reference.columns.iter().all(unchanged)
+}
+
+/// Counts the rows of a table with the reference's columns that refer to nothing.
+fn orphans(
+    reference: &Reference,
+    rows: &str,
+    parent: Option<&Parent>,
+    live: Option<&str>,
+    session: &Session,
+) -> Result<u64, Error> {
     let references = parent.map_or_else(|| reference.references.to_vec(), |p| p.referenced(reference.references));
     if parent.is_some() && references.len() != reference.columns.len() {
         return Ok(0);
     }
     let condition = orphan(reference.columns, parent, &references, live);
-    let sql = format!("SELECT count(*) FROM {} AS child WHERE {condition}", quote(&reference.table.name.value));
+    let sql = format!("SELECT count(*) FROM {} AS child WHERE {condition}", quote(rows));
     Ok(number(session.rows(&sql)?.first().and_then(|r| r.first())))
 }
 
