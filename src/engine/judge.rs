@@ -104,7 +104,7 @@ pub fn measure(table: &TablePlan, session: &Session) -> Result<TableFacts, Error
 /// Looks up the references of all tables, once every table is staged: among the staged rows, then among those of the target.
 pub fn references(plan: &Plan, session: &Session, lookup: Option<&dyn Lookup>, facts: &mut Facts) -> Result<(), Error> {
     let mut checks = vec![];
-    for table in plan.tables.iter().filter(|t| t.staged && !facts.blocked.contains(&t.name.value)) {
+    for table in plan.tables.iter().filter(|t| !facts.blocked.contains(&t.name.value)) {
         for (i, check) in table.checks.iter().enumerate() {
             if let Measure::References { columns, table: to, references } = &check.measure {
                 let parent = parent(plan, to, &check.declared);
@@ -145,7 +145,7 @@ fn bits(table: &TablePlan, name: &str, session: &Session, facts: &mut TableFacts
     let mut words: Vec<String> = (0..table.words).map(|w| quote(&format!("#bad{w}"))).collect();
     let fills = !table.fills.is_empty();
     words.extend(fills.then(|| quote("#fill")));
-    if words.is_empty() || !table.staged {
+    if words.is_empty() {
         return Ok(());
     }
     let some: Vec<String> = words.iter().map(|w| format!("{w} <> 0")).collect();

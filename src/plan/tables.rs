@@ -221,7 +221,11 @@ fn finish(spec: &TableSpec, flow: &Flow, readers: usize) -> TablePlan {
     // for its reader and once more to be counted.
     let dear = |step: &Step| matches!(step.change, Change::Merge { .. } | Change::Query { .. });
     let loaded = !flow.loads.is_empty() || !flow.files.is_empty();
-    let staged = !flow.checks.is_empty() || loaded || readers == 0 || !flow.ordered || flow.steps.iter().any(dear);
+    // Rows that are only looked at and handed on to one reader are cheaper computed again than copied.
+    let light = |step: &Step| matches!(step.change, Change::Enter { .. } | Change::None | Change::Fill | Change::Judge);
+    let handed_on = readers == 1 && !quarantine && flow.steps.iter().all(light);
+    let judged = !flow.checks.is_empty() && !handed_on;
+    let staged = judged || loaded || readers == 0 || !flow.ordered || flow.steps.iter().any(dear);
     TablePlan {
         name: spec.name.clone(),
         relation: flow.relation.clone(),
