@@ -4,17 +4,21 @@
 //! Does not know how reports are printed or scripts are written.
 
 mod agreement;
+mod books;
 mod engine_types;
 pub mod existing;
 mod findings;
+mod firsts;
 mod folding;
 mod fresh;
 mod joins;
 mod judge;
 mod ledger;
+mod order;
 mod pins;
 mod places;
 mod quarantine;
+mod references;
 mod samples;
 mod scheduler;
 pub mod session;
@@ -78,6 +82,7 @@ pub fn execute(plan: &Plan, session: &Session, around: Surroundings, progress: &
     if scheduler::width(&graph) >= 4 * rayon::current_num_threads() {
         session.execute("SET threads = 1")?;
     }
+    let orders = order::decide(plan);
     let facts = Mutex::new(Facts::default());
     scheduler::run(&graph, &|node| {
         let name = &graph[node];
@@ -94,7 +99,8 @@ pub fn execute(plan: &Plan, session: &Session, around: Surroundings, progress: &
                     lock(&facts).blocked.insert(name.clone());
                     return Ok(());
                 }
-                let known = staging::stage(plan, table, session, &facts)?;
+                let order = orders.get(name.as_str()).unwrap_or(&order::Order::Sorted);
+                let known = staging::stage(plan, table, order, session, &facts)?;
                 let rows = known.rows;
                 if !known.broken.is_empty() {
                     lock(&facts).blocked.insert(name.clone());
@@ -107,7 +113,7 @@ pub fn execute(plan: &Plan, session: &Session, around: Surroundings, progress: &
         Ok(())
     })?;
     let mut facts = facts.into_inner().unwrap_or_else(PoisonError::into_inner);
-    judge::references(plan, session, around.target, &mut facts)?;
+    references::judge(plan, session, around.target, &mut facts)?;
     findings::judge(plan, session, &mut facts)?;
     let mut report = RunReport::new(plan);
     report.ledger = ledger::lines(plan, &facts);
