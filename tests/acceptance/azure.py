@@ -178,6 +178,23 @@ def verifies(place, check):
         check(done.code == 0 and len(commits(server)) == 2 and "deployed run" in done.stdout and "verified run" in done.stdout, "run --deploy: deployed and verified", done)
 
 
+def undoes(place, check):
+    """rollback.sql: its batches and one COMMIT; what it refuses is told."""
+    with Server() as server:
+        done = place.do(server, "rollback", "azure")
+        told = conversation(server)
+        check(done.code == 0 and "rolled back run" in done.stdout and told[2:-2] == squeezed(place.script("rollback.sql")) and commits(server) == ["COMMIT"], "rollback: the script's batches", done)
+        sent = "\n".join(server.batches())
+        kept = sorted(set(re.findall(r"\[(pipe_undo_[0-9a-z_]+)\]", sent)))
+        made = sorted(set(re.findall(r"@newname = N'(pipe_undo_[0-9a-z_]+)'", "\n".join(b or "" for b in place.script()))))
+        check(kept == made and len(kept) == 5, "rollback: asks for the tables that the deployment keeps", (kept, made))
+    with Server(answers=[("pipe_undo_[0-9a-z]+\\]'\\) IS NULL", [["x", "int"]], [[1]])], faults={6: ("error", 50007, "nothing to roll back: run x was not deployed here", 16)}) as server:
+        done = place.do(server, "rollback", "azure")
+        check(done.code == 3 and "error[X0516]" in done.stderr and "nothing to roll back" in done.stderr and not commits(server), "rollback: nothing to roll back", done)
+    done = run([place.pipe, "run", "azure", "--no-rollback", "--out", place.root / "out-bare"], cwd=place.root)
+    check(done.code == 0 and "pipe_undo" not in (place.root / "out-bare/deploy.sql").read_text() and not (place.root / "out-bare/rollback.sql").exists(), "--no-rollback: nothing is kept", done)
+
+
 ERRORS = [(18456, "Login failed for user 'ana'.", 14, "X0506"), (40615, "Cannot open server 'x' requested by the login. Client with IP address is not allowed to access the server.", 14, "X0506"),
           (208, "Invalid object name 'dbo.pipe_parent'.", 16, "X0508"), (229, "The INSERT permission was denied on the object 'pipe_parent'.", 14, "X0509"), (9002, "The transaction log is full.", 17, "X0511"),
           (1222, "Lock request time out period exceeded.", 16, "X0512"), (2627, "Violation of PRIMARY KEY constraint.", 14, "X0515"), (547, "The MERGE statement conflicted with the FOREIGN KEY constraint.", 16, "X0515"),
@@ -349,8 +366,6 @@ def refused(place, check):
     for url in ("postgres://ana:x@127.0.0.1/sales", f"sqlserver://ana:{quote(CANARY, safe='')}@127.0.0.1", f"sqlserver://ana:{quote(CANARY, safe='')}@127.0.0.1/x?sslmode=maybe"):
         done = place.do(None, "deploy", "azure", url=url)
         check(done.code == 3 and "error[X0502]" in done.stderr, "an address that is none: told", done)
-    done = place.do(None, "rollback", "azure", url=place.url(port))
-    check(done.code == 3 and "error[X0518]" in done.stderr, "rollback: there is no script for it", done)
 
 
 def text_columns(*names):
@@ -454,11 +469,21 @@ def real(place, check, url):
         check(sql("SELECT COUNT(*) FROM dbo.pipe_parent") == str(ROWS), "real: all rows", sql("SELECT COUNT(*) FROM dbo.pipe_parent"))
         sql("UPDATE dbo.pipe_parent SET name = N'changed' WHERE id = 5")
         check(do("verify", "azure").code == 1, "real: a changed row is a MISMATCH")
+        done = do("rollback", "azure")
+        check(done.code == 3 and "error[X0516]" in done.stderr, "real: a changed row is not rolled back", done)
+        sql("DELETE FROM dbo.pipe_child; DELETE FROM dbo.pipe_parent WHERE id > 9")
+        before = sql("SELECT CHECKSUM_AGG(CHECKSUM(*)), COUNT(*) FROM dbo.pipe_parent")
+        for command in ("deploy", "verify", "rollback"):
+            done = do(command, "azure")
+            check(done.code == 0, f"real: {command} over some rows", done)
+        check(sql("SELECT CHECKSUM_AGG(CHECKSUM(*)), COUNT(*) FROM dbo.pipe_parent") == before and sql("SELECT COUNT(*) FROM dbo.pipe_child") == "0", "real: all is as it was")
+        check(do("rollback", "azure").code == 3 and sql("SELECT COUNT(*) FROM sys.tables WHERE name LIKE N'pipe[_]undo%'") == "0", "real: once, and nothing stays")
         sql("DELETE FROM dbo.pipe_child; ALTER TABLE dbo.pipe_child ADD CONSTRAINT pipe_none CHECK (id < 5)")
         done = do("deploy", "azure")
         check(done.code == 3 and "error[X0515]" in done.stderr and sql("SELECT name FROM dbo.pipe_parent WHERE id = 5") == "changed", "real: a broken constraint takes everything back", done)
     finally:
         sql(drop)
+        sql("DECLARE @s nvarchar(max); SELECT @s = STRING_AGG(N'DROP TABLE dbo.' + QUOTENAME(name), N'; ') FROM sys.tables WHERE name LIKE N'pipe[_]undo%'; EXEC (@s)")
 
 
 def main():
@@ -475,6 +500,7 @@ def main():
             requests = len([e for e in server.log if e["kind"] in ("login", "batch", "bulk")])
         deploys(place, failures.check)
         verifies(place, failures.check)
+        undoes(place, failures.check)
         errors(place, failures.check, requests)
         passing(place, failures.check, requests)
         drops(place, failures.check, requests)

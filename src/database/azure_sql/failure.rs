@@ -67,7 +67,7 @@ fn meaning(number: u32, class: u8) -> (&'static str, &'static str) {
         207 | 208 | 2706 | 2715 | 2760 | 2812 | 4902 => {
             ("X0508", "Create what is missing, or correct the contract below `schemas/` and run the pipeline again.")
         }
-        229 | 230 | 262 | 297 | 300 | 916 | 1088 | 2557 | 3906 | 3908 | 15151 | 15247 => {
+        229 | 230 | 262 | 297 | 300 | 916 | 1088 | 2557 | 3906 | 3908 | 15151 | 15247 | 50004 => {
             ("X0509", "Have the right granted to the target's user, or name another user in the target's `url`.")
         }
         241 | 242 | 245 | 515 | 547 | 2601 | 2627 | 2628 | 8114 | 8115 | 8152 => {

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 
 use super::batch::Batches;
 use super::merge::Plan;
+use super::undo::{self, Undo};
 use super::{cycle, guard, like_target, stage, text};
 use crate::emit::{Header, Mode, Parts, Script, Table};
 
@@ -35,6 +36,10 @@ pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io:
         let title = format!("What is only appended to {} is either new or the same.", plan.table.shown());
         batches.batch(&title, &guard::none_differs(plan))?;
     }
+    let undo = Undo::of(script);
+    if let Some(undo) = &undo {
+        undo::before(undo, &plans, &mut batches)?;
+    }
     // Neighbours in a cycle go together.
     let groups: Vec<&[Plan]> = plans.chunk_by(|a, b| a.table.in_cycle && b.table.in_cycle).collect();
     batches.batch(
@@ -50,6 +55,9 @@ pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io:
     batches.batch("The foreign keys that waited are checked now.", &cycle::resume())?;
     for plan in plans.iter().filter(|p| !p.key.is_empty()) {
         batches.batch(&format!("Every row of {} is in the target, once.", plan.table.shown()), &guard::all_there(plan))?;
+    }
+    if let Some(undo) = &undo {
+        undo::after(undo, &plans, &mut batches)?;
     }
     let stages: Vec<String> = tables.iter().map(|t| stage(t)).collect();
     batches.end(&format!("DROP TABLE {}, #pipe_cycle;\n", stages.join(", ")))

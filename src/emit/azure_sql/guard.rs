@@ -188,6 +188,6 @@ END;
 }
 
 /// Makes a constant of a text for THROW, which takes a percent sign for the beginning of a place holder.
-fn thrown(message: &str) -> String {
+pub fn thrown(message: &str) -> String {
     text::literal(&message.replace('%', "%%"))
 }

@@ -36,9 +36,9 @@ impl<'a> Plan<'a> {
         self.table.columns.iter().map(|c| exact(alias, c)).collect()
     }
 
-    /// Deletes what a replacement leaves out; empty in other modes.
-    pub fn delete(&self) -> String {
-        let Mode::Replace { scope } = &self.table.mode else { return String::new() };
+    /// Says which rows `t` of the target a replacement leaves out, which may be all; nothing in other modes.
+    pub fn goes(&self) -> Option<String> {
+        let Mode::Replace { scope } = &self.table.mode else { return None };
         let mut conditions = vec![];
         if !scope.is_empty() {
             conditions.push(scope_condition("t", scope));
@@ -46,7 +46,13 @@ impl<'a> Plan<'a> {
         if !self.key.is_empty() {
             conditions.push(format!("NOT EXISTS (SELECT 1 FROM {} AS s WHERE {})", stage(self.table), self.same_row()));
         }
-        let condition = if conditions.is_empty() { String::new() } else { format!("\nWHERE {}", conditions.join("\n  AND ")) };
+        Some(conditions.join("\n  AND "))
+    }
+
+    /// Deletes what a replacement leaves out; empty in other modes.
+    pub fn delete(&self) -> String {
+        let Some(condition) = self.goes() else { return String::new() };
+        let condition = if condition.is_empty() { String::new() } else { format!("\nWHERE {condition}") };
         format!("DELETE t\nFROM {} AS t WITH (UPDLOCK, HOLDLOCK){condition};\n", relation(self.table))
     }
 
@@ -78,6 +84,19 @@ impl<'a> Plan<'a> {
     }
 
     fn update(&self) -> Option<String> {
+        let (columns, condition) = self.changes()?;
+        let set: Vec<String> = columns.iter().map(|c| format!("t.{0} = s.{0}", text::identifier(&c.name))).collect();
+        Some(format!(
+            "UPDATE t\nSET {}\nFROM {} AS t WITH (UPDLOCK, HOLDLOCK)\nINNER JOIN {} AS s ON {}\nWHERE {condition};\n",
+            set.join(",\n    "),
+            relation(self.table),
+            stage(self.table),
+            self.same_row()
+        ))
+    }
+
+    /// The columns that rows of the target may change in, and which rows `t` change, to those of `s`; nothing where none may.
+    pub fn changes(&self) -> Option<(Vec<&Column>, String)> {
         let is_key = |name: &String| self.key.iter().any(|(k, _)| *k == text::identifier(name));
         // The text of a key may differ by case and still be the same key.
         let upsert = match &self.table.mode {
@@ -91,21 +110,13 @@ impl<'a> Plan<'a> {
         if !self.table.mode.changes_rows() || self.key.is_empty() || columns.is_empty() {
             return None;
         }
-        let set: Vec<String> = columns.iter().map(|c| format!("t.{0} = s.{0}", text::identifier(&c.name))).collect();
         let watched: Vec<&Column> = match upsert.when_changed.is_empty() {
-            true => columns,
+            true => columns.clone(),
             false => self.table.columns.iter().filter(|c| upsert.when_changed.contains(&c.name)).collect(),
         };
         let all = |alias: &str| watched.iter().map(|c| exact(alias, c)).collect::<Vec<_>>().join(", ");
-        Some(format!(
-            "UPDATE t\nSET {}\nFROM {} AS t WITH (UPDLOCK, HOLDLOCK)\nINNER JOIN {} AS s ON {}\nWHERE EXISTS (\n  SELECT {}\n  EXCEPT\n  SELECT {}\n);\n",
-            set.join(",\n    "),
-            relation(self.table),
-            stage(self.table),
-            self.same_row(),
-            all("s"),
-            all("t")
-        ))
+        let condition = format!("EXISTS (\n  SELECT {}\n  EXCEPT\n  SELECT {}\n)", all("s"), all("t"));
+        Some((columns, condition))
     }
 
     fn insert(&self) -> String {

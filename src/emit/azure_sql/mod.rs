@@ -1,6 +1,6 @@
 //! Scripts for Azure SQL and SQL Server 2017 or later.
 //!
-//! In: tables, their evidence and formatted rows. Out: `deploy.sql` and `verify.sql` in batches that `sqlcmd`, Azure Data Studio and SSMS
+//! In: tables, their evidence and formatted rows. Out: `deploy.sql`, `rollback.sql` and `verify.sql` in batches that `sqlcmd`, Azure Data Studio and SSMS
 //! run alike. Staging tables take their types from the target, so nothing here depends on the names of types.
 //! Checked with the vendor's own parser and by reading every literal back, not against a server: what only a server can tell (locking,
 //! the time that statements take, implicit conversions, what a failed batch leaves open) follows its documentation.
@@ -17,6 +17,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 mod text;
+mod undo;
 mod value;
 mod verify;
 
@@ -55,7 +56,7 @@ impl Dialect for AzureSql {
     }
 
     fn rollback(&self) -> Option<WriteScript> {
-        None
+        Some(undo::write)
     }
 
     fn verify(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {
