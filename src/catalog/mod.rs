@@ -140,8 +140,9 @@ fn truth(row: &Row, column: usize) -> bool {
 /// Works in a transaction that only reads, and in which everything that is not the server's own comes back with its schema.
 fn reading<T>(connection: &mut dyn Connection, work: impl FnOnce(&mut dyn Connection) -> Result<T, Error>) -> Result<T, Error> {
     connection.snapshot()?;
-    let done =
-        connection.execute("SET LOCAL search_path = pg_catalog; SET LOCAL quote_all_identifiers = off").and_then(|()| work(connection));
+    let done = connection
+        .execute("SET LOCAL search_path = pg_catalog; SET LOCAL quote_all_identifiers = off")
+        .and_then(|()| work(connection));
     let ended = connection.execute("ROLLBACK");
     let done = done?;
     ended.map(|()| done)

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
 use super::{Failure, Secrets};
 use crate::contract::{self, Contract};
 use crate::diagnostics::{Diagnostic, Diagnostics, SourceMap, Span, Spanned};
+use crate::digest;
 use crate::engine::{Resources, Session};
 use crate::error::Error;
 use crate::plan::{self, ExtractPlan, Inputs, Plan, Selection};
@@ -332,8 +332,7 @@ fn namespace(spec: &PipelineSpec, project: &Project, options: &Options, out: &mu
         out.error("E0214", node.span, format!("`vars.namespace` is not a UUID: `{text}`"))
             .help("Write one like 6ba7b811-9dad-11d1-80b4-00c04fd430c8; it must stay the same for keys to stay the same.");
     }
-    let digest = Sha256::digest(format!("pipe/{}", spec.name.value));
-    digest.iter().take(16).map(|b| format!("{b:02x}")).collect()
+    digest::of(format!("pipe/{}", spec.name.value)).short(32)
 }
 
 /// Finds the folder that a run writes to where nobody names one; a pipeline that cannot be read has none.

@@ -132,11 +132,6 @@ fn attempt(
     Ok(Done { folder: out, preview, report, sources: compiled.sources, warnings: compiled.warnings })
 }
 
-/// Writes bytes as hexadecimal digits.
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
 /// What `check` found in a pipeline without errors.
 pub struct Checked {
     pub pipeline: String,

@@ -27,9 +27,10 @@ const PRIVILEGES: &[&str] = &["select", "insert", "update", "delete", "truncate"
 pub fn ddl(contracts: &[&Contract], schema: &str, extras: Extras) -> String {
     let mut script = Script { text: String::new(), schema };
     script.text.push_str("-- Makes what is missing and leaves what is there.\nBEGIN;\n");
-    script
-        .text
-        .push_str(&format!("SET LOCAL client_min_messages = warning;\nSET LOCAL search_path TO {}, public;\n", identifier(schema)));
+    script.text.push_str(&format!(
+        "SET LOCAL client_min_messages = warning;\nSET LOCAL search_path TO {}, public;\n",
+        identifier(schema)
+    ));
     let mut schemas: Vec<&str> = contracts.iter().map(|c| c.schema.as_deref().unwrap_or(schema)).collect();
     schemas.sort_unstable();
     schemas.dedup();
@@ -94,10 +95,8 @@ impl Script<'_> {
                 (_, Some(name)) => format!("conname = {}", literal(name)),
                 (_, None) => format!("pg_get_constraintdef(oid) = {}", literal(&constraint.text)),
             };
-            let missing = format!(
-                "NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = to_regclass({}) AND {found})",
-                literal(&table)
-            );
+            let missing =
+                format!("NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = to_regclass({}) AND {found})", literal(&table));
             let name = constraint.name.as_ref().map(|n| format!("CONSTRAINT {} ", identifier(n))).unwrap_or_default();
             self.unless(&missing, &format!("ALTER TABLE {table} ADD {name}{}", constraint.text));
         }
@@ -110,7 +109,11 @@ impl Script<'_> {
     fn indexes(&mut self, contract: &Contract) {
         for (name, unique, tail) in &contract.written.indexes {
             let unique = if *unique { "UNIQUE " } else { "" };
-            self.text.push_str(&format!("CREATE {unique}INDEX IF NOT EXISTS {} {};\n", identifier(name), tail.trim_end_matches(';')));
+            self.text.push_str(&format!(
+                "CREATE {unique}INDEX IF NOT EXISTS {} {};\n",
+                identifier(name),
+                tail.trim_end_matches(';')
+            ));
         }
         if contract.written.indexes.is_empty() {
             for index in contract.indexes.iter().filter(|i| !i.columns.is_empty()) {
