@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::csv_types::{self, Loaded};
+use super::csv_types;
 use super::json::column_name;
 use super::origin::Place;
 use super::{CsvOptions, Request, Scope, Source, SourceKind, Staging, csv_header, record_number};
@@ -134,8 +134,8 @@ pub struct Scanned {
     columns: Vec<(String, DataType)>,
     /// Whether the reader gives the types, or text that is still to be typed.
     typed: bool,
-    /// The rows, where typing the columns has loaded them already.
-    loaded: Option<Loaded>,
+    /// The query that gives the rows, where typing the columns has loaded them already.
+    loaded: Option<String>,
     limit: Option<u64>,
 }
 
@@ -198,7 +198,7 @@ impl Source for Scanned {
     }
 
     fn load(&self, table: &str, staging: &dyn Staging) -> Result<(), Error> {
-        if let Some(Loaded { query }) = &self.loaded {
+        if let Some(query) = &self.loaded {
             let table = quote(table);
             return staging.execute(&format!("DROP TABLE {table}; CREATE VIEW {table} AS {query}"));
         }
