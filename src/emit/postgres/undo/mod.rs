@@ -79,7 +79,7 @@ impl Undo {
         let mut sql = self.block(include_str!("may_create.sql"), "_new");
         sql += &format!(
             "{PRINTED}CREATE TABLE {} (number integer NOT NULL, relation text NOT NULL, key text[] NOT NULL, same text, updated bigint,
-  problem text, sequence bigint, called boolean, sequence_left bigint, called_left boolean);\n",
+  problem text, target oid, writer xid8, written bigint, sequence bigint, called boolean, sequence_left bigint, called_left boolean);\n",
             self.register()
         );
         for plan in plans {
@@ -142,6 +142,19 @@ FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.rel
             sql += "\nFOR UPDATE OF t;\n";
         }
         sql
+    }
+
+    /// Notes who wrote the rows that went straight into empty tables, and how many they are.
+    pub fn written(&self, plans: &[Plan]) -> String {
+        let one = |plan: &Plan| {
+            format!(
+                "UPDATE {} SET target = to_regclass(relation), writer = pg_current_xact_id(), written = {} WHERE number = {};\n",
+                self.register(),
+                plan.table.rows,
+                plan.table.number
+            )
+        };
+        plans.iter().map(one).collect()
     }
 
     /// Says what an insertion gives back to be kept.
