@@ -8,6 +8,7 @@ DECLARE
   changeable text;
   wrong bigint;
   example text;
+  unchanged boolean;
   deletions text := '';
   counts text := '0';
   updates text := '';
@@ -40,6 +41,18 @@ BEGIN
       EXECUTE format('INSERT INTO pg_temp.pipe_found SELECT %s, t.tableoid, t.ctid, ''i'' FROM %s AS t
         WHERE t.xmin = %L::xid8::xid AND to_regclass(%L) = %s AND pg_current_xact_id()::text::numeric - %L < 4294967296',
         item.number, item.relation, item.writer, item.relation, item.target, item.writer);
+      GET DIAGNOSTICS wrong = ROW_COUNT;
+      IF wrong <> item.written AND item.content IS NOT NULL AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = to_regclass(item.relation) AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> ALL (item.columns)
+      ) THEN
+        -- Written since, but the whole table may hold what was loaded and nothing else.
+        EXECUTE format('SELECT count(*) = %s AND %s FROM %s AS t', item.written, item.content, item.relation) INTO unchanged;
+        IF unchanged THEN
+          DELETE FROM pg_temp.pipe_found WHERE number = item.number;
+          EXECUTE format('INSERT INTO pg_temp.pipe_found SELECT %s, t.tableoid, t.ctid, ''i'' FROM %s AS t', item.number, item.relation);
+        END IF;
+      END IF;
     ELSIF item.key <> '{}' THEN
       EXECUTE format('INSERT INTO pg_temp.pipe_found SELECT %s, t.tableoid, t.ctid, k.pipe_action FROM %s AS t JOIN %s AS k ON %s
         WHERE hashtextextended(ROW(t.*)::text, 0) = k.pipe_left', item.number, item.relation, after, item.same);
