@@ -4,9 +4,10 @@
 //! Only distinct keys that are needed are asked for, in portions. Does not know how a target is reached.
 
 use super::Facts;
-use super::judge::{self, Parent};
+use super::references::Parent;
 use super::session::{Session, quote};
 use super::staging::number;
+use super::{judge, references};
 use crate::check::{Declared, Measure, UniqueKey};
 use crate::error::Error;
 use crate::expr::ExprKind;
@@ -114,7 +115,7 @@ pub fn refer(reference: &Reference, lookup: &dyn Lookup, session: &Session, fact
     };
     let question = Question { schema, table: name, columns: references.clone(), ..Question::default() };
     let list: Vec<String> = reference.columns.iter().map(|c| quote(c)).collect();
-    let needed = judge::orphan(reference.columns, reference.parent.as_ref(), &references, None);
+    let needed = references::orphan(reference.columns, reference.parent.as_ref(), &references, None);
     let select = format!("SELECT DISTINCT {} FROM {} AS child WHERE {needed}", list.join(", "), quote(&table.name.value));
     let live = format!("#live.{}.{}", table.name.value, reference.check);
     let at = (table.name.value.clone(), reference.check);

@@ -38,7 +38,6 @@ pub fn judge(table: &str, join: &Join, session: &Session) -> Result<(JoinFacts, 
     let sides = Sides::new(join)?;
     let mut facts = JoinFacts::default();
     let mut broken = vec![];
-    let keyed = !join.keys.is_empty();
     if join.expect.one_on_the_right() && join.right_unique.is_none() {
         broken.extend(too_many(table, join, &sides, session, &mut facts)?);
     }
@@ -46,38 +45,51 @@ pub fn judge(table: &str, join: &Join, session: &Session) -> Result<(JoinFacts, 
         broken.extend(too_many_left(table, join, &sides, session)?);
     }
     let on = &sides.on;
-    let null = |columns: &[String]| columns.iter().map(|c| format!("{c} IS NULL")).collect::<Vec<_>>().join(" OR ");
-    let null_keys = if keyed { format!("count(*) FILTER ({})", null(&sides.left_keys)) } else { "0".to_string() };
     let sql = format!(
-        "SELECT count(*), {null_keys}, (SELECT count(*) FROM {right}), \
+        "SELECT count(*), (SELECT count(*) FROM {right}), \
          (SELECT count(*) FROM {left} ANTI JOIN {right} ON {on}), (SELECT count(*) FROM {right} ANTI JOIN {left} ON {on}) FROM {left}",
         left = sides.left,
         right = sides.right,
     );
     let row = session.rows(&sql)?.into_iter().next().unwrap_or_default();
     let at = |i: usize| number(row.get(i));
-    (facts.rows_in, facts.null_keys, facts.right, facts.unmatched_left, facts.unmatched_right) =
-        (at(0), at(1), at(2), at(3), at(4));
-    if facts.unmatched_left > 0 && keyed {
-        facts.nearly = nearly(&sides, session)?;
-    }
-    if join.unmatched == Unmatched::Error && facts.unmatched_left > 0 {
-        broken.push(unmatched(table, join, &sides, &facts, session)?);
-    }
+    (facts.rows_in, facts.right, facts.unmatched_left, facts.unmatched_right) = (at(0), at(1), at(2), at(3));
+    broken.extend(without_partner(table, join, &sides, &mut facts, session)?);
     Ok((facts, broken))
 }
 
+/// Says why left rows have no partner, and judges that where it is an error.
+pub fn without_partner(
+    table: &str,
+    join: &Join,
+    sides: &Sides,
+    facts: &mut JoinFacts,
+    session: &Session,
+) -> Result<Option<Violation>, Error> {
+    if facts.unmatched_left == 0 {
+        return Ok(None);
+    }
+    if !join.keys.is_empty() {
+        let null: Vec<String> = sides.left_keys.iter().map(|k| format!("{k} IS NULL")).collect();
+        let sql = format!("SELECT count(*) FILTER ({}), ({}) FROM {}", null.join(" OR "), nearly(sides), sides.left);
+        let row = session.rows(&sql)?.into_iter().next().unwrap_or_default();
+        (facts.null_keys, facts.nearly) = (number(row.first()), number(row.get(1)));
+    }
+    let wrong = join.unmatched == Unmatched::Error;
+    wrong.then(|| unmatched(table, join, sides, facts, session)).transpose()
+}
+
 /// Both sides of a join, printed for the engine.
-struct Sides {
-    left: String,
-    right: String,
-    on: String,
+pub struct Sides {
+    pub left: String,
+    pub right: String,
+    pub on: String,
     left_keys: Vec<String>,
     right_keys: Vec<String>,
 }
 
 impl Sides {
-    fn new(join: &Join) -> Result<Sides, Error> {
+    pub fn new(join: &Join) -> Result<Sides, Error> {
         let source =
             |relation: &Relation| sql::relation::source(&sql::duckdb::DuckDb, relation).map_err(|u| Error::new("X0301", u.what));
         let column = |name: &String| print(&Expr::column(name, join.span));
@@ -272,8 +284,8 @@ fn hint(join: &Join, facts: &JoinFacts) -> String {
     if parts.is_empty() { "their keys do not occur on the other side".to_string() } else { parts.join("; ") }
 }
 
-/// Counts left rows that only case and spaces keep from a partner.
-fn nearly(sides: &Sides, session: &Session) -> Result<u64, Error> {
+/// The query that counts left rows that only case and spaces keep from a partner.
+fn nearly(sides: &Sides) -> String {
     let alike: Vec<String> = sides
         .left_keys
         .iter()
@@ -281,8 +293,7 @@ fn nearly(sides: &Sides, session: &Session) -> Result<u64, Error> {
         .map(|(l, r)| format!("lower(trim({l}::VARCHAR)) = lower(trim({r}::VARCHAR))"))
         .collect();
     let lost = format!("(SELECT * FROM {} ANTI JOIN {} ON {})", sides.left, sides.right, sides.on);
-    let sql = format!("SELECT count(*) FROM {lost} SEMI JOIN {} ON {}", sides.right, alike.join(" AND "));
-    Ok(number(session.rows(&sql)?.first().and_then(|r| r.first())))
+    format!("SELECT count(*) FROM {lost} SEMI JOIN {} ON {}", sides.right, alike.join(" AND "))
 }
 
 /// The notes of a join for the ledger.

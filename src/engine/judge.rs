@@ -6,15 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use rayon::prelude::*;
-
-use super::Facts;
-use super::existing::{self, Lookup, Reference};
 use super::findings::Finding;
 use super::joins::JoinFacts;
 use super::session::{Session, quote};
 use super::staging::number;
-use crate::check::{Declared, Measure, UniqueKey};
+use super::{Facts, books, references};
+use crate::check::{Measure, UniqueKey};
 use crate::error::Error;
 use crate::expr::Expr;
 use crate::plan::{Plan, TablePlan};
@@ -61,8 +58,10 @@ pub fn measure(table: &TablePlan, session: &Session) -> Result<TableFacts, Error
     // Steps that change the number of rows: the last one left the rows that are staged, earlier ones are counted on their own.
     let changing: Vec<usize> = table.steps.iter().enumerate().filter(|(_, s)| changes(&s.change)).map(|(i, _)| i).collect();
     let mut tallies = vec![];
+    let told = books::told(table);
     for step in &changing {
-        let last = table.staged && Some(step) == changing.last();
+        // After a join that keeps all rows there are as many as in the end.
+        let last = table.staged && Some(step) == changing.last() || told.contains_key(step);
         let (after, first) = match &table.steps[*step].change {
             Change::Expand { after, position, .. } => (after, format!("count(*) FILTER (WHERE {} = 1)", quote(position))),
             Change::Join(join) => (&join.after, "min(0)".to_string()),
@@ -99,45 +98,12 @@ pub fn measure(table: &TablePlan, session: &Session) -> Result<TableFacts, Error
     Ok(facts)
 }
 
-/// Looks up the references of all tables, once every table is staged: among the staged rows, then among those of the target.
-pub fn references(plan: &Plan, session: &Session, lookup: Option<&dyn Lookup>, facts: &mut Facts) -> Result<(), Error> {
-    let mut checks = vec![];
-    for table in plan.tables.iter().filter(|t| t.staged && !facts.blocked.contains(&t.name.value)) {
-        for (i, check) in table.checks.iter().enumerate() {
-            if let Measure::References { columns, table: to, references } = &check.measure {
-                let parent = parent(plan, to, &check.declared);
-                if parent.is_none_or(|p| !facts.blocked.contains(p.name())) {
-                    checks.push(Reference { table, check: i, declared: &check.declared, columns, to, references, parent });
-                }
-            }
-        }
-    }
-    let count = |reference: &Reference| match &reference.parent {
-        Some(parent) => orphans(reference, Some(parent), None, session),
-        None => Ok(0),
-    };
-    let counted = checks.par_iter().map(count).collect::<Result<Vec<u64>, Error>>()?;
-    for (reference, mut failing) in checks.iter().zip(counted) {
-        let at = (reference.table.name.value.clone(), reference.check);
-        if let Some(lookup) = lookup.filter(|_| failing > 0 || reference.parent.is_none()) {
-            existing::refer(reference, lookup, session, facts)?;
-            if let Some(live) = facts.live.get(&at) {
-                failing = orphans(reference, reference.parent.as_ref(), Some(live), session)?;
-            }
-        }
-        if let Some(known) = facts.tables.get_mut(&at.0).filter(|_| failing > 0) {
-            known.failures.insert(at.1, failing);
-        }
-    }
-    lookup.map_or(Ok(()), |lookup| existing::uniques(plan, lookup, session, facts))
-}
-
 /// Counts the bits of `#bad` and `#fill`.
 fn bits(table: &TablePlan, name: &str, session: &Session, facts: &mut TableFacts) -> Result<(), Error> {
     let mut words: Vec<String> = (0..table.words).map(|w| quote(&format!("#bad{w}"))).collect();
     let fills = !table.fills.is_empty();
     words.extend(fills.then(|| quote("#fill")));
-    if words.is_empty() || !table.staged {
+    if words.is_empty() {
         return Ok(());
     }
     let some: Vec<String> = words.iter().map(|w| format!("{w} <> 0")).collect();
@@ -162,7 +128,8 @@ fn bits(table: &TablePlan, name: &str, session: &Session, facts: &mut TableFacts
     Ok(())
 }
 
-fn changes(change: &Change) -> bool {
+/// Whether a step changes the number of rows.
+pub fn changes(change: &Change) -> bool {
     matches!(change, Change::Expand { .. } | Change::Drop { .. } | Change::Join(_) | Change::Merge { .. } | Change::Query { .. })
 }
 
@@ -190,77 +157,6 @@ fn repeated(name: &str, key: &UniqueKey, session: &Session) -> Result<u64, Error
     Ok(number(session.rows(&sql)?.first().and_then(|r| r.first())))
 }
 
-/// The relation that a reference points to.
-#[derive(Clone, Copy)]
-pub enum Parent<'a> {
-    Table(&'a TablePlan),
-    /// An extract, by name; only what authors write may point there.
-    Extract(&'a str),
-}
-
-impl<'a> Parent<'a> {
-    pub fn name(&self) -> &'a str {
-        match self {
-            Parent::Table(table) => &table.name.value,
-            Parent::Extract(name) => name,
-        }
-    }
-
-    pub fn as_table(&self) -> Option<&'a TablePlan> {
-        match self {
-            Parent::Table(table) => Some(table),
-            Parent::Extract(_) => None,
-        }
-    }
-
-    /// The columns that a foreign key points to: as written, else the parent's primary key.
-    pub fn referenced(&self, references: &[String]) -> Vec<String> {
-        if !references.is_empty() {
-            return references.to_vec();
-        }
-        let loads = self.as_table().map(|t| t.loads.as_slice()).unwrap_or_default();
-        let contracts = loads.iter().filter_map(|l| l.contract.as_ref());
-        contracts.map(|c| c.primary_key.clone()).next().unwrap_or_default()
-    }
-}
-
-/// The condition that a row refers to nothing, over the alias `child`: neither to a staged row nor to one of those that the target was found
-/// to have, which stand in the session's table `live`.
-pub fn orphan(columns: &[String], parent: Option<&Parent>, references: &[String], live: Option<&str>) -> String {
-    let mut conditions: Vec<String> = columns.iter().map(|c| format!("child.{} IS NOT NULL", quote(c))).collect();
-    let mut absent = |relation: &str, their: &[String]| {
-        let same: Vec<String> =
-            columns.iter().zip(their).map(|(c, r)| format!("parent.{} = child.{}", quote(r), quote(c))).collect();
-        let relation = quote(relation);
-        conditions.push(format!("NOT EXISTS (SELECT 1 FROM {relation} AS parent WHERE {})", same.join(" AND ")));
-    };
-    if let Some(parent) = parent {
-        absent(parent.name(), references);
-    }
-    if let Some(live) = live {
-        absent(live, columns);
-    }
-    conditions.join(" AND ")
-}
-
-fn orphans(reference: &Reference, parent: Option<&Parent>, live: Option<&str>, session: &Session) -> Result<u64, Error> {
-    let references = parent.map_or_else(|| reference.references.to_vec(), |p| p.referenced(reference.references));
-    if parent.is_some() && references.len() != reference.columns.len() {
-        return Ok(0);
-    }
-    let condition = orphan(reference.columns, parent, &references, live);
-    let sql = format!("SELECT count(*) FROM {} AS child WHERE {condition}", quote(&reference.table.name.value));
-    Ok(number(session.rows(&sql)?.first().and_then(|r| r.first())))
-}
-
-/// Finds what gives the rows of a target table, or has this name: a table of this pipeline, or for what an author wrote an extract.
-pub fn parent<'a>(plan: &'a Plan, name: &str, declared: &Declared) -> Option<Parent<'a>> {
-    let loads = |t: &&TablePlan| t.loads.iter().any(|l| l.table == name);
-    let table = plan.tables.iter().find(loads).or_else(|| plan.table(name)).map(Parent::Table);
-    let named = || plan.extracts.iter().map(|e| e.extract.request.name.as_str()).find(|e| *e == name);
-    table.or_else(|| if declared.enforced { None } else { named().map(Parent::Extract) })
-}
-
 /// Lists the constraints that cannot be judged before the load, with the reason.
 pub fn unjudged(plan: &Plan, facts: &Facts) -> Vec<Unjudged> {
     let mut found = vec![];
@@ -268,7 +164,7 @@ pub fn unjudged(plan: &Plan, facts: &Facts) -> Vec<Unjudged> {
         for (i, check) in table.checks.iter().enumerate() {
             let at = (table.name.value.clone(), i);
             if let Measure::References { columns, table: to, .. } = &check.measure
-                && parent(plan, to, &check.declared).is_none()
+                && references::parent(plan, to, &check.declared).is_none()
                 && !facts.live.contains_key(&at)
             {
                 let what = format!("{} references {to}", columns.join(", "));

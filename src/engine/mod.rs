@@ -4,9 +4,11 @@
 //! Does not know how reports are printed or scripts are written.
 
 mod agreement;
+mod books;
 mod engine_types;
 pub mod existing;
 mod findings;
+mod firsts;
 mod folding;
 mod fresh;
 mod joins;
@@ -15,6 +17,7 @@ mod ledger;
 mod pins;
 mod places;
 mod quarantine;
+mod references;
 mod samples;
 mod scheduler;
 pub mod session;
@@ -107,7 +110,7 @@ pub fn execute(plan: &Plan, session: &Session, around: Surroundings, progress: &
         Ok(())
     })?;
     let mut facts = facts.into_inner().unwrap_or_else(PoisonError::into_inner);
-    judge::references(plan, session, around.target, &mut facts)?;
+    references::judge(plan, session, around.target, &mut facts)?;
     findings::judge(plan, session, &mut facts)?;
     let mut report = RunReport::new(plan);
     report.ledger = ledger::lines(plan, &facts);

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use super::judge::{self, TableFacts};
 use super::session::{Session, quote, quote_path, quote_text};
 use super::staging::{count, number};
-use super::{Facts, lock};
+use super::{Facts, lock, references};
 use crate::check::Measure;
 use crate::diagnostics::Severity;
 use crate::error::Error;
@@ -37,7 +37,7 @@ fn parents_besides<'a>(plan: &'a Plan, table: &TablePlan, seen: &mut Vec<String>
     let mut found: Vec<&TablePlan> = vec![];
     for check in &table.checks {
         if let Measure::References { table: to, .. } = &check.measure
-            && let Some(parent) = judge::parent(plan, to, &check.declared).and_then(|p| p.as_table())
+            && let Some(parent) = references::parent(plan, to, &check.declared).and_then(|p| p.as_table())
             && !seen.contains(&parent.name.value)
         {
             let before = seen.len();
@@ -55,7 +55,7 @@ fn parents_besides<'a>(plan: &'a Plan, table: &TablePlan, seen: &mut Vec<String>
 /// The extracts that a table with a quarantine refers to.
 pub fn extracts<'a>(plan: &'a Plan, table: &TablePlan) -> Vec<&'a str> {
     let refers = table.checks.iter().filter(|_| table.quarantine).filter_map(|check| match &check.measure {
-        Measure::References { table: to, .. } => judge::parent(plan, to, &check.declared),
+        Measure::References { table: to, .. } => references::parent(plan, to, &check.declared),
         _ => None,
     });
     refers.filter(|p| p.as_table().is_none()).map(|p| p.name()).collect()
@@ -72,7 +72,7 @@ pub fn separate(
     let mut reasons = vec![];
     for (i, check) in table.checks.iter().enumerate() {
         let parents_left = match &check.measure {
-            Measure::References { table: to, .. } => judge::parent(plan, to, &check.declared)
+            Measure::References { table: to, .. } => references::parent(plan, to, &check.declared)
                 .is_some_and(|p| lock(facts).tables.get(p.name()).is_some_and(|f| f.quarantined.rows > 0)),
             _ => false,
         };
@@ -94,8 +94,8 @@ pub fn separate(
                 // A row outside a partial index repeats nothing.
                 format!("{takes_part} AND count(*) FILTER (WHERE {takes_part}) OVER (PARTITION BY {parts}) > 1")
             }
-            Measure::References { columns, table: to, references } => match judge::parent(plan, to, &check.declared) {
-                Some(parent) => judge::orphan(columns, Some(&parent), &parent.referenced(references), None),
+            Measure::References { columns, table: to, references } => match references::parent(plan, to, &check.declared) {
+                Some(parent) => references::orphan(columns, Some(&parent), &parent.referenced(references), None),
                 None => continue,
             },
             Measure::Count(_) | Measure::Total { .. } | Measure::Fresh { .. } | Measure::Agreement(_) => continue,
@@ -123,7 +123,7 @@ pub fn separate(
 /// Tells whether a reference can be looked up by now.
 fn parent_is_made(plan: &Plan, table: &TablePlan, check: &PlannedCheck, facts: &Mutex<Facts>) -> bool {
     let Measure::References { table: to, .. } = &check.measure else { return false };
-    judge::parent(plan, to, &check.declared).is_some_and(|p| {
+    references::parent(plan, to, &check.declared).is_some_and(|p| {
         let facts = lock(facts);
         p.name() == table.name.value || facts.sources.contains_key(p.name()) || facts.tables.contains_key(p.name())
     })
@@ -135,9 +135,9 @@ fn follow(plan: &Plan, table: &TablePlan, (name, left): (&str, &str), session: &
         let before = count(session, &left_table(table))?;
         for check in table.checks.iter().filter(|c| table.quarantine && c.declared.severity == Severity::Error) {
             if let Measure::References { columns, table: to, references } = &check.measure
-                && let Some(parent) = judge::parent(plan, to, &check.declared).filter(|p| p.name() == table.name.value)
+                && let Some(parent) = references::parent(plan, to, &check.declared).filter(|p| p.name() == table.name.value)
             {
-                let orphan = judge::orphan(columns, Some(&parent), &parent.referenced(references), None);
+                let orphan = references::orphan(columns, Some(&parent), &parent.referenced(references), None);
                 let what = format!("{} {}", check.declared.check.rule(), columns.join(", "));
                 let (follower, reason) = (quote(&format!("{}#follower", table.name.value)), quote_text(&what));
                 session.execute(&format!(

@@ -7,7 +7,7 @@ use super::folding::{self, Folded};
 use super::judge;
 use super::places::Places;
 use super::session::{Session, quote};
-use super::{Facts, judge::TableFacts};
+use super::{Facts, judge::TableFacts, references};
 use crate::check::rows::Rows;
 use crate::check::{Check, Measure, RowCount, Tolerance};
 use crate::diagnostics::Severity;
@@ -217,13 +217,13 @@ fn samples(
             )
         }
         Measure::References { columns, table: to, references } => {
-            let parent = judge::parent(plan, to, &check.declared);
+            let parent = references::parent(plan, to, &check.declared);
             let references = parent.map(|p| p.referenced(references)).unwrap_or_default();
             let live = facts.live.get(&(table.name.value.clone(), at.1)).map(String::as_str);
             let select = select.replace("#raw.", "").replace("#written.", "");
             format!(
                 "SELECT {select} FROM {name} AS child WHERE {} ORDER BY {order}",
-                judge::orphan(columns, parent.as_ref(), &references, live)
+                references::orphan(columns, parent.as_ref(), &references, live)
             )
         }
         Measure::Count(_) | Measure::Total { .. } | Measure::Fresh { .. } | Measure::Agreement(_) => return Ok(vec![]),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::transforms::Shared;
 use super::{Inputs, TablePlan};
+use crate::check::Measure;
 use crate::contract::Contract;
 use crate::diagnostics::{Diagnostics, SourceMap};
 use crate::expr::Expr;
@@ -15,7 +16,8 @@ use crate::relation::{JoinKind, Relation};
 use crate::spec::pipeline::TableSpec;
 use crate::spec::yaml::Value;
 use crate::stage::{
-    Binder, Change, FilePlan, Flow, Lowering, STAGES, Step, TableContext, destinations, innermost, is_loaded, on_failure,
+    Binder, Change, FilePlan, Flow, Lowering, PlannedCheck, STAGES, Step, TableContext, destinations, innermost, is_loaded,
+    on_failure,
 };
 use crate::types::DataType;
 
@@ -221,7 +223,12 @@ fn finish(spec: &TableSpec, flow: &Flow, readers: usize) -> TablePlan {
     // for its reader and once more to be counted.
     let dear = |step: &Step| matches!(step.change, Change::Merge { .. } | Change::Query { .. });
     let loaded = !flow.loads.is_empty() || !flow.files.is_empty();
-    let staged = !flow.checks.is_empty() || loaded || readers == 0 || !flow.ordered || flow.steps.iter().any(dear);
+    // Rows that are only looked at one by one and handed on to one reader are cheaper computed again than copied.
+    let light = |step: &Step| matches!(step.change, Change::Enter { .. } | Change::None | Change::Fill | Change::Judge);
+    let alone = |check: &PlannedCheck| !matches!(check.measure, Measure::Unique(_));
+    let handed_on = readers == 1 && !quarantine && flow.steps.iter().all(light) && flow.checks.iter().all(alone);
+    let judged = !flow.checks.is_empty() && !handed_on;
+    let staged = judged || loaded || readers == 0 || !flow.ordered || flow.steps.iter().any(dear);
     TablePlan {
         name: spec.name.clone(),
         relation: flow.relation.clone(),

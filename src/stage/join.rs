@@ -8,7 +8,7 @@ use super::keys;
 use super::{Clause, Lowering};
 use crate::diagnostics::{Diagnostics, Span, Spanned};
 use crate::expr::{BinaryOp, Expr, ExprKind, typing};
-use crate::relation::{JoinKind, Relation};
+use crate::relation::{JoinKind, ROW, Relation};
 use crate::spec::yaml::{Map, Node, Value};
 use crate::types::DataType;
 
@@ -34,8 +34,10 @@ pub struct Join {
     pub left_unique: Option<String>,
     /// The rows after the join.
     pub after: Relation,
-    /// The hidden column that is TRUE where a partner was found.
+    /// The hidden column that is not NULL where a partner was found.
     pub matched: String,
+    /// Whether it holds a number of the partner that no other right row has.
+    pub numbered: bool,
 }
 
 /// How many rows of one side belong to one row of the other.
@@ -132,7 +134,8 @@ fn one(number: usize, item: &Node, map: &Map, flow: Flow, cx: &mut Lowering) -> 
     let mut exprs: Vec<(String, Expr)> =
         right.columns.iter().map(|c| (right_name(&c.name), Expr::column(&c.name, to.span))).collect();
     right.keys = keys::projected(&right.keys, &exprs);
-    exprs.push((matched.clone(), Expr::boolean(true, to.span)));
+    let numbered = right.origin.order(&right.columns) == [ROW];
+    exprs.push((matched.clone(), if numbered { Expr::column(ROW, to.span) } else { Expr::boolean(true, to.span) }));
     right.relation = right.relation.project(exprs);
     for column in &mut right.columns {
         column.name = right_name(&column.name);
@@ -166,6 +169,7 @@ fn one(number: usize, item: &Node, map: &Map, flow: Flow, cx: &mut Lowering) -> 
         keys: pairs,
         after: Relation::scan(""),
         matched: matched.clone(),
+        numbered,
     };
     let mut out = flow;
     // Left keys stay keys where no left row is repeated.

@@ -1,0 +1,155 @@
+//! Looks up references: what rows refer to, among the staged rows and then among those of the target.
+//!
+//! In: staged tables. Out: for each reference the number of rows that refer to nothing. Only distinct keys that no staged row has are asked
+//! of the target, see [`super::existing`]. Does not know about other checks.
+
+use rayon::prelude::*;
+
+use super::Facts;
+use super::existing::{self, Lookup, Reference};
+use super::judge::changes;
+use super::session::{Session, quote};
+use super::staging::number;
+use crate::check::{Declared, Measure};
+use crate::error::Error;
+use crate::plan::{Plan, TablePlan};
+use crate::source::Staging;
+use crate::stage::Change;
+
+/// Looks up the references of all tables, once every table is staged: among the staged rows, then among those of the target.
+pub fn judge(plan: &Plan, session: &Session, lookup: Option<&dyn Lookup>, facts: &mut Facts) -> Result<(), Error> {
+    let mut checks = vec![];
+    for table in plan.tables.iter().filter(|t| !facts.blocked.contains(&t.name.value)) {
+        for (i, check) in table.checks.iter().enumerate() {
+            if let Measure::References { columns, table: to, references } = &check.measure {
+                let parent = parent(plan, to, &check.declared);
+                if parent.is_none_or(|p| !facts.blocked.contains(p.name())) {
+                    checks.push(Reference { table, check: i, declared: &check.declared, columns, to, references, parent });
+                }
+            }
+        }
+    }
+    let blocked = &facts.blocked;
+    let count = |reference: &Reference| {
+        let Some(parent) = &reference.parent else { return Ok(0) };
+        // Groups of the rows by these columns have the same keys and are fewer.
+        let groups = plan.tables.iter().find(|t| !blocked.contains(&t.name.value) && are_groups(t, reference));
+        match groups.map(|t| orphans(reference, &t.name.value, Some(parent), None, session)).transpose()? {
+            Some(0) => Ok(0),
+            _ => orphans(reference, &reference.table.name.value, Some(parent), None, session),
+        }
+    };
+    let counted = checks.par_iter().map(count).collect::<Result<Vec<u64>, Error>>()?;
+    for (reference, mut failing) in checks.iter().zip(counted) {
+        let at = (reference.table.name.value.clone(), reference.check);
+        if let Some(lookup) = lookup.filter(|_| failing > 0 || reference.parent.is_none()) {
+            existing::refer(reference, lookup, session, facts)?;
+            if let Some(live) = facts.live.get(&at) {
+                failing = orphans(reference, &at.0, reference.parent.as_ref(), Some(live), session)?;
+            }
+        }
+        if let Some(known) = facts.tables.get_mut(&at.0).filter(|_| failing > 0) {
+            known.failures.insert(at.1, failing);
+        }
+    }
+    lookup.map_or(Ok(()), |lookup| existing::uniques(plan, lookup, session, facts))
+}
+
+/// The relation that a reference points to.
+#[derive(Clone, Copy)]
+pub enum Parent<'a> {
+    Table(&'a TablePlan),
+    /// An extract, by name; only what authors write may point there.
+    Extract(&'a str),
+}
+
+impl<'a> Parent<'a> {
+    pub fn name(&self) -> &'a str {
+        match self {
+            Parent::Table(table) => &table.name.value,
+            Parent::Extract(name) => name,
+        }
+    }
+
+    pub fn as_table(&self) -> Option<&'a TablePlan> {
+        match self {
+            Parent::Table(table) => Some(table),
+            Parent::Extract(_) => None,
+        }
+    }
+
+    /// The columns that a foreign key points to: as written, else the parent's primary key.
+    pub fn referenced(&self, references: &[String]) -> Vec<String> {
+        if !references.is_empty() {
+            return references.to_vec();
+        }
+        let loads = self.as_table().map(|t| t.loads.as_slice()).unwrap_or_default();
+        let contracts = loads.iter().filter_map(|l| l.contract.as_ref());
+        contracts.map(|c| c.primary_key.clone()).next().unwrap_or_default()
+    }
+}
+
+/// The condition that a row refers to nothing, over the alias `child`: neither to a staged row nor to one of those that the target was found
+/// to have, which stand in the session's table `live`.
+pub fn orphan(columns: &[String], parent: Option<&Parent>, references: &[String], live: Option<&str>) -> String {
+    let mut conditions: Vec<String> = columns.iter().map(|c| format!("child.{} IS NOT NULL", quote(c))).collect();
+    let mut absent = |relation: &str, their: &[String]| {
+        let same: Vec<String> =
+            columns.iter().zip(their).map(|(c, r)| format!("parent.{} = child.{}", quote(r), quote(c))).collect();
+        let relation = quote(relation);
+        conditions.push(format!("NOT EXISTS (SELECT 1 FROM {relation} AS parent WHERE {})", same.join(" AND ")));
+    };
+    if let Some(parent) = parent {
+        absent(parent.name(), references);
+    }
+    if let Some(live) = live {
+        absent(live, columns);
+    }
+    conditions.join(" AND ")
+}
+
+/// Whether a table is nothing but the groups of the referring rows by the referring columns, under their names.
+fn are_groups(groups: &TablePlan, reference: &Reference) -> bool {
+    let [enter, merge, rest @ ..] = groups.steps.as_slice() else { return false };
+    let entered = matches!(&enter.change, Change::Enter { from } if *from == reference.table.name.value);
+    let merged = matches!(&merge.change, Change::Merge { by, .. } if *by == reference.columns.join(", "));
+    let unchanged = |name: &String| {
+        let [here, there] = [&reference.table.columns, &groups.columns].map(|c| c.iter().find(|c| c.name == *name));
+        here.zip(there).is_some_and(|(here, there)| here.direct && there.direct && here.lineage == there.lineage)
+    };
+    groups.staged && entered && merged && !rest.iter().any(|s| changes(&s.change)) && reference.columns.iter().all(unchanged)
+}
+
+/// Counts the rows of a table with the reference's columns that refer to nothing.
+///
+/// The engine is several times faster at an anti join than at a NOT EXISTS of the same meaning.
+fn orphans(
+    reference: &Reference,
+    rows: &str,
+    parent: Option<&Parent>,
+    live: Option<&str>,
+    session: &Session,
+) -> Result<u64, Error> {
+    let references = parent.map_or_else(|| reference.references.to_vec(), |p| p.referenced(reference.references));
+    if parent.is_some() && references.len() != reference.columns.len() {
+        return Ok(0);
+    }
+    let columns = reference.columns;
+    let without = |relation: &str, alias: &str, their: &[String]| {
+        let same = columns.iter().zip(their).map(|(c, r)| format!("{alias}.{} = child.{}", quote(r), quote(c)));
+        format!(" ANTI JOIN {} AS {alias} ON {}", quote(relation), same.collect::<Vec<_>>().join(" AND "))
+    };
+    let staged = parent.map(|p| without(p.name(), "parent", &references)).unwrap_or_default();
+    let live = live.map(|l| without(l, "live", columns)).unwrap_or_default();
+    let there: Vec<String> = columns.iter().map(|c| format!("child.{} IS NOT NULL", quote(c))).collect();
+    let sql = format!("SELECT count(*) FROM {} AS child{staged}{live} WHERE {}", quote(rows), there.join(" AND "));
+    Ok(number(session.rows(&sql)?.first().and_then(|r| r.first())))
+}
+
+/// Finds what gives the rows of a target table, or has this name: a table of this pipeline, or for what an author wrote an extract.
+pub fn parent<'a>(plan: &'a Plan, name: &str, declared: &Declared) -> Option<Parent<'a>> {
+    let loads = |t: &&TablePlan| t.loads.iter().any(|l| l.table == name);
+    let table = plan.tables.iter().find(loads).or_else(|| plan.table(name)).map(Parent::Table);
+    let named = || plan.extracts.iter().map(|e| e.extract.request.name.as_str()).find(|e| *e == name);
+    table.or_else(|| if declared.enforced { None } else { named().map(Parent::Extract) })
+}
