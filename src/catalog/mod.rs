@@ -13,7 +13,7 @@ mod queries;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::database::Connection;
+use crate::database::{Connection, literal};
 use crate::error::Error;
 
 /// The name of a table, exactly as the server keeps it.
@@ -148,11 +148,10 @@ fn truth(row: &Row, column: usize) -> bool {
 
 /// Works in a transaction that only reads, and in which everything that is not the server's own comes back with its schema.
 fn reading<T>(connection: &mut dyn Connection, work: impl FnOnce(&mut dyn Connection) -> Result<T, Error>) -> Result<T, Error> {
-    connection.execute(
-        "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = pg_catalog; \
-         SET LOCAL standard_conforming_strings = on; SET LOCAL quote_all_identifiers = off",
-    )?;
-    let done = work(connection);
+    connection.snapshot()?;
+    let done = connection
+        .execute("SET LOCAL search_path = pg_catalog; SET LOCAL quote_all_identifiers = off")
+        .and_then(|()| work(connection));
     let ended = connection.execute("ROLLBACK");
     let done = done?;
     ended.map(|()| done)
@@ -160,7 +159,7 @@ fn reading<T>(connection: &mut dyn Connection, work: impl FnOnce(&mut dyn Connec
 
 /// Writes texts as an array for the server.
 fn array(texts: &[&str]) -> String {
-    let quoted: Vec<String> = texts.iter().map(|t| format!("'{}'", t.replace('\'', "''"))).collect();
+    let quoted: Vec<String> = texts.iter().map(|t| literal(t)).collect();
     format!("ARRAY[{}]", quoted.join(", "))
 }
 

@@ -19,6 +19,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 pub use address::{Address, Mode};
+pub use postgres::{identifier, literal};
 
 use crate::error::Error;
 use script::Script;
@@ -108,11 +109,17 @@ pub trait Connection: Send {
     /// What writes is begun by the script itself, where scripts of this kind of server begin their transactions.
     fn begin(&mut self, reading: bool) -> Result<(), Error>;
 
+    /// Begins a transaction that only reads and sees one moment, in which values come in one form, whatever the server's own settings are.
+    fn snapshot(&mut self) -> Result<(), Error>;
+
     /// Waits for the one turn of this name, which ends with the transaction or the session. Errors: `X0512` if it was not free in time.
     fn take_turn(&mut self, name: &str) -> Result<(), Error>;
 
     /// Names the transaction, so that another session can ask for its fate.
     fn transaction(&mut self) -> Result<String, Error>;
+
+    /// Returns the columns of a table's primary key, in its order; none if it has no such key. The name is quoted where it must be.
+    fn primary_key(&mut self, table: &str) -> Result<Vec<String>, Error>;
 
     /// Tells what became of a transaction of another session.
     fn fate(&mut self, transaction: &str) -> Result<Fate, Error>;

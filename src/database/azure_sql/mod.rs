@@ -10,6 +10,7 @@ mod batches;
 mod door;
 mod entry;
 mod failure;
+mod load;
 mod questions;
 mod value;
 
@@ -20,14 +21,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
-use tiberius::TokenRow;
 use tiberius::error::Error as Driver;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{Address, Column, Connection, Fate, Options, Rows};
 use crate::error::Error;
 use entry::Session;
-use value::Kind;
+use load::{LOADED, Load, row};
 
 pub use batches::Batches;
 pub use questions::QUESTIONS;
@@ -38,8 +38,6 @@ const LOOK: Duration = Duration::from_millis(100);
 const CANCEL: Duration = Duration::from_secs(5);
 /// The most characters of a lock's name.
 const LOCK_NAME: usize = 255;
-/// The table that rows are bulk-loaded into, on their way to where their statement takes them.
-const LOADED: &str = "#pipe_rows";
 
 /// Opens a session.
 pub fn open(address: &Address, options: &Options) -> Result<Box<dyn Connection>, Error> {
@@ -191,6 +189,11 @@ impl Connection for AzureSql {
         if reading { self.execute("BEGIN TRANSACTION") } else { Ok(()) }
     }
 
+    fn snapshot(&mut self) -> Result<(), Error> {
+        // Azure SQL allows it everywhere, a server of one's own where its database is set so.
+        self.execute("SET TRANSACTION ISOLATION LEVEL SNAPSHOT; BEGIN TRANSACTION")
+    }
+
     fn take_turn(&mut self, name: &str) -> Result<(), Error> {
         let mut resource = format!("pipe {name}");
         if resource.encode_utf16().count() > LOCK_NAME {
@@ -227,6 +230,16 @@ impl Connection for AzureSql {
         })
     }
 
+    fn primary_key(&mut self, table: &str) -> Result<Vec<String>, Error> {
+        let rows = self.query(&format!(
+            "SELECT COL_NAME(c.object_id, c.column_id) AS name FROM sys.key_constraints AS k
+JOIN sys.index_columns AS c ON c.object_id = k.parent_object_id AND c.index_id = k.unique_index_id
+WHERE k.type = 'PK' AND k.parent_object_id = OBJECT_ID({}) ORDER BY c.key_ordinal;",
+            literal(table)
+        ))?;
+        Ok(rows.rows.into_iter().flatten().flatten().collect())
+    }
+
     fn fate(&mut self, _: &str) -> Result<Fate, Error> {
         // The server keeps no record of transactions that were taken back.
         Ok(Fate::Unknown)
@@ -257,54 +270,6 @@ impl Connection for AzureSql {
     }
 }
 
-/// A statement of a script that takes rows from JSON, as three: what makes room for the rows, the bulk load, and what takes them from there.
-struct Load {
-    create: String,
-    kinds: Vec<Kind>,
-    insert: String,
-}
-
-impl Load {
-    fn read(statement: &str) -> Result<Load, Error> {
-        let parts = || {
-            let (head, rest) = statement.split_once("\nFROM OPENJSON(")?;
-            let (_, with) = rest.split_once(" WITH (")?;
-            let mut kinds = vec![];
-            // c1 int '$[0]', c2 decimal(38, 2) '$[1]'
-            for column in with.strip_suffix(") AS r;")?.split("]'").filter(|c| !c.is_empty()) {
-                let column = column.trim_start_matches(", ").split_once(" '$[")?.0;
-                kinds.push(Kind::read(column.split_once(' ')?.1)?);
-            }
-            Some((head, kinds))
-        };
-        let Some((head, kinds)) = parts() else {
-            return Err(Error::new("X0519", "the script cannot be played: its rows have a type that is not known".to_string())
-                .help("Run the pipeline again to have it written anew."));
-        };
-        let columns: Vec<String> =
-            kinds.iter().enumerate().map(|(i, kind)| format!("c{} {} NULL", i + 1, kind.column())).collect();
-        Ok(Load {
-            create: format!("DROP TABLE IF EXISTS {LOADED};\nCREATE TABLE {LOADED} ({});", columns.join(", ")),
-            insert: format!("{head}\nFROM {LOADED} AS r;\nDROP TABLE {LOADED};"),
-            kinds,
-        })
-    }
-}
-
-/// Reads a row of JSON.
-fn row(line: &[u8], kinds: &[Kind]) -> Option<TokenRow<'static>> {
-    let line = line.trim_ascii_end();
-    let cells: Vec<serde_json::Value> = serde_json::from_slice(line.strip_suffix(b",").unwrap_or(line)).ok()?;
-    if cells.len() != kinds.len() {
-        return None;
-    }
-    let mut row = TokenRow::with_capacity(cells.len());
-    for (kind, cell) in kinds.iter().zip(cells) {
-        row.push(kind.value(cell)?);
-    }
-    Some(row)
-}
-
 fn names(columns: &[tiberius::Column]) -> Vec<String> {
     columns.iter().map(|c| c.name().to_string()).collect()
 }
@@ -333,29 +298,4 @@ fn unread(cause: &std::io::Error) -> Error {
 fn misfit(row: u64) -> Error {
     Error::new("X0519", format!("the script cannot be played: row {row} has a value that is not of its column's type"))
         .help("Run the pipeline again to have it written anew.")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_statement_with_json_becomes_a_bulk_load() {
-        let load = Load::read(
-            "INSERT INTO #pipe_stage_1 ([a], [b], [c])\nSELECT r.c1, r.c2, CONVERT(varbinary(max), r.c3, 2)\n\
-             FROM OPENJSON(N'[]') WITH (c1 int '$[0]', c2 decimal(38, 2) '$[1]', c3 nvarchar(max) '$[2]') AS r;",
-        )
-        .unwrap_or_else(|e| panic!("{e:?}"));
-        assert_eq!(
-            load.create,
-            "DROP TABLE IF EXISTS #pipe_rows;\nCREATE TABLE #pipe_rows (c1 int NULL, c2 decimal(38, 2) NULL, c3 nvarchar(max) NULL);"
-        );
-        assert_eq!(
-            load.insert,
-            "INSERT INTO #pipe_stage_1 ([a], [b], [c])\nSELECT r.c1, r.c2, CONVERT(varbinary(max), r.c3, 2)\nFROM #pipe_rows AS r;\nDROP TABLE #pipe_rows;"
-        );
-        assert_eq!(row(b"[1, 2.50, null],\n", &load.kinds).map(|r| r.len()), Some(3));
-        assert!(row(b"[1, 2.50]\n", &load.kinds).is_none() && row(b"[1, 2.505, null]\n", &load.kinds).is_none());
-        assert!(Load::read("INSERT INTO #x (a)\nSELECT 1").is_err());
-    }
 }
