@@ -76,6 +76,15 @@ fn first_part(text: &str) -> Option<(String, &str)> {
     }
 }
 
+/// Whose transaction the catalog is read in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// One of its own, which only reads.
+    Own,
+    /// The caller's, which goes on afterwards as if nothing had been asked.
+    Open,
+}
+
 /// One table as the database has it.
 #[derive(Clone, Debug)]
 pub struct Imported {
@@ -89,8 +98,8 @@ pub struct Imported {
 /// Reads these tables and no others, in their order.
 ///
 /// Errors: a table does not exist or is none (X0601, all of them at once), or the server fails.
-pub fn import(connection: &mut dyn Connection, names: &[TableName]) -> Result<Vec<Imported>, Error> {
-    reading(connection, |connection| {
+pub fn import(connection: &mut dyn Connection, names: &[TableName], frame: Frame) -> Result<Vec<Imported>, Error> {
+    reading(connection, frame, |connection| {
         let found = tables(connection, names)?;
         let ids: Vec<&str> = found.iter().map(|t| t.id.as_str()).collect();
         let ids = array(&ids);
@@ -113,8 +122,8 @@ pub fn import(connection: &mut dyn Connection, names: &[TableName]) -> Result<Ve
 }
 
 /// Returns those of the tables that exist, in their order.
-pub fn existing(connection: &mut dyn Connection, names: &[TableName]) -> Result<Vec<TableName>, Error> {
-    reading(connection, |connection| {
+pub fn existing(connection: &mut dyn Connection, names: &[TableName], frame: Frame) -> Result<Vec<TableName>, Error> {
+    reading(connection, frame, |connection| {
         let rows = ask_for_tables(connection, names)?;
         let is_table = |row: &&Row| matches!(text(row, 4), "r" | "p");
         let name = |row: &Row| TableName { schema: text(row, 0).to_string(), table: text(row, 1).to_string() };
@@ -137,14 +146,21 @@ fn truth(row: &Row, column: usize) -> bool {
     text(row, column) == "t"
 }
 
-/// Works in a transaction that only reads, and in which everything that is not the server's own comes back with its schema.
-fn reading<T>(connection: &mut dyn Connection, work: impl FnOnce(&mut dyn Connection) -> Result<T, Error>) -> Result<T, Error> {
-    connection.execute(
-        "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = pg_catalog; \
-         SET LOCAL standard_conforming_strings = on; SET LOCAL quote_all_identifiers = off",
-    )?;
+/// Works where everything that is not the server's own comes back with its schema, and leaves nothing of that behind.
+fn reading<T>(
+    connection: &mut dyn Connection,
+    frame: Frame,
+    work: impl FnOnce(&mut dyn Connection) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let (begin, end) = match frame {
+        Frame::Own => ("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY", "ROLLBACK"),
+        Frame::Open => ("SAVEPOINT pipe_catalog", "ROLLBACK TO SAVEPOINT pipe_catalog; RELEASE SAVEPOINT pipe_catalog"),
+    };
+    connection.execute(&format!(
+        "{begin}; SET LOCAL search_path = pg_catalog; SET LOCAL standard_conforming_strings = on; SET LOCAL quote_all_identifiers = off"
+    ))?;
     let done = work(connection);
-    let ended = connection.execute("ROLLBACK");
+    let ended = connection.execute(end);
     let done = done?;
     ended.map(|()| done)
 }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::schema::{Finished, Scene, Wanted, read_back};
 use super::{Failure, Options};
-use crate::catalog::{self, TableName};
+use crate::catalog::{self, Frame, TableName};
 use crate::error::Error;
 
 /// The first line of a file that another import may replace.
@@ -53,7 +53,7 @@ pub fn import(wanted: &Wanted, options: &Options, to: &Destination) -> Result<Fi
     }
     let paths: Vec<Option<PathBuf>> = names.iter().map(|name| path_for(&scene, name, to)).collect();
     refuse_to_overwrite(&scene, &names, &paths)?;
-    let found = catalog::import(&mut *scene.connect()?, &names)?;
+    let found = catalog::import(&mut *scene.connect()?, &names, Frame::Own)?;
     let live = read_back(&found);
     let mut tables = vec![];
     for ((table, path), live) in found.into_iter().zip(paths).zip(live) {
