@@ -15,7 +15,7 @@
 //!
 //! `command` strings these together; `cli` reads arguments, prints and sets the exit code. A file uses only what stands below it:
 //! `cli`, `command`, `engine` and `emit`, `report`, `plan`, `stage`, `target` and `source`, `catalog`, `contract`, `check`, `sql`, `spec`, `relation`,
-//! `expr`, `types`, `database`, `diagnostics`. `tests/floors.rs` holds the table.
+//! `expr`, `types`, `database`, `diagnostics`, `digest`. `tests/suite/floors.rs` holds the table.
 
 pub mod cli;
 pub mod command;
@@ -51,4 +51,6 @@ pub mod types;
 pub mod database;
 
 pub mod diagnostics;
+
+pub mod digest;
 pub mod error;

@@ -11,7 +11,7 @@ mod queries;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::database::Connection;
+use crate::database::{Connection, FORMS, literal};
 use crate::error::Error;
 
 /// The name of a table, exactly as the server keeps it.
@@ -152,14 +152,19 @@ fn reading<T>(
     frame: Frame,
     work: impl FnOnce(&mut dyn Connection) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let (begin, end) = match frame {
-        Frame::Own => ("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY", "ROLLBACK"),
-        Frame::Open => ("SAVEPOINT pipe_catalog", "ROLLBACK TO SAVEPOINT pipe_catalog; RELEASE SAVEPOINT pipe_catalog"),
+    let end = match frame {
+        Frame::Own => {
+            connection.snapshot()?;
+            "ROLLBACK"
+        }
+        Frame::Open => {
+            connection.execute(&format!("SAVEPOINT pipe_catalog; {FORMS}"))?;
+            "ROLLBACK TO SAVEPOINT pipe_catalog; RELEASE SAVEPOINT pipe_catalog"
+        }
     };
-    connection.execute(&format!(
-        "{begin}; SET LOCAL search_path = pg_catalog; SET LOCAL standard_conforming_strings = on; SET LOCAL quote_all_identifiers = off"
-    ))?;
-    let done = work(connection);
+    let done = connection
+        .execute("SET LOCAL search_path = pg_catalog; SET LOCAL quote_all_identifiers = off")
+        .and_then(|()| work(connection));
     let ended = connection.execute(end);
     let done = done?;
     ended.map(|()| done)
@@ -167,7 +172,7 @@ fn reading<T>(
 
 /// Writes texts as an array for the server.
 fn array(texts: &[&str]) -> String {
-    let quoted: Vec<String> = texts.iter().map(|t| format!("'{}'", t.replace('\'', "''"))).collect();
+    let quoted: Vec<String> = texts.iter().map(|t| literal(t)).collect();
     format!("ARRAY[{}]", quoted.join(", "))
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use serde_json::{Value, json};
 
-use super::output::Output;
+use super::output::{Output, in_columns};
 use super::progress::Bars;
 use super::{Format, Outcome};
 use crate::command::{self, Access, Acted, Action, Failure, Rows};
@@ -90,15 +90,9 @@ pub(super) fn text(acted: &Acted) -> String {
 
 /// Rows in columns, for people.
 pub(super) fn table(rows: &Rows) -> String {
-    let mut text = String::new();
-    let mut lines: Vec<Vec<&str>> = vec![rows.columns.iter().map(String::as_str).collect()];
-    lines.extend(rows.rows.iter().map(|row| row.iter().map(|v| v.as_deref().unwrap_or("")).collect()));
-    let width = |column: usize| lines.iter().filter_map(|l| l.get(column)).map(|v| v.chars().count()).max().unwrap_or(0);
-    for line in lines.iter().filter(|line| !line.is_empty()) {
-        let padded: Vec<String> = line.iter().enumerate().map(|(i, v)| format!("{v:<0$}", width(i))).collect();
-        text += &format!("{}\n", padded.join("  ").trim_end());
-    }
-    text
+    let head = rows.columns.iter().map(String::as_str).collect();
+    let body = rows.rows.iter().map(|row| row.iter().map(|v| v.as_deref().unwrap_or("")).collect());
+    in_columns(&std::iter::once(head).chain(body).filter(|line: &Vec<&str>| !line.is_empty()).collect::<Vec<_>>())
 }
 
 /// Rows for tools: an object each.

@@ -141,3 +141,16 @@ impl Output {
 pub(super) fn error_json(error: &Error) -> serde_json::Value {
     serde_json::json!({"code": error.code, "message": error.message, "file": error.path, "line": error.line, "help": error.help})
 }
+
+/// Lays lines of cells out in columns, each as wide as its widest cell.
+pub(super) fn in_columns<T: AsRef<str>>(lines: &[Vec<T>]) -> String {
+    let long = |cell: &T| cell.as_ref().chars().count();
+    let width = |column: usize| lines.iter().filter_map(|line| line.get(column)).map(long).max().unwrap_or(0);
+    let mut text = String::new();
+    for line in lines {
+        let cells: Vec<String> = line.iter().enumerate().map(|(i, cell)| format!("{:<1$}", cell.as_ref(), width(i))).collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use serde_json::json;
 
-use super::output::Output;
+use super::output::{Output, in_columns};
 use super::{Format, Outcome};
 use crate::command::{self, Profile};
 use crate::engine::Resources;
@@ -76,14 +76,7 @@ fn text(profile: &Profile) -> String {
         ]
     });
     let lines: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
-    let width = |i: usize| lines.iter().filter_map(|l| l.get(i)).map(|cell| cell.chars().count()).max().unwrap_or(0);
-    let mut out = format!("{} rows, {}\n\n", profile.rows, profile.format);
-    for line in &lines {
-        let cells: Vec<String> = line.iter().enumerate().map(|(i, cell)| format!("{cell:<width$}", width = width(i))).collect();
-        out.push_str(cells.join("  ").trim_end());
-        out.push('\n');
-    }
-    out
+    format!("{} rows, {}\n\n{}", profile.rows, profile.format, in_columns(&lines))
 }
 
 /// A value on one line, without what a terminal would obey.

@@ -59,12 +59,12 @@ pub fn find(what: &Path, access: &Access) -> Result<Run, Failure> {
         let path = pipeline::locate(what)?;
         let project = Project::load(&mut sources, &path, &mut out)?;
         let spec = spec::read_yaml(&mut sources, &path, &mut out)?.and_then(|node| PipelineSpec::decode(&path, &node, &mut out));
-        let Some(spec) = spec else { return Err(Failure::Spec(sources, out.into_sorted())) };
+        let Some(spec) = spec else { return Err(Failure::of(sources, out)) };
         let folder = access.out.clone().unwrap_or_else(|| project.root.join("out").join(&spec.name.value));
         (folder, project, spec.target)
     };
     if out.has_errors() {
-        return Err(Failure::Spec(sources, out.into_sorted()));
+        return Err(Failure::of(sources, out));
     }
     let record = record(&folder)?;
     let of = |name: &str| record.pointer(name).and_then(Value::as_str).unwrap_or_default().to_string();
@@ -75,7 +75,7 @@ pub fn find(what: &Path, access: &Access) -> Result<Run, Failure> {
         }
         (named, _) => Some(named_target(&project, named.as_deref().unwrap_or(&of("/target/name")))?),
     };
-    let Some(target) = target else { return Err(Failure::Spec(sources, out.into_sorted())) };
+    let Some(target) = target else { return Err(Failure::of(sources, out)) };
     if target.dialect.value != of("/target/dialect") {
         let error = Error::new(
             "X0502",

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
 use super::{Failure, Secrets};
 use crate::contract::{self, Contract};
 use crate::diagnostics::{Diagnostic, Diagnostics, SourceMap, Span, Spanned};
+use crate::digest;
 use crate::engine::{Resources, Session};
 use crate::error::Error;
 use crate::plan::{self, ExtractPlan, Inputs, Plan, Selection};
@@ -62,10 +62,10 @@ pub fn compile(name: &Path, options: &Options, scope: Scope, stopped: Arc<Atomic
     let project = Project::load(&mut sources, &path, &mut out)?;
     let node = spec::read_yaml(&mut sources, &path, &mut out)?;
     let spec = node.and_then(|node| PipelineSpec::decode(&path, &node, &mut out));
-    let Some(mut spec) = spec else { return Err(failed(sources, out)) };
+    let Some(mut spec) = spec else { return Err(Failure::of(sources, out)) };
     give(&mut spec, &options.given)?;
     let Some((target, dialect)) = choose_target(&spec, &project, options, &mut out) else {
-        return Err(failed(sources, out));
+        return Err(Failure::of(sources, out));
     };
     let templates = templates(&spec, &project, &target, options, &mut sources, &mut out)?;
     let contracts = contracts(&project, dialect, &mut sources, &mut out)?;
@@ -76,7 +76,7 @@ pub fn compile(name: &Path, options: &Options, scope: Scope, stopped: Arc<Atomic
     if out.has_errors() {
         // Sources are only opened for a spec that can be run; what can be told without them is told now.
         plan::survey(&spec, &project, &templates, &mut sources, &mut out);
-        return Err(failed(sources, out));
+        return Err(Failure::of(sources, out));
     }
     let namespace = namespace(&spec, &project, options, &mut out);
     let session = Arc::new(Session::open(&options.resources, stopped)?);
@@ -88,7 +88,7 @@ pub fn compile(name: &Path, options: &Options, scope: Scope, stopped: Arc<Atomic
         Err(error) => {
             // A wrong spec is the author's to mend, whatever became of the sources.
             plan::survey(&spec, &project, &templates, &mut sources, &mut out);
-            return Err(if out.has_errors() { failed(sources, out) } else { error.into() });
+            return Err(if out.has_errors() { Failure::of(sources, out) } else { error.into() });
         }
     };
     let selection = Selection { patterns: options.select.clone() };
@@ -112,7 +112,7 @@ pub fn compile(name: &Path, options: &Options, scope: Scope, stopped: Arc<Atomic
         namespace,
     };
     let Some(plan) = plan::build(&inputs, opened, &mut sources, &mut out) else {
-        return Err(failed(sources, out));
+        return Err(Failure::of(sources, out));
     };
     let spec_hash = sources.hash();
     Ok(Compiled { project, plan, session, warnings: out.into_sorted(), sources, spec_hash, watch })
@@ -147,10 +147,6 @@ fn placed(node: &Node, span: Span) -> Node {
         scalar => scalar.clone(),
     };
     Node { value, span }
-}
-
-fn failed(sources: SourceMap, out: Diagnostics) -> Failure {
-    Failure::Spec(sources, out.into_sorted())
 }
 
 /// Opens all sources and creates their empty tables, so that expressions over them can be typed.
@@ -332,8 +328,7 @@ fn namespace(spec: &PipelineSpec, project: &Project, options: &Options, out: &mu
         out.error("E0214", node.span, format!("`vars.namespace` is not a UUID: `{text}`"))
             .help("Write one like 6ba7b811-9dad-11d1-80b4-00c04fd430c8; it must stay the same for keys to stay the same.");
     }
-    let digest = Sha256::digest(format!("pipe/{}", spec.name.value));
-    digest.iter().take(16).map(|b| format!("{b:02x}")).collect()
+    digest::of(format!("pipe/{}", spec.name.value)).short(32)
 }
 
 /// Finds the folder that a run writes to where nobody names one; a pipeline that cannot be read has none.

@@ -5,21 +5,20 @@
 //! transaction. Does not know what the scripts say.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::BufReader;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use sha2::{Digest, Sha256};
-
+use super::Failure;
 use super::access::{self, Access, Run};
 use super::journal::Journal;
 use super::judged::{self, Judged};
-use super::{Failure, hexadecimal};
 use crate::database::play::{self, Audience, Played};
 use crate::database::script::{Script, Statement};
 use crate::database::{self, Connection, Fate, Options, Rows};
+use crate::digest::Digest;
 use crate::engine::Progress;
 use crate::error::Error;
 
@@ -353,11 +352,7 @@ impl Audience for Session<'_> {
 }
 
 fn hash(path: &Path) -> std::io::Result<String> {
-    let (mut file, mut hasher, mut chunk) = (File::open(path)?, Sha256::new(), vec![0; 1 << 20]);
-    loop {
-        match file.read(&mut chunk)? {
-            0 => return Ok(hexadecimal(&hasher.finalize())),
-            read => hasher.update(chunk.get(..read).unwrap_or(&[])),
-        }
-    }
+    let mut digest = Digest::default();
+    digest.add_all(File::open(path)?)?;
+    Ok(digest.digits())
 }

@@ -22,12 +22,11 @@ pub struct Examined {
 
 /// Examines the target that is named, or every target of the project that has an address.
 pub fn doctor(access: &Access, stopped: &Arc<AtomicBool>) -> Result<Vec<Examined>, Failure> {
-    let load = || {
-        let (mut sources, mut out) = (SourceMap::default(), Diagnostics::default());
-        let project = Project::load(&mut sources, Path::new(crate::spec::project::FILE), &mut out)?;
-        if out.has_errors() { Err(Failure::Spec(sources, out.into_sorted())) } else { Ok((project, sources)) }
-    };
-    let (project, _) = load()?;
+    let (mut sources, mut out) = (SourceMap::default(), Diagnostics::default());
+    let project = Project::load(&mut sources, Path::new(crate::spec::project::FILE), &mut out)?;
+    if out.has_errors() {
+        return Err(Failure::of(sources, out));
+    }
     let targets = match &access.target {
         Some(name) => vec![access::named_target(&project, name)?],
         None => project.targets.iter().filter(|t| t.url.is_some()).cloned().collect(),
@@ -39,7 +38,7 @@ pub fn doctor(access: &Access, stopped: &Arc<AtomicBool>) -> Result<Vec<Examined
     let mut examined = vec![];
     for target in targets {
         let options = Options { stopped: stopped.clone(), ..Options::default() };
-        let steps = match access::address(&target, &project, "", access, &mut load()?.1) {
+        let steps = match access::address(&target, &project, "", access, &mut sources) {
             Ok(address) => {
                 let mut steps = vec![Step { name: "address", found: Ok(address.place()) }];
                 steps.extend(probe::steps(&target.dialect.value, &address, target.schema.as_deref(), &options));

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::access::{self, Access};
 use super::{Compiled, Options};
-use crate::database::{self, Address, Connection};
+use crate::database::{self, Address, Connection, identifier, literal};
 use crate::diagnostics::SourceMap;
 use crate::engine::existing::{Answer, Lookup, Question};
 use crate::error::Error;
@@ -23,9 +23,6 @@ pub struct Target {
     /// The connection, or why there is none.
     connection: Mutex<Option<Result<Box<dyn Connection>, String>>>,
 }
-
-const BEGIN: &str = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; \
-    SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL standard_conforming_strings = on";
 
 impl Target {
     /// Returns the target of a pipeline; none where it has no address here, such as a variable of the environment that is not set.
@@ -44,7 +41,7 @@ impl Target {
     fn connect(&self) -> Result<Box<dyn Connection>, Error> {
         let options = database::Options { stopped: self.stopped.clone(), ..database::Options::default() };
         let mut connection = database::connect("postgres", &self.address, &options)?;
-        connection.execute(BEGIN)?;
+        connection.snapshot()?;
         Ok(connection)
     }
 }
@@ -93,13 +90,13 @@ fn ask_apart(connection: &mut dyn Connection, question: &Question, schema: &str)
 }
 
 fn ask(connection: &mut dyn Connection, question: &Question, schema: &str) -> Result<Answer, Error> {
-    let relation = format!("{}.{}", quote(question.schema.as_deref().unwrap_or(schema)), quote(&question.table));
-    if connection.query(&format!("SELECT to_regclass({})", quote_text(&relation)))?.single().is_none() {
+    let relation = format!("{}.{}", identifier(question.schema.as_deref().unwrap_or(schema)), identifier(&question.table));
+    if connection.query(&format!("SELECT to_regclass({})", literal(&relation)))?.single().is_none() {
         return Ok(Answer::Unknown(format!("the target has no table {relation}")));
     }
     let mut columns = question.columns.clone();
     if columns.is_empty() {
-        columns = primary_key(connection, &relation)?;
+        columns = connection.primary_key(&relation)?;
     }
     columns.extend(question.besides.iter().cloned());
     let width = question.keys.first().map_or(columns.len(), Vec::len);
@@ -110,8 +107,8 @@ fn ask(connection: &mut dyn Connection, question: &Question, schema: &str) -> Re
     let mut named = vec![];
     for column in &columns {
         match types.iter().find(|(name, _)| name == column) {
-            Some((_, data_type)) => named.push((quote(column), data_type.as_str())),
-            None => return Ok(Answer::Unknown(format!("{relation} of the target has no column {}", quote(column)))),
+            Some((_, data_type)) => named.push((identifier(column), data_type.as_str())),
+            None => return Ok(Answer::Unknown(format!("{relation} of the target has no column {}", identifier(column)))),
         }
     }
     let select = select(&relation, &named, named.len() - question.besides.len());
@@ -139,7 +136,7 @@ fn select<'a>(relation: &'a str, columns: &'a [(String, &'a str)], equal: usize)
     move |keys| {
         let (mut arrays, mut names, mut read, mut same) = (vec![], vec![], vec![], vec![]);
         for (i, (column, data_type)) in columns.iter().enumerate() {
-            arrays.push(format!("{}::text[]", quote_text(&array(keys, i))));
+            arrays.push(format!("{}::text[]", literal(&array(keys, i))));
             names.push(format!("a{i}"));
             read.push(format!("u.a{i}::{data_type} AS a{i}"));
             same.push(format!("t.{column} = k.a{i}"));
@@ -204,16 +201,6 @@ fn among(
     }
 }
 
-fn primary_key(connection: &mut dyn Connection, relation: &str) -> Result<Vec<String>, Error> {
-    let rows = connection.query(&format!(
-        "SELECT a.attname FROM pg_catalog.pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)
-         JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-         WHERE i.indisprimary AND i.indrelid = to_regclass({}) ORDER BY k.place",
-        quote_text(relation)
-    ))?;
-    Ok(rows.rows.into_iter().flatten().flatten().collect())
-}
-
 /// The types that values of columns are read as: without lengths, which would cut, and below domains, which would refuse.
 fn types(connection: &mut dyn Connection, relation: &str) -> Result<Vec<(String, String)>, Error> {
     let rows = connection.query(&format!(
@@ -224,21 +211,11 @@ fn types(connection: &mut dyn Connection, relation: &str) -> Result<Vec<(String,
            SELECT c.attname, y.typbasetype FROM c JOIN pg_catalog.pg_type y ON y.oid = c.id WHERE y.typtype = 'd'
          )
          SELECT c.attname, pg_catalog.format_type(c.id, -1) FROM c JOIN pg_catalog.pg_type y ON y.oid = c.id WHERE y.typtype <> 'd'",
-        quote_text(relation)
+        literal(relation)
     ))?;
     let pair = |row: Vec<Option<String>>| {
         let mut row = row.into_iter().flatten();
         Some((row.next()?, row.next()?))
     };
     Ok(rows.rows.into_iter().filter_map(pair).collect())
-}
-
-/// Quotes a name for the server.
-fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// Quotes a text for the server.
-fn quote_text(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }

@@ -7,14 +7,14 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::access::Run;
-use super::{Failure, compile, hexadecimal, schema_diff};
+use super::{Failure, compile, schema_diff};
 use crate::catalog::{Frame, TableName};
 use crate::contract::Contract;
 use crate::database::Connection;
 use crate::diagnostics::{Diagnostics, SourceMap};
+use crate::digest;
 use crate::emit::postgres::schema::{Extras, ddl};
 use crate::error::Error;
 use crate::plan::Plan;
@@ -28,7 +28,7 @@ pub fn record(plan: &Plan) -> Value {
 
 /// What a contract says, wherever it stands and whatever is written around it.
 fn content(contract: &Contract) -> String {
-    hexadecimal(&Sha256::digest(ddl(&[contract], "", Extras::default())))
+    digest::of(ddl(&[contract], "", Extras::default())).digits()
 }
 
 /// The contracts of a run.

@@ -42,7 +42,7 @@ pub use secrets::Secrets;
 pub use test::{Tested, test, test_files};
 
 pub use crate::database::Rows;
-use crate::diagnostics::{Diagnostic, SourceMap};
+use crate::diagnostics::{Diagnostic, Diagnostics, SourceMap};
 use crate::engine::{self, Progress};
 use crate::error::Error;
 use crate::plan::Plan;
@@ -55,6 +55,12 @@ pub enum Failure {
     Spec(SourceMap, Vec<Diagnostic>),
     /// A file, the engine or a database failed.
     World(Error),
+}
+
+impl Failure {
+    fn of(sources: SourceMap, out: Diagnostics) -> Failure {
+        Failure::Spec(sources, out.into_sorted())
+    }
 }
 
 impl From<Error> for Failure {
@@ -131,11 +137,6 @@ fn attempt(
     };
     drop(compiled.watch);
     Ok(Done { folder: out, preview, report, sources: compiled.sources, warnings: compiled.warnings })
-}
-
-/// Writes bytes as hexadecimal digits.
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// What `check` found in a pipeline without errors.

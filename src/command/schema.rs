@@ -59,13 +59,13 @@ impl Scene {
             }
             None => Some(nothing(&mut sources)),
         };
-        let Some(spec) = spec else { return Err(failed(sources, out)) };
+        let Some(spec) = spec else { return Err(Failure::of(sources, out)) };
         let Some((target, dialect)) = compile::choose_target(&spec, &project, options, &mut out) else {
-            return Err(failed(sources, out));
+            return Err(Failure::of(sources, out));
         };
         let contracts = compile::contracts(&project, dialect, &mut sources, &mut out)?;
         if out.has_errors() {
-            return Err(failed(sources, out));
+            return Err(Failure::of(sources, out));
         }
         let (vars, secrets) = (options.vars.clone(), options.secrets.clone());
         Ok(Scene { project, target, dialect, contracts, sources, out, spec, vars, secrets })
@@ -149,10 +149,6 @@ fn nothing(sources: &mut SourceMap) -> PipelineSpec {
         extracts: vec![],
         tables: vec![],
     }
-}
-
-pub(super) fn failed(sources: SourceMap, out: Diagnostics) -> Failure {
-    Failure::Spec(sources, out.into_sorted())
 }
 
 /// A live table as a contract.

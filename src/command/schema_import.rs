@@ -6,11 +6,10 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use super::schema::{Finished, Scene, Wanted, read_back};
 use super::{Failure, Options};
 use crate::catalog::{self, Frame, TableName};
+use crate::digest;
 use crate::error::Error;
 
 /// The first line of a file that another import may replace.
@@ -95,7 +94,7 @@ fn file_name(table: &str) -> String {
         return format!("{table}.sql");
     }
     let kept: String = table.chars().map(|c| if plain(c) { c } else { '_' }).take(40).collect();
-    let hash: String = Sha256::digest(table).iter().take(4).map(|b| format!("{b:02x}")).collect();
+    let hash: String = digest::of(table).short(8);
     format!("{kept}-{hash}.sql")
 }
 

@@ -48,7 +48,7 @@ pub fn test(file: &Path, options: &Options, progress: &dyn Progress, stopped: &A
     let read = node.and_then(|node| decode(&node, &mut out));
     let (pipeline, examples) = match read {
         Some(read) if !out.has_errors() => read,
-        _ => return Err(Failure::Spec(sources, out.into_sorted())),
+        _ => return Err(Failure::of(sources, out)),
     };
     let mut tested = vec![];
     for example in examples {

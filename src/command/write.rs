@@ -10,12 +10,12 @@ use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use tempfile::{NamedTempFile, SpooledTempFile};
 
 use super::files::Exported;
 use super::{Compiled, Emission};
 use crate::contract::Generated;
+use crate::digest::Digest;
 use crate::emit::rows::{Evidence, RowFormat};
 use crate::emit::{self, Column, Dialect, Header, Parts, Script, Table};
 use crate::engine::session::{Session, quote};
@@ -218,9 +218,9 @@ impl Outputs {
         let path = self.folder.join(name);
         let failed = |e: io::Error| Error::file(&path, "cannot write", &e);
         let file = tempfile::Builder::new().prefix(&format!(".{name}.")).tempfile_in(&self.folder).map_err(failed)?;
-        let mut out = BufWriter::with_capacity(1 << 20, Hashed { file: file.as_file(), hasher: Sha256::new() });
+        let mut out = BufWriter::with_capacity(1 << 20, Hashed { file: file.as_file(), hasher: Digest::default() });
         write(&mut out).and_then(|()| out.flush()).map_err(failed)?;
-        let hash = super::hexadecimal(&out.get_ref().hasher.clone().finalize());
+        let hash = out.get_ref().hasher.clone().digits();
         drop(out);
         Ok(Pending { file, path, hash })
     }
@@ -237,13 +237,13 @@ pub(super) struct Pending {
 /// Hashes what is written on its way into a file.
 struct Hashed<'a> {
     file: &'a File,
-    hasher: Sha256,
+    hasher: Digest,
 }
 
 impl Write for Hashed<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.file.write(bytes)?;
-        self.hasher.update(bytes.get(..written).unwrap_or(&[]));
+        self.hasher.add(bytes.get(..written).unwrap_or(&[]));
         Ok(written)
     }
 
@@ -399,15 +399,15 @@ fn header(compiled: &Compiled, tables: &[(Table, Evidence)]) -> Result<Header, E
     for extract in &compiled.plan.extracts {
         sources.push((extract.extract.request.name.clone(), extract.source.hash()?));
     }
-    let mut hasher = Sha256::new();
-    hasher.update(&compiled.spec_hash);
+    let mut hasher = Digest::default();
+    hasher.add(&compiled.spec_hash);
     for (name, hash) in &sources {
-        hasher.update(format!("{name}={hash};"));
+        hasher.add(format!("{name}={hash};"));
     }
     for (table, evidence) in tables {
-        hasher.update(format!("{}={}:{};", table.shown(), evidence.rows, evidence.checksum));
+        hasher.add(format!("{}={}:{};", table.shown(), evidence.rows, evidence.checksum));
     }
-    let run_id: String = hasher.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect();
+    let run_id: String = hasher.short(16);
     Ok(Header {
         pipeline: compiled.plan.pipeline.clone(),
         run_id,

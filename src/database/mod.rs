@@ -18,6 +18,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 pub use address::{Address, Mode};
+pub use postgres::{identifier, literal};
 
 use crate::error::Error;
 
@@ -82,6 +83,10 @@ pub enum Fate {
     Unknown,
 }
 
+/// Has values come in one form for the rest of a transaction, whatever the server's own settings are.
+pub const FORMS: &str = "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'postgres'; \
+    SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; SET LOCAL standard_conforming_strings = on";
+
 /// A session with a server.
 pub trait Connection: Send {
     /// Who is connected to what, for messages: `user@host:port/database`.
@@ -105,11 +110,17 @@ pub trait Connection: Send {
     /// Begins a transaction that sees what others commit before each of its statements; `reading` forbids it to write.
     fn begin(&mut self, reading: bool) -> Result<(), Error>;
 
+    /// Begins a transaction that only reads and sees one moment, in which values come in one form, whatever the server's own settings are.
+    fn snapshot(&mut self) -> Result<(), Error>;
+
     /// Waits for the one turn of this name, which ends with the transaction. Errors: `X0512` if it was not free in time.
     fn take_turn(&mut self, name: &str) -> Result<(), Error>;
 
     /// Names the transaction, so that another session can ask for its fate.
     fn transaction(&mut self) -> Result<String, Error>;
+
+    /// Returns the columns of a table's primary key, in its order; none if it has no such key. The name is quoted where it must be.
+    fn primary_key(&mut self, table: &str) -> Result<Vec<String>, Error>;
 
     /// Tells what became of a transaction of another session.
     fn fate(&mut self, transaction: &str) -> Result<Fate, Error>;

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::Mode;
-use super::{Address, Column, Connection, Fate, Options, Rows, failure, tls};
+use super::{Address, Column, Connection, FORMS, Fate, Options, Rows, failure, tls};
 use crate::error::Error;
 
 /// How much is read before it is handed on.
@@ -175,6 +175,10 @@ impl Connection for Postgres {
         self.execute(&format!("START TRANSACTION ISOLATION LEVEL READ COMMITTED, {access}"))
     }
 
+    fn snapshot(&mut self) -> Result<(), Error> {
+        self.execute(&format!("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; {FORMS}"))
+    }
+
     fn take_turn(&mut self, name: &str) -> Result<(), Error> {
         let digest = Sha256::digest(format!("pipe {name}"));
         let number = digest.iter().take(8).fold(0_i64, |n, byte| (n << 8) | i64::from(*byte));
@@ -183,6 +187,16 @@ impl Connection for Postgres {
 
     fn transaction(&mut self) -> Result<String, Error> {
         Ok(self.query("SELECT pg_catalog.txid_current()")?.single().unwrap_or_default().to_string())
+    }
+
+    fn primary_key(&mut self, table: &str) -> Result<Vec<String>, Error> {
+        let rows = self.query(&format!(
+            "SELECT a.attname FROM pg_catalog.pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+             WHERE i.indisprimary AND i.indrelid = to_regclass({}) ORDER BY k.place",
+            literal(table)
+        ))?;
+        Ok(rows.rows.into_iter().flatten().flatten().collect())
     }
 
     fn fate(&mut self, transaction: &str) -> Result<Fate, Error> {
@@ -196,9 +210,9 @@ impl Connection for Postgres {
     }
 
     fn record(&mut self, table: &str, entry: &[(&str, String)]) -> Result<(), Error> {
-        let name: Vec<String> = table.split('.').map(quoted).collect();
+        let name: Vec<String> = table.split('.').map(identifier).collect();
         let name = name.join(".");
-        let columns: Vec<String> = entry.iter().map(|(column, _)| quoted(column)).collect();
+        let columns: Vec<String> = entry.iter().map(|(column, _)| identifier(column)).collect();
         let values: Vec<String> = entry.iter().map(|(_, value)| literal(value)).collect();
         // Not CREATE IF NOT EXISTS: it asks for the right to create even where there is nothing to be created.
         if self.query(&format!("SELECT to_regclass({})", literal(&name)))?.single().is_none() {
@@ -220,13 +234,13 @@ impl Connection for Postgres {
     }
 }
 
-/// Quotes a name.
-fn quoted(name: &str) -> String {
+/// Quotes a name for a PostgreSQL server.
+pub fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// Quotes a text, whatever the server's settings are.
-fn literal(text: &str) -> String {
+/// Quotes a text for a PostgreSQL server, whatever its settings are.
+pub fn literal(text: &str) -> String {
     format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 

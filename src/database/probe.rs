@@ -6,7 +6,7 @@
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use super::{Address, Connection, Mode, Options, failure};
+use super::{Address, Connection, Mode, Options, failure, literal};
 use crate::error::Error;
 
 /// One thing that was looked at.
@@ -95,12 +95,13 @@ fn version(connection: &mut dyn Connection, _: Option<&str>) -> Result<String, E
 }
 
 fn rights(connection: &mut dyn Connection, schema: Option<&str>) -> Result<String, Error> {
-    let name = schema.unwrap_or("public").replace('\'', "''");
+    let name = schema.unwrap_or("public");
+    let quoted = literal(name);
     let rows = connection.query(&format!(
         "SELECT array_to_string(ARRAY[
            CASE WHEN NOT has_database_privilege(current_database(), 'TEMP') THEN 'the user may not make temporary tables in this database' END,
-           CASE WHEN to_regnamespace(quote_ident('{name}')) IS NULL THEN 'there is no schema {name}'
-                WHEN NOT has_schema_privilege(to_regnamespace(quote_ident('{name}')), 'USAGE') THEN 'the user may not use schema {name}' END,
+           CASE WHEN to_regnamespace(quote_ident({quoted})) IS NULL THEN 'there is no schema ' || {quoted}
+                WHEN NOT has_schema_privilege(to_regnamespace(quote_ident({quoted})), 'USAGE') THEN 'the user may not use schema ' || {quoted} END,
            CASE WHEN pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean THEN 'the server or session only allows reading' END
          ], '; ')"
     ))?;

@@ -9,7 +9,7 @@ pub mod render;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
+use crate::digest::Digest;
 
 /// Names one file of a [`SourceMap`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,12 +76,12 @@ impl SourceMap {
 
     /// Hashes all texts, in order, as hexadecimal SHA-256.
     pub fn hash(&self) -> String {
-        let mut hasher = Sha256::new();
+        let mut hasher = Digest::default();
         for file in &self.files {
-            hasher.update((file.text.len() as u64).to_le_bytes());
-            hasher.update(file.text.as_bytes());
+            hasher.add((file.text.len() as u64).to_le_bytes());
+            hasher.add(file.text.as_bytes());
         }
-        hasher.finalize().iter().map(|b| format!("{b:02x}")).collect()
+        hasher.digits()
     }
 
     /// Returns the text that `span` covers.

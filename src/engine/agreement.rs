@@ -28,21 +28,21 @@ pub fn judge(
     let query = Query::new(&table.name.value, agreement, &compared);
     let counts = format!(
         "SELECT count(*), count(*) FILTER (\"#t\" IS NULL), count(*) FILTER (\"#h\" IS NULL), \
-         count(*) FILTER (\"#h\" > 1 OR \"#t\" > 1), count(*) FILTER ({differs} AND \"#h\" = 1 AND \"#t\" = 1) FROM {met}",
+         count(*) FILTER (\"#h\" > 1 OR \"#t\" > 1), count(*) FILTER ({differs} AND \"#h\" = 1 AND \"#t\" = 1), \
+         count(*) FILTER ({failing}) FROM {met}",
         differs = query.differs(),
+        failing = query.failing(),
         met = query.met
     );
     let row = session.rows(&counts)?.into_iter().next().unwrap_or_default();
     let at = |i: usize| number(row.get(i));
-    let (of, here, there, repeated, other) = (at(0), at(1), at(2), at(3), at(4));
-    let rows = format!("SELECT * FROM {} WHERE {} ORDER BY ALL LIMIT {SHOWN}", query.met, query.failing());
-    let samples: Vec<Sample> = session.rows(&rows)?.into_iter().map(|row| query.sample(&row, agreement, &compared)).collect();
     // A key that repeats and is on one side only is one key.
-    let failing = format!("SELECT count(*) FROM {} WHERE {}", query.met, query.failing());
-    let count = number(session.rows(&failing)?.first().and_then(|r| r.first()));
+    let (of, here, there, repeated, other, count) = (at(0), at(1), at(2), at(3), at(4), at(5));
     if count == 0 {
         return Ok(None);
     }
+    let rows = format!("SELECT * FROM {} WHERE {} ORDER BY ALL LIMIT {SHOWN}", query.met, query.failing());
+    let samples: Vec<Sample> = session.rows(&rows)?.into_iter().map(|row| query.sample(&row, agreement, &compared)).collect();
     let to = &agreement.table;
     let parts = [
         (here, "only here".to_string()),

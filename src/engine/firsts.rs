@@ -1,16 +1,17 @@
 //! Takes several values of the first row of a group at once.
 //!
 //! In: a relation that is about to be staged. Out: the same rows, where `arg_min(a, key), arg_min(b, key)` looks for that row once instead
-//! of once per value. An `arg_min` passes over rows whose value is NULL, so this is done only where the data has none.
+//! of once per value; and where the rows lie in the order of the key, as most data does, the first one is that with the lowest number. An
+//! `arg_min` passes over rows whose value is NULL, so both are done only where the data has none.
 //! Does not know about tables or their checks.
 
 use std::collections::BTreeMap;
 
 use super::judge::print;
-use super::session::Session;
+use super::session::{Session, quote};
 use crate::error::Error;
-use crate::expr::{Call, Expr, ExprKind};
-use crate::relation::Relation;
+use crate::expr::{BinaryOp, Call, Expr, ExprKind};
+use crate::relation::{JoinKind, ROW, Relation};
 use crate::source::Staging;
 use crate::sql;
 
@@ -20,7 +21,7 @@ pub fn together(relation: Relation, session: &Session) -> Result<Relation, Error
         Relation::Project { input, columns } => together(*input, session)?.project(columns),
         Relation::Filter { input, predicate } => together(*input, session)?.filter(predicate),
         Relation::Sort { input, order_by } => together(*input, session)?.sort(order_by),
-        Relation::Aggregate { input, keys, columns } if cheap(&input) => gathered(*input, keys, columns, session)?,
+        Relation::Aggregate { input, keys, columns } if cheap(&input) => gathered(&input, keys, columns, session)?,
         other => other,
     })
 }
@@ -34,7 +35,7 @@ fn cheap(relation: &Relation) -> bool {
     }
 }
 
-fn gathered(input: Relation, keys: Vec<Expr>, mut columns: Vec<(String, Expr)>, session: &Session) -> Result<Relation, Error> {
+fn gathered(input: &Relation, keys: Vec<Expr>, mut columns: Vec<(String, Expr)>, session: &Session) -> Result<Relation, Error> {
     let shown = columns.iter().map(|(name, e)| (name.clone(), Expr::column(name, e.span)));
     let mut shown: BTreeMap<String, Expr> = shown.collect();
     let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
@@ -44,19 +45,26 @@ fn gathered(input: Relation, keys: Vec<Expr>, mut columns: Vec<(String, Expr)>, 
             sorts.entry(sort).or_default().push((name.clone(), expr.clone()));
         }
     }
+    let mut fetched = vec![];
     for (number, same) in sorts.into_values().filter(|same| same.len() > 1).enumerate() {
         let values: Vec<(String, Expr)> = same.iter().filter_map(|(name, e)| Some((name.clone(), value_of(e)?))).collect();
         let Some((_, mut whole)) = same.first().cloned() else { continue };
-        if has_nulls(&input, &values, session)? {
+        if has_nulls(input, &values, session)? {
             continue;
         }
         let row = format!("#first.{number}");
-        columns.retain(|(name, _)| !same.iter().any(|(n, _)| n == name));
-        for (name, expr) in &same {
-            let taken = ExprKind::Field(Box::new(Expr::column(&row, expr.span)), name.clone());
-            shown.insert(name.clone(), Expr::new(taken, expr.span));
-        }
         let span = whole.span;
+        columns.retain(|(name, _)| !same.iter().any(|(n, _)| n == name));
+        if in_order(input, &whole, session)? {
+            columns.push((row.clone(), Expr::call("min", vec![Expr::column(ROW, span)], span)));
+            shown.extend(values.iter().map(|(name, e)| (name.clone(), Expr::column(of_row(&row, name), e.span))));
+            fetched.push((row, values));
+            continue;
+        }
+        for (name, value) in &values {
+            let taken = ExprKind::Field(Box::new(Expr::column(&row, value.span)), name.clone());
+            shown.insert(name.clone(), Expr::new(taken, value.span));
+        }
         if let ExprKind::Call(Call { arguments, .. }) = &mut whole.kind
             && let Some(value) = arguments.first_mut()
         {
@@ -64,8 +72,24 @@ fn gathered(input: Relation, keys: Vec<Expr>, mut columns: Vec<(String, Expr)>, 
         }
         columns.push((row, whole));
     }
-    let grouped = Relation::Aggregate { input: Box::new(input), keys, columns };
-    Ok(grouped.project(names.into_iter().filter_map(|name| shown.remove_entry(&name)).collect()))
+    let grouped = Relation::Aggregate { input: Box::new(input.clone()), keys, columns };
+    let whole = fetched.into_iter().fold(grouped, |rows, (row, values)| fetch(rows, input, &row, values));
+    Ok(whole.project(names.into_iter().filter_map(|name| shown.remove_entry(&name)).collect()))
+}
+
+/// Joins the rows of the input that have the numbers of a column.
+fn fetch(rows: Relation, input: &Relation, row: &str, values: Vec<(String, Expr)>) -> Relation {
+    let Some(span) = values.first().map(|(_, value)| value.span) else { return rows };
+    let number = of_row(row, ROW);
+    let on = Expr::column(row, span).binary(BinaryOp::Equal, Expr::column(&number, span));
+    let mut taken = vec![(number, Expr::column(ROW, span))];
+    taken.extend(values.into_iter().map(|(name, value)| (of_row(row, &name), value)));
+    Relation::Join { left: Box::new(rows), right: Box::new(input.clone().project(taken)), kind: JoinKind::Left, on }
+}
+
+/// The name of a first row's value.
+fn of_row(row: &str, name: &str) -> String {
+    format!("{row}.{name}")
 }
 
 /// Tells what an `arg_min` or `arg_max` of one value looks for, as text; none for other expressions.
@@ -86,7 +110,27 @@ fn value_of(expr: &Expr) -> Option<Expr> {
 }
 
 fn has_nulls(input: &Relation, values: &[(String, Expr)], session: &Session) -> Result<bool, Error> {
-    let source = sql::relation::source(&sql::duckdb::DuckDb, input).map_err(|u| Error::new("X0301", u.what))?;
     let null = values.iter().map(|(_, v)| Ok(format!("{} IS NULL", print(v)?))).collect::<Result<Vec<_>, Error>>()?;
-    Ok(!session.rows(&format!("SELECT 1 FROM {source} WHERE {} LIMIT 1", null.join(" OR ")))?.is_empty())
+    let sql = format!("SELECT 1 FROM {} WHERE {} LIMIT 1", printed(input)?, null.join(" OR "));
+    Ok(!session.rows(&sql)?.is_empty())
+}
+
+/// Whether an `arg_min` looks for the lowest key, and of equal ones the lowest row, in rows that lie in the order of both.
+fn in_order(input: &Relation, expr: &Expr, session: &Session) -> Result<bool, Error> {
+    let ExprKind::Call(call) = &expr.kind else { return Ok(false) };
+    let [_, key] = call.arguments.as_slice() else { return Ok(false) };
+    let ExprKind::Call(Call { function, arguments, .. }) = &key.kind else { return Ok(false) };
+    let [key, row] = arguments.as_slice() else { return Ok(false) };
+    let there = call.filter.as_deref().map(print).transpose()? == Some(print(&key.clone().is_not_null())?);
+    let numbered = function == "row" && matches!(&row.kind, ExprKind::Column(name) if name == ROW);
+    if !matches!(call.function.as_str(), "arg_min" | "argmin" | "min_by") || !numbered || !there {
+        return Ok(false);
+    }
+    let (source, key, row) = (printed(input)?, print(key)?, quote(ROW));
+    let back = format!("{key} IS NULL OR {key} < lag({key}) OVER () OR {row} <= lag({row}) OVER ()");
+    Ok(session.rows(&format!("SELECT 1 FROM (SELECT {back} AS back FROM {source}) WHERE back LIMIT 1"))?.is_empty())
+}
+
+fn printed(relation: &Relation) -> Result<String, Error> {
+    sql::relation::source(&sql::duckdb::DuckDb, relation).map_err(|u| Error::new("X0301", u.what))
 }

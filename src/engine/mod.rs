@@ -14,6 +14,7 @@ mod fresh;
 mod joins;
 mod judge;
 mod ledger;
+mod order;
 mod pins;
 mod places;
 mod quarantine;
@@ -81,6 +82,7 @@ pub fn execute(plan: &Plan, session: &Session, around: Surroundings, progress: &
     if scheduler::width(&graph) >= 4 * rayon::current_num_threads() {
         session.execute("SET threads = 1")?;
     }
+    let orders = order::decide(plan);
     let facts = Mutex::new(Facts::default());
     scheduler::run(&graph, &|node| {
         let name = &graph[node];
@@ -97,7 +99,8 @@ pub fn execute(plan: &Plan, session: &Session, around: Surroundings, progress: &
                     lock(&facts).blocked.insert(name.clone());
                     return Ok(());
                 }
-                let known = staging::stage(plan, table, session, &facts)?;
+                let order = orders.get(name.as_str()).unwrap_or(&order::Order::Sorted);
+                let known = staging::stage(plan, table, order, session, &facts)?;
                 let rows = known.rows;
                 if !known.broken.is_empty() {
                     lock(&facts).blocked.insert(name.clone());

@@ -68,8 +68,7 @@ fn natural_key(plan: &Plan, table: &TablePlan, source: &str) -> Vec<String> {
         let Some(parent) = plan.tables.iter().find(loaded) else { continue };
         let contracts = parent.loads.iter().filter_map(|l| l.contract.as_deref());
         for unique in contracts.flat_map(|c| &c.checks).filter(|c| c.check.rule() == "unique") {
-            let names: Vec<String> = unique.check.columns().iter().map(|c| c.to_string()).collect();
-            for path in fields(parent, source, &names) {
+            for path in fields(parent, source, &unique.check.columns()) {
                 if !paths.contains(&path) {
                     paths.push(path);
                 }

@@ -8,12 +8,12 @@ use std::sync::Mutex;
 use petgraph::graph::DiGraph;
 
 use super::judge::{self, TableFacts};
+use super::order::Order;
 use super::session::{Session, quote};
 use super::{Facts, books, firsts, joins, quarantine};
 use crate::error::Error;
 use crate::expr::{Expr, OrderBy};
 use crate::plan::{ExtractPlan, Plan, TablePlan};
-use crate::relation::JoinKind;
 use crate::source::Staging;
 use crate::sql;
 use crate::stage::Change;
@@ -46,7 +46,13 @@ pub fn load(plan: &ExtractPlan, session: &Session) -> Result<u64, Error> {
 }
 
 /// Stages one table and judges its rows.
-pub fn stage(plan: &Plan, table: &TablePlan, session: &Session, facts: &Mutex<Facts>) -> Result<TableFacts, Error> {
+pub fn stage(
+    plan: &Plan,
+    table: &TablePlan,
+    order: &Order,
+    session: &Session,
+    facts: &Mutex<Facts>,
+) -> Result<TableFacts, Error> {
     let mut joined = BTreeMap::new();
     let mut broken = vec![];
     let told = books::told(table);
@@ -71,17 +77,15 @@ pub fn stage(plan: &Plan, table: &TablePlan, session: &Session, facts: &Mutex<Fa
     kept.extend(table.kept_hidden());
     kept.extend(told.values().map(|join| join.matched.clone()));
     let span = table.name.span;
-    let order = table.order();
     let mut relation = firsts::together(table.relation.clone(), session)?;
-    let likely = probably_ordered(table, &order);
-    if !table.ordered && likely.is_none() {
-        relation = relation.sort(order.iter().map(|c| ascending(Expr::column(c, span))).collect());
+    if *order == Order::Sorted {
+        relation = relation.sort(table.order().iter().map(|c| ascending(Expr::column(c, span))).collect());
     }
     let relation = relation.project(kept.iter().map(|c| (c.clone(), Expr::column(c, span))).collect());
     let query = sql::relation::query(&sql::duckdb::DuckDb, &relation).map_err(|u| Error::new("X0301", u.what))?;
     session.execute(&format!("DROP VIEW IF EXISTS {name}"))?;
     session.execute(&format!("CREATE TABLE {name} AS {query}"))?;
-    if let Some(by) = likely {
+    if let Order::Likely(by) = order {
         sort_unless_sorted(&name, &quote(by), session)?;
     }
     let (books, broken) = books::count(table, &told, session)?;
@@ -95,17 +99,6 @@ pub fn stage(plan: &Plan, table: &TablePlan, session: &Session, facts: &Mutex<Fa
         known.rows -= known.quarantined.rows;
     }
     Ok(known)
-}
-
-/// Returns the column that the rows of a table come in the order of, most likely: the engine mostly hands on the left rows of a join as
-/// they come, which is seen in a moment, while sorting them again would take a quarter of the time of the join.
-fn probably_ordered<'a>(table: &TablePlan, order: &'a [String]) -> Option<&'a str> {
-    let last = table.steps.iter().rev().find(|s| judge::changes(&s.change));
-    let joined = last.is_some_and(|s| matches!(&s.change, Change::Join(join) if join.kind != JoinKind::Full));
-    match order {
-        [by] if joined && !table.ordered => Some(by),
-        _ => None,
-    }
 }
 
 /// Puts a table's rows into order if they are not.

@@ -23,51 +23,65 @@ pub struct ColumnLineage {
 ///
 /// Errors: there is no such column; with what is close to it, if anything is.
 pub fn trace(plan: &Plan, wanted: Option<&str>) -> Result<Vec<ColumnLineage>, Option<String>> {
-    let all: Vec<ColumnLineage> =
-        columns(plan).into_iter().map(|(table, name, fields)| one(plan, &table, &name, &fields)).collect();
-    let Some(wanted) = wanted else {
-        return Ok(all
-            .into_iter()
-            .filter(|c| plan.tables.iter().any(|t| c.column.starts_with(&format!("{}.", t.name.value))))
-            .collect());
+    let all = columns(plan);
+    let chosen: Vec<&Made> = match wanted {
+        Some(wanted) => all.iter().filter(|column| column.name() == wanted).collect(),
+        None => all.iter().filter(|column| plan.tables.iter().any(|t| t.name.value == column.relation)).collect(),
     };
-    let found: Vec<ColumnLineage> = all.iter().filter(|c| c.column == wanted).cloned().collect();
-    if found.is_empty() {
-        return Err(closest(wanted, all.iter().map(|c| c.column.as_str())).map(String::from));
+    match wanted.filter(|_| chosen.is_empty()) {
+        Some(wanted) => {
+            let names: Vec<String> = all.iter().map(Made::name).collect();
+            Err(closest(wanted, names.iter().map(String::as_str)).map(String::from))
+        }
+        None => Ok(chosen.into_iter().map(|column| one(plan, column, &all)).collect()),
     }
-    Ok(found)
 }
 
-/// Every column of extracts and tables, with the fields of sources behind it.
-fn columns(plan: &Plan) -> Vec<(String, String, BTreeSet<String>)> {
+/// A column of an extract or a table, and the fields of sources that it is made of.
+struct Made<'a> {
+    relation: &'a str,
+    column: &'a str,
+    fields: BTreeSet<String>,
+}
+
+impl Made<'_> {
+    fn name(&self) -> String {
+        format!("{}.{}", self.relation, self.column)
+    }
+}
+
+/// Every column of extracts and tables.
+fn columns(plan: &Plan) -> Vec<Made<'_>> {
     let mut found = vec![];
     for extract in &plan.extracts {
-        let name = &extract.extract.request.name;
-        found.extend(extract.columns().iter().map(|(c, _)| (name.clone(), c.clone(), [format!("{name}.{c}")].into())));
+        let relation = extract.extract.request.name.as_str();
+        found.extend(extract.columns().iter().map(|(column, _)| Made {
+            relation,
+            column,
+            fields: [format!("{relation}.{column}")].into(),
+        }));
     }
     for table in &plan.tables {
         for column in &table.columns {
-            let field = |l: &crate::stage::Lineage| format!("{}.{}", l.source, l.path);
-            found.push((table.name.value.clone(), column.name.clone(), column.lineage.iter().map(field).collect()));
+            let fields = column.lineage.iter().map(|l| format!("{}.{}", l.source, l.path)).collect();
+            found.push(Made { relation: &table.name.value, column: &column.name, fields });
         }
     }
     found
 }
 
-fn one(plan: &Plan, relation: &str, name: &str, fields: &BTreeSet<String>) -> ColumnLineage {
-    let own = format!("{relation}.{name}");
-    let mut later = vec![];
-    if let Some(node) = plan.graph.node_indices().find(|n| plan.graph[*n] == relation) {
+fn one(plan: &Plan, column: &Made, all: &[Made]) -> ColumnLineage {
+    let own = column.name();
+    let mut later = BTreeSet::new();
+    if let Some(node) = plan.graph.node_indices().find(|n| plan.graph[*n] == column.relation) {
         let mut walk = Dfs::new(&plan.graph, node);
         while let Some(next) = walk.next(&plan.graph) {
-            later.push(plan.graph[next].clone());
+            later.insert(plan.graph[next].as_str());
         }
     }
     // A field of a document feeds what is made of its parts as well.
-    let related = |field: &String| fields.iter().any(|f| field == f || field.starts_with(&format!("{f}.")));
-    let fed = columns(plan)
-        .into_iter()
-        .filter(|(table, _, made_of)| table != relation && later.contains(table) && made_of.iter().any(related));
-    let feeds = fed.map(|(table, column, _)| format!("{table}.{column}")).collect();
-    ColumnLineage { comes_from: fields.iter().filter(|f| **f != own).cloned().collect(), column: own, feeds }
+    let related = |field: &String| column.fields.iter().any(|f| field == f || field.starts_with(&format!("{f}.")));
+    let fed = all.iter().filter(|c| c.relation != column.relation && later.contains(c.relation) && c.fields.iter().any(related));
+    let feeds = fed.map(Made::name).collect();
+    ColumnLineage { comes_from: column.fields.iter().filter(|f| **f != own).cloned().collect(), column: own, feeds }
 }

@@ -10,7 +10,7 @@ use super::{ExtractPlan, Inputs, TablePlan};
 use crate::contract::Contract;
 use crate::diagnostics::{Diagnostics, Spanned};
 use crate::sql::view::{self, Input, Tongue};
-use crate::stage::{Change, ViewPlan};
+use crate::stage::{Change, ViewPlan, is_made_unique};
 use crate::types::DataType;
 
 /// A written view.
@@ -176,20 +176,14 @@ fn judge(table: &TablePlan, plan: &ViewPlan, inputs: &Inputs, out: &mut Diagnost
                 )
                 .help("`sql` is in the engine's own words: use the clauses of a table, or load the rows into a table.");
             }
-            Change::Join(join) if join.expect.one_on_the_right() => {
-                let made = |why: &String| {
-                    ["grouped by it", "made distinct on it", "made of a key: grouped by it", "made of a key: made distinct on it"]
-                        .contains(&why.as_str())
-                };
-                if !join.right_unique.as_ref().is_some_and(made) {
-                    out.error("E0462", step.span, format!("the view `{view}` joins `{}` on a key that nothing makes unique", join.to))
-                        .label(plan.span, "a view counts no rows: more rows of one key would repeat those it shows")
-                        .help(format!(
-                            "Group `{0}` by its key, or make it distinct on it, in a table before; or declare `expect: {1}` if rows may repeat.",
-                            join.to,
-                            if join.expect.one_on_the_left() { "one_to_many" } else { "many_to_many" }
-                        ));
-                }
+            Change::Join(join) if join.expect.one_on_the_right() && !join.right_unique.as_deref().is_some_and(is_made_unique) => {
+                out.error("E0462", step.span, format!("the view `{view}` joins `{}` on a key that nothing makes unique", join.to))
+                    .label(plan.span, "a view counts no rows: more rows of one key would repeat those it shows")
+                    .help(format!(
+                        "Group `{0}` by its key, or make it distinct on it, in a table before; or declare `expect: {1}` if rows may repeat.",
+                        join.to,
+                        if join.expect.one_on_the_left() { "one_to_many" } else { "many_to_many" }
+                    ));
             }
             _ => {}
         }

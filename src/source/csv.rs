@@ -4,15 +4,13 @@
 //! code.
 
 use std::collections::BTreeSet;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
-use super::csv_types::{self, Loaded};
+use super::csv_types;
 use super::json::column_name;
 use super::origin::Place;
 use super::{CsvOptions, Request, Scope, Source, SourceKind, Staging, csv_header, record_number};
+use crate::digest::Digest;
 use crate::error::Error;
 use crate::types::DataType;
 
@@ -136,8 +134,8 @@ pub struct Scanned {
     columns: Vec<(String, DataType)>,
     /// Whether the reader gives the types, or text that is still to be typed.
     typed: bool,
-    /// The rows, where typing the columns has loaded them already.
-    loaded: Option<Loaded>,
+    /// The query that gives the rows, where typing the columns has loaded them already.
+    loaded: Option<String>,
     limit: Option<u64>,
 }
 
@@ -200,7 +198,7 @@ impl Source for Scanned {
     }
 
     fn load(&self, table: &str, staging: &dyn Staging) -> Result<(), Error> {
-        if let Some(Loaded { query }) = &self.loaded {
+        if let Some(query) = &self.loaded {
             let table = quote(table);
             return staging.execute(&format!("DROP TABLE {table}; CREATE VIEW {table} AS {query}"));
         }
@@ -232,20 +230,11 @@ impl Source for Scanned {
 
 /// Hashes the bytes of files, one after the other.
 pub fn hash_files(files: &[PathBuf]) -> Result<String, Error> {
-    let mut hasher = Sha256::new();
+    let mut digest = Digest::default();
     for file in files {
-        let failed = |e: std::io::Error| Error::file(file, "cannot read", &e);
-        let mut reader = std::fs::File::open(file).map_err(failed)?;
-        let mut block = vec![0; 1 << 20];
-        loop {
-            let read = reader.read(&mut block).map_err(failed)?;
-            if read == 0 {
-                break;
-            }
-            hasher.update(&block[..read]);
-        }
+        std::fs::File::open(file).and_then(|f| digest.add_all(f)).map_err(|e| Error::file(file, "cannot read", &e))?;
     }
-    Ok(hasher.finalize().iter().map(|b| format!("{b:02x}")).collect())
+    Ok(digest.digits())
 }
 
 /// Says what the engine says against a file in our words, with the line.

@@ -24,13 +24,8 @@ const MEASURES: usize = 8;
 /// The widest decimal that the guess tries; wider ones are measured.
 const DIGITS: u8 = 18;
 
-/// Rows that were loaded while they were typed.
-pub struct Loaded {
-    /// The query that gives them, numbered, in the final types.
-    pub query: String,
-}
-
-/// Types all columns and loads all rows by the types that the head of the first file shows.
+/// Types all columns and loads all rows by the types that the head of the first file shows; returns the query that gives them, numbered, in
+/// the final types.
 ///
 /// `None`: some value is of another type, or a line is wrong or very long; nothing was loaded.
 pub fn guess(
@@ -38,7 +33,7 @@ pub fn guess(
     scans: &[String],
     columns: &mut [(String, DataType)],
     staging: &dyn Staging,
-) -> Result<Option<Loaded>, Error> {
+) -> Result<Option<String>, Error> {
     let Some(first) = scans.first().filter(|_| scans.len() <= FILES && request.limit.is_none()) else { return Ok(None) };
     let mut guessed = columns.to_vec();
     let open = open(request, columns);
@@ -62,7 +57,13 @@ pub fn guess(
         let table = quote(&format!("#csv.{}.{i}", request.name));
         match staging.execute(&format!("CREATE OR REPLACE TABLE {table} AS SELECT {} FROM ({scan})", list.join(", "))) {
             Err(error) if error.is_interrupted() => return Err(error),
-            Err(_) => return Ok(None),
+            Err(_) => {
+                // The files before it were loaded for nothing.
+                for (_, table) in parts {
+                    staging.execute(&format!("DROP TABLE {table}"))?;
+                }
+                return Ok(None);
+            }
             Ok(()) => parts.push((record_number(i, 0), table)),
         }
     }
@@ -88,7 +89,7 @@ pub fn guess(
     let row = quote(crate::relation::ROW);
     let parts: Vec<String> =
         parts.iter().map(|(number, table)| format!("SELECT rowid + {number} AS {row}, {list} FROM {table}")).collect();
-    Ok(Some(Loaded { query: parts.join(" UNION ALL ") }))
+    Ok(Some(parts.join(" UNION ALL ")))
 }
 
 /// Types each text column by all its values, in one scan of the files.

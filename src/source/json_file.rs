@@ -4,11 +4,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
 use super::json::{self, Inspected, Layout, Malformed};
 use super::origin::Place;
 use super::{Request, Scope, Source, SourceKind, Staging, record_number};
+use crate::digest::Digest;
 use crate::error::Error;
 use crate::types::DataType;
 
@@ -164,10 +163,10 @@ impl Source for Documents {
     }
 
     fn hash(&self) -> Result<String, Error> {
-        let mut hasher = Sha256::new();
+        let mut hasher = Digest::default();
         for document in &self.documents {
-            hasher.update(document.bytes.as_slice());
+            hasher.add(document.bytes.as_slice());
         }
-        Ok(hasher.finalize().iter().map(|b| format!("{b:02x}")).collect())
+        Ok(hasher.digits())
     }
 }

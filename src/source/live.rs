@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::live_rows::Rows;
 use super::origin::Place;
 use super::{Request, Scope, Source, SourceKind, Staging, record_number};
-use crate::database::{self, Address, Connection, Options};
+use crate::database::{self, Address, Connection, Options, identifier};
 use crate::error::Error;
 use crate::types::DataType;
 
@@ -46,11 +46,6 @@ impl fmt::Debug for Snapshot {
     }
 }
 
-/// Values come in one way, whatever the server's own settings are.
-const BEGIN: &str = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; \
-    SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'postgres'; \
-    SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; SET LOCAL standard_conforming_strings = on";
-
 impl Snapshot {
     pub fn new(name: impl Into<String>, url: impl Into<String>, stopped: Arc<AtomicBool>) -> Snapshot {
         Snapshot { name: name.into(), url: url.into(), stopped, connection: Mutex::default() }
@@ -64,7 +59,7 @@ impl Snapshot {
             let address = Address::parse(&self.url, &|name| std::env::var(name).ok())?;
             let options = Options { stopped: self.stopped.clone(), ..Options::default() };
             let mut opened = database::connect("postgres", &address, &options)?;
-            opened.execute(BEGIN)?;
+            opened.snapshot()?;
             *held = Some(opened);
         }
         match held.as_mut() {
@@ -127,8 +122,8 @@ struct Described {
 fn open(request: &Request, reading: &Reading, scope: Scope, connection: &mut dyn Connection) -> Result<Described, Error> {
     let (relation, order) = match &reading.what {
         Relation::Table(parts) => {
-            let name: Vec<String> = parts.iter().map(|p| quote(p)).collect();
-            (format!("SELECT * FROM {}", name.join(".")), primary_key(&name.join("."), connection)?)
+            let name: Vec<String> = parts.iter().map(|p| identifier(p)).collect();
+            (format!("SELECT * FROM {}", name.join(".")), key_order(&name.join("."), connection)?)
         }
         Relation::Query(query) => (query.trim().trim_end_matches(';').to_string(), String::new()),
     };
@@ -144,7 +139,7 @@ fn open(request: &Request, reading: &Reading, scope: Scope, connection: &mut dyn
     if scope == Scope::All {
         measure(&mut columns, &from, connection)?;
     }
-    let list: Vec<String> = columns.iter().map(|c| format!("q.{}{}", quote(&c.name), c.cast)).collect();
+    let list: Vec<String> = columns.iter().map(|c| format!("q.{}{}", identifier(&c.name), c.cast)).collect();
     let limit = request.limit.map(|n| format!(" LIMIT {n}")).unwrap_or_default();
     Ok(Described {
         request: request.clone(),
@@ -155,15 +150,8 @@ fn open(request: &Request, reading: &Reading, scope: Scope, connection: &mut dyn
 }
 
 /// The order of a table that has a primary key, so that the same rows give the same script.
-fn primary_key(table: &str, connection: &mut dyn Connection) -> Result<String, Error> {
-    let rows = connection.query(&format!(
-        "SELECT quote_ident(a.attname) FROM pg_catalog.pg_index i
-         CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)
-         JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-         WHERE i.indisprimary AND i.indrelid = to_regclass({}) ORDER BY k.place",
-        quote_text(table)
-    ))?;
-    let parts: Vec<String> = rows.rows.into_iter().flatten().flatten().map(|c| format!("q.{c}")).collect();
+fn key_order(table: &str, connection: &mut dyn Connection) -> Result<String, Error> {
+    let parts: Vec<String> = connection.primary_key(table)?.iter().map(|c| format!("q.{}", identifier(c))).collect();
     Ok(if parts.is_empty() { String::new() } else { format!(" ORDER BY {}", parts.join(", ")) })
 }
 
@@ -253,7 +241,7 @@ fn pinned(name: String, pin: &DataType) -> Chosen {
 fn measure(columns: &mut [Chosen], from: &str, connection: &mut dyn Connection) -> Result<(), Error> {
     for column in columns {
         let Some(shape) = column.numbers else { continue };
-        let value = format!("q.{}{}", quote(&column.name), column.cast);
+        let value = format!("q.{}{}", identifier(&column.name), column.cast);
         let values = match shape {
             Shape::Value => format!("(SELECT {value} AS x {from}) v"),
             Shape::List => format!("(SELECT unnest({value}) AS x {from}) v"),
@@ -304,14 +292,4 @@ impl Source for Described {
         let hash = self.hash.lock().unwrap_or_else(PoisonError::into_inner).clone();
         hash.ok_or_else(|| Error::new("X0301", format!("extract `{}` was not read", self.request.name)))
     }
-}
-
-/// Quotes a name for the server.
-fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// Quotes a text for the server.
-fn quote_text(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array};
 use arrow::datatypes::{DataType as ArrowType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use sha2::{Digest, Sha256};
 
 use super::Deliver;
 use super::live_column::{Column, field};
+use crate::digest::Digest;
 use crate::error::Error;
 use crate::relation::ROW;
 use crate::types::DataType;
@@ -38,7 +38,7 @@ pub(super) struct Rows<'a> {
     first: i64,
     bytes: usize,
     failed: Option<Error>,
-    hasher: Sha256,
+    hasher: Digest,
 }
 
 impl<'a> Rows<'a> {
@@ -58,7 +58,7 @@ impl<'a> Rows<'a> {
             first: base,
             bytes: 0,
             failed: None,
-            hasher: Sha256::new(),
+            hasher: Digest::default(),
         }
     }
 
@@ -72,11 +72,11 @@ impl<'a> Rows<'a> {
             return Err(Error::new("X0604", "the server ended the result before its end"));
         }
         self.flush()?;
-        Ok(self.hasher.finalize().iter().map(|b| format!("{b:02x}")).collect())
+        Ok(self.hasher.digits())
     }
 
     fn take(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.hasher.update(bytes);
+        self.hasher.add(bytes);
         let mut open = std::mem::take(&mut self.open);
         open.extend_from_slice(bytes);
         let mut at = 0;

@@ -1,6 +1,7 @@
 //! `distinct: {on: [k], order_by: "ts desc", keep: first}`: one row per key; the others are counted.
 
 use super::flow::{Change, Flow};
+use super::keys::{DISTINCT, Key, column_of};
 use super::map::input_column;
 use super::{Clause, Lowering};
 use crate::diagnostics::Spanned;
@@ -38,8 +39,8 @@ impl Clause for Distinct {
                 key.nulls_first = Some(!key.nulls_first.unwrap_or(false));
             }
         }
-        let columns: Option<Vec<String>> = on.iter().map(super::keys::column_of).collect();
-        flow.keys.extend(columns.map(|c| super::keys::Key::new(c, "made distinct on it")));
+        let columns: Option<Vec<String>> = on.iter().map(column_of).collect();
+        flow.keys.extend(columns.map(|c| Key::new(c, DISTINCT)));
         flow.relation = Relation::Distinct { input: Box::new(flow.relation), on, order_by };
         flow.ordered = false;
         let keys: Vec<&str> = names.iter().map(|n| n.value.as_str()).collect();

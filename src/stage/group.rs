@@ -4,6 +4,7 @@
 //! like any others. What the books know of the rows is kept: their first record, and whether a value of the group would not cast.
 
 use super::flow::{Change, Column, Flow};
+use super::keys::{GROUPED, Key};
 use super::{Clause, Lowering};
 use crate::diagnostics::{Span, Spanned};
 use crate::expr::parse::is_aggregate;
@@ -80,7 +81,7 @@ impl Clause for GroupBy {
         }
         let mut grouped = Flow::start(flow.relation.clone());
         let key_names = groups.known.iter().take(keys.len()).map(|(_, name)| name.clone());
-        grouped.keys = vec![super::keys::Key::new(key_names, "grouped by it")];
+        grouped.keys = vec![Key::new(key_names, GROUPED)];
         let hidden = kept_books(&flow, body.span);
         grouped.hidden = hidden.iter().map(|(name, _)| name.clone()).collect();
         grouped.origin.source = flow.origin.source.clone();

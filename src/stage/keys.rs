@@ -18,6 +18,18 @@ pub struct Key {
     pub why: String,
 }
 
+/// Why the key of a grouped relation is unique.
+pub const GROUPED: &str = "grouped by it";
+/// Why the key that rows were made distinct on is unique.
+pub const DISTINCT: &str = "made distinct on it";
+/// Stands before the reason of the key that a name-based UUID is made of.
+const MADE_OF: &str = "made of a key: ";
+
+/// Whether a reason holds wherever the clauses run: the clauses themselves make the key unique, not the rows that a run was given.
+pub fn is_made_unique(why: &str) -> bool {
+    [GROUPED, DISTINCT].contains(&why.strip_prefix(MADE_OF).unwrap_or(why))
+}
+
 impl Key {
     pub fn new(columns: impl IntoIterator<Item = impl Into<String>>, why: impl Into<String>) -> Key {
         Key { columns: columns.into_iter().map(Into::into).collect(), why: why.into() }
@@ -81,7 +93,7 @@ pub fn projected(keys: &[Key], exprs: &[(String, Expr)]) -> Vec<Key> {
     for (name, expr) in exprs {
         let Some(parts) = uuid5_parts(expr) else { continue };
         if let Some(key) = proof(keys, &parts) {
-            kept.push(Key::new([name.clone()], format!("made of a key: {}", key.why)));
+            kept.push(Key::new([name.clone()], format!("{MADE_OF}{}", key.why)));
         }
     }
     kept

@@ -387,3 +387,38 @@ tables:
         assert!(run(threads) == first, "another result with {threads} threads");
     }
 }
+
+#[test]
+fn rows_that_joins_scatter_leave_in_order() {
+    let few: String = (0..9_000_u64).map(|i| format!("{i},{}\n", i * 7919 % 40_000)).collect();
+    let many: String = (0..40_000_u64).map(|i| format!("{},{i}\n", i * 6007 % 40_000)).collect();
+    let pipeline = "
+pipeline: p
+target: {dialect: postgres}
+extract: {few: {file: few.csv}, many: {file: many.csv}}
+tables:
+  each: {from: many, distinct: [k]}
+  again: {from: few, join: {to: each, on: k, columns: [x]}}
+  once: {from: again, join: {to: each, on: {x: k}, columns: {y: x}}, load: {file: once.csv}}
+  asked: {sql: 'SELECT id, row_number() OVER () AS n FROM again', load: {file: asked.csv}}
+";
+    let few = format!("id,k\n{few}");
+    let many = format!("k,x\n{many}");
+    let folder = Folder::with(&[("p.yaml", pipeline), ("few.csv", &few), ("many.csv", &many)]);
+    for threads in ["1", "4"] {
+        let ran = folder.pipe(&["run", "p.yaml", "--threads", threads]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        let ids = |name: &str| -> Vec<u64> {
+            let text = folder.read(&format!("out/p/{name}"));
+            text.lines().skip(1).map(|l| l.split(',').next().unwrap().parse().unwrap()).collect()
+        };
+        assert_eq!(ids("once.csv"), (0..9_000).collect::<Vec<u64>>(), "{threads} threads");
+        let asked = folder.read("out/p/asked.csv");
+        assert!(
+            asked
+                .lines()
+                .skip(1)
+                .all(|l| l.split_once(',').is_some_and(|(id, n)| id.parse::<u64>().unwrap() + 1 == n.parse::<u64>().unwrap()))
+        );
+    }
+}

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 /// Module and the modules of ours that it may use, besides itself.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("diagnostics", &[]),
+    ("digest", &[]),
+    ("diagnostics", &["digest"]),
     ("error", &[]),
     ("database", &["diagnostics", "error"]),
     ("types", &[]),
@@ -15,7 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("check", &["diagnostics", "expr", "spec", "types"]),
     ("contract", &["check", "diagnostics", "expr", "spec", "types"]),
     ("catalog", &["check", "contract", "database", "diagnostics", "error", "expr", "sql"]),
-    ("source", &["database", "error", "relation", "types"]),
+    ("source", &["database", "digest", "error", "relation", "types"]),
     ("target", &["check", "contract", "diagnostics", "expr", "sql", "types"]),
     ("stage", &["check", "contract", "diagnostics", "expr", "relation", "spec", "target", "types"]),
     (
@@ -32,6 +33,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "contract",
             "database",
             "diagnostics",
+            "digest",
             "emit",
             "engine",
             "error",

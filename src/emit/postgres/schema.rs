@@ -4,6 +4,7 @@
 //! second time. Types come first, foreign keys last, so that the order of the tables does not matter.
 //! Does not know what the database has.
 
+use super::text::{self, identifier, literal};
 use crate::check::Measure;
 use crate::contract::{Column, ConstraintKind, Contract, ForeignKey, Generated, WrittenConstraint, usual_name};
 use crate::expr::{BinaryOp, Expr, ExprKind, UnaryOp};
@@ -26,20 +27,21 @@ const PRIVILEGES: &[&str] = &["select", "insert", "update", "delete", "truncate"
 pub fn ddl(contracts: &[&Contract], schema: &str, extras: Extras) -> String {
     let mut script = Script { text: String::new(), schema };
     script.text.push_str("-- Makes what is missing and leaves what is there.\nBEGIN;\n");
-    script
-        .text
-        .push_str(&format!("SET LOCAL client_min_messages = warning;\nSET LOCAL search_path TO {}, public;\n", quote(schema)));
+    script.text.push_str(&format!(
+        "SET LOCAL client_min_messages = warning;\nSET LOCAL search_path TO {}, public;\n",
+        identifier(schema)
+    ));
     let mut schemas: Vec<&str> = contracts.iter().map(|c| c.schema.as_deref().unwrap_or(schema)).collect();
     schemas.sort_unstable();
     schemas.dedup();
     for name in schemas {
-        let missing = format!("to_regnamespace({}) IS NULL", quote_text(&quote(name)));
-        script.unless(&missing, &format!("CREATE SCHEMA {}", quote(name)));
+        let missing = format!("to_regnamespace({}) IS NULL", literal(&identifier(name)));
+        script.unless(&missing, &format!("CREATE SCHEMA {}", identifier(name)));
     }
     let mut made: Vec<&(String, String)> = vec![];
     for known in contracts.iter().flat_map(|c| &c.written.types) {
         if !made.contains(&known) {
-            script.unless(&format!("to_regtype({}) IS NULL", quote_text(&known.0)), known.1.trim_end_matches(';'));
+            script.unless(&format!("to_regtype({}) IS NULL", literal(&known.0)), known.1.trim_end_matches(';'));
             made.push(known);
         }
     }
@@ -65,25 +67,19 @@ struct Script<'a> {
 
 impl Script<'_> {
     fn name(&self, contract: &Contract) -> String {
-        format!("{}.{}", quote(contract.schema.as_deref().unwrap_or(self.schema)), quote(&contract.table))
+        format!("{}.{}", identifier(contract.schema.as_deref().unwrap_or(self.schema)), identifier(&contract.table))
     }
 
     /// Runs a statement where a condition holds, which the server judges when it gets there.
     fn unless(&mut self, missing: &str, statement: &str) {
         let body = format!("BEGIN\n    IF {missing} THEN\n        {statement};\n    END IF;\nEND");
-        let mut tag = "$pipe$".to_string();
-        let mut n = 0;
-        while body.contains(&tag) {
-            n += 1;
-            tag = format!("$pipe{n}$");
-        }
-        self.text.push_str(&format!("DO {tag} {body} {tag};\n"));
+        self.text.push_str(&text::block(&body));
     }
 
     fn table(&mut self, contract: &Contract) {
         let name = self.name(contract);
         let columns: Vec<String> =
-            contract.columns.iter().map(|c| format!("{} {}", quote(&c.name), definition(contract, c))).collect();
+            contract.columns.iter().map(|c| format!("{} {}", identifier(&c.name), definition(contract, c))).collect();
         self.text.push_str(&format!("CREATE TABLE IF NOT EXISTS {name} (\n    {}\n);\n", columns.join(",\n    ")));
         for column in &columns {
             self.text.push_str(&format!("ALTER TABLE {name} ADD COLUMN IF NOT EXISTS {column};\n"));
@@ -96,14 +92,12 @@ impl Script<'_> {
         for constraint in all_constraints(contract, self.schema, &mut not_made).into_iter().filter(|c| c.kind == kind) {
             let found = match (kind, &constraint.name) {
                 (ConstraintKind::PrimaryKey, _) => "contype = 'p'".to_string(),
-                (_, Some(name)) => format!("conname = {}", quote_text(name)),
-                (_, None) => format!("pg_get_constraintdef(oid) = {}", quote_text(&constraint.text)),
+                (_, Some(name)) => format!("conname = {}", literal(name)),
+                (_, None) => format!("pg_get_constraintdef(oid) = {}", literal(&constraint.text)),
             };
-            let missing = format!(
-                "NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = to_regclass({}) AND {found})",
-                quote_text(&table)
-            );
-            let name = constraint.name.as_ref().map(|n| format!("CONSTRAINT {} ", quote(n))).unwrap_or_default();
+            let missing =
+                format!("NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = to_regclass({}) AND {found})", literal(&table));
+            let name = constraint.name.as_ref().map(|n| format!("CONSTRAINT {} ", identifier(n))).unwrap_or_default();
             self.unless(&missing, &format!("ALTER TABLE {table} ADD {name}{}", constraint.text));
         }
         for rule in not_made.iter().filter(|_| kind == ConstraintKind::Other) {
@@ -115,7 +109,11 @@ impl Script<'_> {
     fn indexes(&mut self, contract: &Contract) {
         for (name, unique, tail) in &contract.written.indexes {
             let unique = if *unique { "UNIQUE " } else { "" };
-            self.text.push_str(&format!("CREATE {unique}INDEX IF NOT EXISTS {} {};\n", quote(name), tail.trim_end_matches(';')));
+            self.text.push_str(&format!(
+                "CREATE {unique}INDEX IF NOT EXISTS {} {};\n",
+                identifier(name),
+                tail.trim_end_matches(';')
+            ));
         }
         if contract.written.indexes.is_empty() {
             for index in contract.indexes.iter().filter(|i| !i.columns.is_empty()) {
@@ -123,7 +121,7 @@ impl Script<'_> {
                 let table = self.name(contract);
                 self.text.push_str(&format!(
                     "CREATE INDEX IF NOT EXISTS {} ON {table} ({});\n",
-                    quote(&name),
+                    identifier(&name),
                     list(&index.columns)
                 ));
             }
@@ -135,12 +133,12 @@ impl Script<'_> {
         if with.is_empty() {
             return;
         }
-        let function = format!("{}.set_updated_at", quote(self.schema));
+        let function = format!("{}.set_updated_at", identifier(self.schema));
         self.text.push_str(&format!(
             "CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $pipe$ BEGIN NEW.updated_at := now(); RETURN NEW; END $pipe$;\n"
         ));
         for contract in with {
-            let (table, trigger) = (self.name(contract), quote(&usual_name(&contract.table, &[], "updated_at")));
+            let (table, trigger) = (self.name(contract), identifier(&usual_name(&contract.table, &[], "updated_at")));
             self.text.push_str(&format!(
                 "DROP TRIGGER IF EXISTS {trigger} ON {table};\nCREATE TRIGGER {trigger} BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION {function}();\n"
             ));
@@ -252,18 +250,10 @@ fn foreign_key(key: &ForeignKey, contract: &Contract, schema: &str) -> String {
     let delete = key.on_delete.as_ref().map(|d| format!(" ON DELETE {}", d.to_uppercase())).unwrap_or_default();
     let deferrable = if key.deferrable { " DEFERRABLE" } else { "" };
     let references = if key.references.is_empty() { String::new() } else { format!(" ({})", list(&key.references)) };
-    let (columns, table) = (list(&key.columns), quote(&key.table));
-    format!("FOREIGN KEY ({columns}) REFERENCES {}.{table}{references}{delete}{deferrable}", quote(schema))
-}
-
-fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-fn quote_text(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
+    let (columns, table) = (list(&key.columns), identifier(&key.table));
+    format!("FOREIGN KEY ({columns}) REFERENCES {}.{table}{references}{delete}{deferrable}", identifier(schema))
 }
 
 fn list(names: &[String]) -> String {
-    names.iter().map(|n| quote(n)).collect::<Vec<_>>().join(", ")
+    text::names("", names.iter().map(String::as_str))
 }

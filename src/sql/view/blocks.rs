@@ -327,11 +327,11 @@ impl Blocks<'_> {
                     kind = sentence.kind(expr);
                 }
                 let (label, cell) = (self.tongue.quote(name, self.span)?, self.tongue.quote(value, self.span)?);
-                let (apply, rest) = match self.tongue {
-                    Tongue::Postgres => ("CROSS JOIN LATERAL", ""),
-                    Tongue::Tsql => ("CROSS APPLY", ""),
+                let apply = match self.tongue {
+                    Tongue::Postgres => "CROSS JOIN LATERAL",
+                    Tongue::Tsql => "CROSS APPLY",
                 };
-                let sql = format!("{} AS i {apply} (VALUES {}) AS e({label}, {cell}){rest}", rows.name, pairs.join(", "));
+                let sql = format!("{} AS i {apply} (VALUES {}) AS e({label}, {cell})", rows.name, pairs.join(", "));
                 names.insert(name.clone(), (format!("({})", self.tongue.collate(&format!("e.{label}"))), DataType::Text));
                 names.insert(value.clone(), (format!("e.{cell}"), kind));
                 let condition = (!keep_nulls).then(|| format!("e.{cell} IS NOT NULL"));

@@ -115,6 +115,16 @@ impl Sentence<'_> {
         let value = |printed: Printed| Ok(Said { printed, kind: kind.clone(), condition: false });
         let test =
             |sql: String, binding| Ok(Said { printed: Printed::new(sql, binding), kind: DataType::Boolean, condition: true });
+        if let ExprKind::Case { operand: None, branches, .. } = &expr.kind
+            && let Some((operand, to)) = read_from_text(branches)
+        {
+            if self.kind(operand).is_text() {
+                return Err(Unsupported::new(format!("a cast of text to {to}"), span));
+            }
+            // The file had text where the table has a type: there is nothing to read.
+            let printed = self.cast(self.say(operand)?, to, false, span)?;
+            return Ok(Said { printed, kind: to.clone(), condition: false });
+        }
         match &expr.kind {
             ExprKind::Column(name) => match self.names.get(name) {
                 Some((sql, kind)) => Ok(Said { printed: Printed::atom(sql.clone()), kind: kind.clone(), condition: false }),
@@ -165,18 +175,6 @@ impl Sentence<'_> {
                     }
                 };
                 test(format!("{operand} {not}LIKE {pattern}{escape}"), Binding::Comparison)
-            }
-            ExprKind::Case { operand: None, branches, .. } if read_from_text(branches).is_some() => {
-                let (operand, to) = match read_from_text(branches) {
-                    Some((operand, to)) => (Some(operand), to.clone()),
-                    None => (None, DataType::Unknown),
-                };
-                if let Some(operand) = operand.filter(|operand| !self.kind(operand).is_text()) {
-                    // The file had text where the table has a type: there is nothing to read.
-                    let printed = self.cast(self.say(operand)?, &to, false, span)?;
-                    return Ok(Said { printed, kind: to, condition: false });
-                }
-                Err(Unsupported::new(format!("a cast of text to {to}"), span))
             }
             ExprKind::Case { operand, branches, otherwise } => {
                 let mut sql = "CASE".to_string();

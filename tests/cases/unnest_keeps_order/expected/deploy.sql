@@ -68,7 +68,7 @@ SET LOCAL bytea_output = 'hex';
 SET LOCAL lc_monetary = 'C';
 CREATE TABLE "pipe_undo_HASH_new" (number integer NOT NULL, relation text NOT NULL, key text[] NOT NULL, same text, updated bigint,
   problem text, target oid, writer xid8, written bigint,
-  columns text[], content text, sequence bigint, called boolean, sequence_left bigint, called_left boolean);
+  columns text[], content text, pipeline text, deployed timestamptz, sequence bigint, called boolean, sequence_left bigint, called_left boolean);
 CREATE TABLE "pipe_undo_HASH_new_1_before" AS
 SELECT 'u'::"char" AS pipe_action, t.tableoid AS pipe_table, t.ctid AS pipe_place, t.* FROM "people" AS t WITH NO DATA;
 CREATE TABLE "pipe_undo_HASH_new_1_after" AS
@@ -367,6 +367,9 @@ DECLARE
   found bigint;
   expected bigint;
   changed bigint := 0;
+  time timestamptz;
+  names text[] := '{}';
+  times timestamptz[] := '{}';
 BEGIN
   FOR item IN SELECT * FROM "pipe_undo_HASH_new" WHERE number > 0 ORDER BY number LOOP
     before := format('%I', 'pipe_undo_HASH_new_' || item.number || '_before');
@@ -409,6 +412,34 @@ BEGIN
     ELSIF item.is_new THEN
       EXECUTE format('ALTER TABLE %s RENAME TO %I', item.name, replace(item.relname, '_new', ''));
     END IF;
+  END LOOP;
+  IF changed = 0 THEN
+    RETURN;
+  END IF;
+  UPDATE "pipe_undo_HASH" SET pipeline = 'unnest_keeps_order', deployed = clock_timestamp();
+  -- Of one pipeline the way back of this deployment and of the one before it stay.
+  FOR item IN
+    SELECT c.relname, format('%I.%I', n.nspname, c.relname) AS name
+    FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'r' AND c.relnamespace = (SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = '"pipe_undo_HASH"'::regclass)
+      AND c.relname ~ '^pipe_undo_[0-9a-z]+$' AND pg_has_role(c.relowner, 'USAGE')
+      AND EXISTS (SELECT FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = 'deployed' AND NOT a.attisdropped)
+  LOOP
+    EXECUTE format('SELECT max(deployed) FROM %s WHERE pipeline = %L', item.name, 'unnest_keeps_order') INTO time;
+    IF time IS NOT NULL THEN
+      names := names || item.relname::text;
+      times := times || time;
+    END IF;
+  END LOOP;
+  FOR item IN
+    SELECT format('%I.%I', n.nspname, c.relname) AS name
+    FROM (SELECT o.base FROM unnest(names, times) AS o (base, deployed) ORDER BY o.deployed DESC OFFSET 2) AS old
+    JOIN pg_catalog.pg_class AS c ON c.relkind = 'r' AND c.relname ~ ('^' || old.base || '(_[0-9]+_(before|after))?$')
+      AND c.relnamespace = (SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = '"pipe_undo_HASH"'::regclass)
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    ORDER BY 1
+  LOOP
+    EXECUTE format('DROP TABLE %s', item.name);
   END LOOP;
 END
 $pipe$;
