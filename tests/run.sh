@@ -192,6 +192,8 @@ if step "build" cargo build --release; then
     step "acceptance: bad input" python3 tests/acceptance/bad_input.py --pipe "$pipe"
     rounds=40
     [ $quick = 0 ] || rounds=10
+    step "acceptance: straight" python3 tests/acceptance/straight.py --pipe "$pipe" --db "$PIPE_TEST_PG"
+    step "acceptance: outdated" python3 tests/acceptance/outdated.py --pipe "$pipe" --db "$PIPE_TEST_PG"
     step "acceptance: rollback" python3 tests/acceptance/rollback.py --pipe "$pipe" --db "$PIPE_TEST_PG" --rounds $rounds
     step "acceptance: catalog" python3 tests/acceptance/catalog.py --pipe "$pipe" --db "$PIPE_TEST_PG"
     live=(--points 100)

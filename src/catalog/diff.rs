@@ -26,6 +26,8 @@ pub struct Difference {
     pub database: Option<String>,
     /// The place in the contract.
     pub span: Span,
+    /// Whether rows that the contract lets pass are kept all the same: the database only allows or fills more.
+    pub harmless: bool,
 }
 
 /// What two lists of contracts do not agree on, and what nobody can tell.
@@ -49,6 +51,7 @@ pub fn compare(pairs: &[(&Contract, Option<&Contract>)]) -> Comparison {
                 contract: Some("exists".into()),
                 database: None,
                 span: contract.span,
+                harmless: false,
             }),
         }
     }
@@ -80,11 +83,13 @@ impl Sides<'_> {
         for live in &self.live.columns {
             if self.contract.column(&live.name).is_none() {
                 self.add(Some(&live.name), "column", None, Some(typed(live)), self.contract.span);
+                self.last_is_harmless(!live.not_null || live.default.is_some() || live.generated != Generated::No);
             }
         }
         if self.contract.primary_key != self.live.primary_key {
             let key = |c: &Contract| (!c.primary_key.is_empty()).then(|| format!("({})", c.primary_key.join(", ")));
             self.add(None, "primary_key", key(self.contract), key(self.live), self.contract.span);
+            self.last_is_harmless(self.live.primary_key.is_empty());
         }
         self.sets("unique", &uniques(self.contract), &uniques(self.live));
         self.sets("foreign_key", &foreign_keys(self.contract), &foreign_keys(self.live));
@@ -97,13 +102,20 @@ impl Sides<'_> {
             if !index.columns.is_empty() && !self.live.indexes.iter().any(|i| same(&i.columns)) && !unique() {
                 let text = format!("({})", index.columns.join(", "));
                 self.add(None, "index", Some(text), None, self.contract.span);
+                self.last_is_harmless(true);
             }
         }
     }
 
     fn add(&mut self, column: Option<&str>, kind: &'static str, contract: Option<String>, database: Option<String>, span: Span) {
         let (table, column) = (shown(self.contract), column.map(str::to_string));
-        self.found.differences.push(Difference { table, column, kind, contract, database, span });
+        self.found.differences.push(Difference { table, column, kind, contract, database, span, harmless: false });
+    }
+
+    fn last_is_harmless(&mut self, harmless: bool) {
+        if let Some(last) = self.found.differences.last_mut() {
+            last.harmless = harmless;
+        }
     }
 
     fn column(&mut self, ours: &Column, live: &Column) {
@@ -116,6 +128,7 @@ impl Sides<'_> {
         if ours.not_null != live.not_null {
             let say = |c: &Column| Some(if c.not_null { "NOT NULL" } else { "may be NULL" }.to_string());
             self.add(name, "not_null", say(ours), say(live), ours.span);
+            self.last_is_harmless(!live.not_null);
         }
         if ours.generated != live.generated {
             let say = |c: &Column| Some(generated(c.generated).to_string());
@@ -126,6 +139,7 @@ impl Sides<'_> {
             let constants = [&a, &b].iter().all(|d| d.as_deref().is_some_and(is_constant));
             if a.is_some() != b.is_some() || constants && a != b {
                 self.add(name, "default", ours.default.clone(), live.default.clone(), ours.span);
+                self.last_is_harmless(a.is_none());
             }
         }
     }
@@ -135,6 +149,7 @@ impl Sides<'_> {
         for (key, (text, span)) in ours {
             if !live.contains_key(key) {
                 self.add(None, kind, Some(text.clone()), None, *span);
+                self.last_is_harmless(true);
             }
         }
         for (key, (text, _)) in live {
@@ -155,7 +170,10 @@ impl Sides<'_> {
                     let table = shown(self.contract);
                     self.found.incomparable.push(format!("{table}: `{text}` in the contract, `{other}` in the database"));
                 }
-                None => self.add(None, "check", Some(text.clone()), None, *span),
+                None => {
+                    self.add(None, "check", Some(text.clone()), None, *span);
+                    self.last_is_harmless(true);
+                }
             }
         }
         for (key, (text, ..)) in live {

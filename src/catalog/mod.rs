@@ -13,7 +13,7 @@ mod queries;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::database::{Connection, literal};
+use crate::database::{Connection, FORMS, literal};
 use crate::error::Error;
 
 /// The name of a table, exactly as the server keeps it.
@@ -78,6 +78,15 @@ fn first_part(text: &str) -> Option<(String, &str)> {
     }
 }
 
+/// Whose transaction the catalog is read in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// One of its own, which only reads.
+    Own,
+    /// The caller's, which goes on afterwards as if nothing had been asked.
+    Open,
+}
+
 /// One table as the database has it.
 #[derive(Clone, Debug)]
 pub struct Imported {
@@ -91,15 +100,15 @@ pub struct Imported {
 /// Reads these tables and no others, in their order.
 ///
 /// Errors: a table does not exist or is none (X0601, all of them at once), or the server fails.
-pub fn import(connection: &mut dyn Connection, dialect: &str, names: &[TableName]) -> Result<Vec<Imported>, Error> {
+pub fn import(connection: &mut dyn Connection, dialect: &str, names: &[TableName], frame: Frame) -> Result<Vec<Imported>, Error> {
     match dialect {
         "azure_sql" => azure_sql::import(connection, names),
-        _ => import_postgres(connection, names),
+        _ => import_postgres(connection, names, frame),
     }
 }
 
-fn import_postgres(connection: &mut dyn Connection, names: &[TableName]) -> Result<Vec<Imported>, Error> {
-    reading(connection, |connection| {
+fn import_postgres(connection: &mut dyn Connection, names: &[TableName], frame: Frame) -> Result<Vec<Imported>, Error> {
+    reading(connection, frame, |connection| {
         let found = tables(connection, names)?;
         let ids: Vec<&str> = found.iter().map(|t| t.id.as_str()).collect();
         let ids = array(&ids);
@@ -122,8 +131,8 @@ fn import_postgres(connection: &mut dyn Connection, names: &[TableName]) -> Resu
 }
 
 /// Returns those of the tables that exist, in their order.
-pub fn existing(connection: &mut dyn Connection, names: &[TableName]) -> Result<Vec<TableName>, Error> {
-    reading(connection, |connection| {
+pub fn existing(connection: &mut dyn Connection, names: &[TableName], frame: Frame) -> Result<Vec<TableName>, Error> {
+    reading(connection, frame, |connection| {
         let rows = ask_for_tables(connection, names)?;
         let is_table = |row: &&Row| matches!(text(row, 4), "r" | "p");
         let name = |row: &Row| TableName { schema: text(row, 0).to_string(), table: text(row, 1).to_string() };
@@ -146,13 +155,26 @@ fn truth(row: &Row, column: usize) -> bool {
     text(row, column) == "t"
 }
 
-/// Works in a transaction that only reads, and in which everything that is not the server's own comes back with its schema.
-fn reading<T>(connection: &mut dyn Connection, work: impl FnOnce(&mut dyn Connection) -> Result<T, Error>) -> Result<T, Error> {
-    connection.snapshot()?;
+/// Works where everything that is not the server's own comes back with its schema, and leaves nothing of that behind.
+fn reading<T>(
+    connection: &mut dyn Connection,
+    frame: Frame,
+    work: impl FnOnce(&mut dyn Connection) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let end = match frame {
+        Frame::Own => {
+            connection.snapshot()?;
+            "ROLLBACK"
+        }
+        Frame::Open => {
+            connection.execute(&format!("SAVEPOINT pipe_catalog; {FORMS}"))?;
+            "ROLLBACK TO SAVEPOINT pipe_catalog; RELEASE SAVEPOINT pipe_catalog"
+        }
+    };
     let done = connection
         .execute("SET LOCAL search_path = pg_catalog; SET LOCAL quote_all_identifiers = off")
         .and_then(|()| work(connection));
-    let ended = connection.execute("ROLLBACK");
+    let ended = connection.execute(end);
     let done = done?;
     ended.map(|()| done)
 }

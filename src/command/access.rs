@@ -36,6 +36,7 @@ pub struct Run {
     pub record: Value,
     pub target: TargetSpec,
     pub address: Address,
+    pub project: Project,
 }
 
 impl Run {
@@ -88,7 +89,7 @@ pub fn find(what: &Path, access: &Access) -> Result<Run, Failure> {
         return Err(error.help("Run the pipeline for this target: `pipe run P --target NAME`.").into());
     }
     let address = address(&target, &project, &of("/pipeline"), access, &mut sources)?;
-    Ok(Run { folder, record, target, address })
+    Ok(Run { folder, record, target, address, project })
 }
 
 /// Finds a target of the project.

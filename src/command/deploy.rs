@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use super::Failure;
 use super::access::{self, Access, Run};
 use super::journal::Journal;
+use super::judged::{self, Judged};
 use crate::database::play::{self, Audience, Played};
 use crate::database::script::Statement;
 use crate::database::{self, Connection, Fate, Options, Rows};
@@ -86,6 +87,7 @@ pub fn act(
     stopped: &Arc<AtomicBool>,
 ) -> Result<Acted, Failure> {
     let run = access::find(what, access)?;
+    let judged = if action == Action::Deploy { judged::of(&run)? } else { Judged::default() };
     let mut journal = Journal::open(&run.folder, &access.secrets)?;
     let words = format!("{action:?}").to_lowercase();
     journal.add(&format!(
@@ -95,8 +97,13 @@ pub fn act(
         run.address.place(),
         run.target.name.value
     ))?;
+    if !judged.missing.is_empty() {
+        journal
+            .add(&format!("contracts that are not at hand to be compared with the database: {}", judged.missing.join(", ")))?;
+    }
     let mut session = Session {
         run: &run,
+        judged: &judged,
         action,
         journal,
         progress,
@@ -144,6 +151,7 @@ pub fn act(
 /// One command's work on one run.
 struct Session<'a> {
     run: &'a Run,
+    judged: &'a Judged,
     action: Action,
     journal: Journal,
     progress: &'a dyn Progress,
@@ -189,6 +197,9 @@ impl Session<'_> {
         connection.begin(self.action == Action::Verify)?;
         if self.action != Action::Verify {
             self.take_turn(connection)?;
+        }
+        for difference in self.judged.compare(connection)? {
+            self.journal.add(&format!("differs, and does no harm: {difference}"))?;
         }
         let stopped = self.stopped.clone();
         let played = play::play(connection, &mut *script, self, &stopped);

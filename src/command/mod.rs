@@ -10,6 +10,7 @@ mod existing;
 mod files;
 mod init;
 mod journal;
+mod judged;
 mod preview;
 mod profile;
 mod schema;

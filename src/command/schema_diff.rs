@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::schema::{Finished, Scene, Wanted, read_back};
 use super::{Failure, Options};
 use crate::catalog::diff::{Comparison, Difference, compare};
-use crate::catalog::{self, TableName};
+use crate::catalog::{self, Frame, TableName};
 use crate::contract::Contract;
 use crate::contract::ddl::Flavor;
 use crate::database::Connection;
@@ -26,12 +26,12 @@ pub fn diff(wanted: &Wanted, options: &Options) -> Result<Finished<Comparison>, 
             .help("Only those of PostgreSQL can: import the tables again, with `--out -` to look at them first.")
             .into());
     }
-    let result = outdated(&mut *scene.connect()?, &named)?;
+    let result = outdated(&mut *scene.connect()?, &named, Frame::Own)?;
     Ok(Finished { result, sources: scene.sources, warnings: scene.out.into_sorted() })
 }
 
-/// Warns of each contract of a plan that is out of date.
-pub fn warnings(plan: &Plan, connection: &mut dyn Connection) -> Result<Vec<Diagnostic>, Error> {
+/// Names the contracts of a plan's loads by the tables that they are about.
+pub(super) fn loaded(plan: &Plan) -> Vec<(TableName, Arc<Contract>)> {
     let schema = plan.target.schema.as_deref().unwrap_or("public");
     let mut contracts: Vec<(TableName, Arc<Contract>)> = vec![];
     for load in plan.tables.iter().flat_map(|t| &t.loads) {
@@ -42,29 +42,38 @@ pub fn warnings(plan: &Plan, connection: &mut dyn Connection) -> Result<Vec<Diag
             contracts.push((name, contract.clone()));
         }
     }
-    let found = outdated(connection, &contracts)?;
+    contracts
+}
+
+/// Says what a difference is about and what either side has.
+pub(super) fn told(d: &Difference) -> String {
+    let name = d.column.as_ref().map_or(d.table.clone(), |c| format!("{}.{c}", d.table));
+    let side = |s: &Option<String>| s.clone().unwrap_or_else(|| "nothing".to_string());
+    format!("{} of `{name}` is {} here and {} in the database", d.kind.replace('_', " "), side(&d.contract), side(&d.database))
+}
+
+/// Warns of each contract of a plan that is out of date.
+pub fn warnings(plan: &Plan, connection: &mut dyn Connection) -> Result<Vec<Diagnostic>, Error> {
+    let found = outdated(connection, &loaded(plan), Frame::Own)?;
     let warning = |d: &Difference| {
         let mut warning = Diagnostics::default();
-        let name = d.column.as_ref().map_or(d.table.clone(), |c| format!("{}.{c}", d.table));
-        let side = |s: &Option<String>| s.clone().unwrap_or_else(|| "nothing".to_string());
-        let (kind, ours, live) = (d.kind.replace('_', " "), side(&d.contract), side(&d.database));
         warning
-            .warning(
-                "X0606",
-                d.span,
-                format!("the contract is out of date: {kind} of `{name}` is {ours} here and {live} in the database"),
-            )
+            .warning("X0606", d.span, format!("the contract is out of date: {}", told(d)))
             .help("Import it again with `pipe schema import`, or change the database; `pipe schema diff` lists all differences.");
         warning.into_sorted()
     };
     Ok(found.differences.iter().flat_map(warning).collect())
 }
 
-/// Tells where contracts no longer say what the database does; a deploy that finds differences must not begin.
-pub fn outdated(connection: &mut dyn Connection, contracts: &[(TableName, Arc<Contract>)]) -> Result<Comparison, Error> {
+/// Tells where contracts no longer say what the database does.
+pub fn outdated(
+    connection: &mut dyn Connection,
+    contracts: &[(TableName, Arc<Contract>)],
+    frame: Frame,
+) -> Result<Comparison, Error> {
     let names: Vec<TableName> = contracts.iter().map(|(name, _)| name.clone()).collect();
-    let there = catalog::existing(connection, &names)?;
-    let live = read_back(&catalog::import(connection, "postgres", &there)?, Flavor::Postgres);
+    let there = catalog::existing(connection, &names, frame)?;
+    let live = read_back(&catalog::import(connection, "postgres", &there, frame)?, Flavor::Postgres);
     let found = |name: &TableName| {
         let at = there.iter().position(|t| t == name)?;
         live.get(at)?.contract.as_ref()

@@ -436,6 +436,7 @@ fn record(
         "target": {"name": header.target, "dialect": compiled.plan.dialect.name()},
         "sources": header.sources.iter().map(|(name, hash)| json!({"name": name, "sha256": hash})).collect::<Vec<_>>(),
         "tables": tables.iter().map(|(t, e)| json!({"table": t.shown(), "rows": e.rows, "checksum": e.checksum.to_string()})).collect::<Vec<_>>(),
+        "contracts": super::judged::record(&compiled.plan),
         "views": compiled.plan.views.iter().map(|v| json!({"view": v.name, "table": v.table})).collect::<Vec<_>>(),
         "files": files.iter().map(file).collect::<Vec<_>>(),
         "scripts": scripts.iter().map(|(name, hash)| (name.to_string(), json!(hash))).collect::<serde_json::Map<_, _>>(),

@@ -85,6 +85,10 @@ pub enum Fate {
     Unknown,
 }
 
+/// Has values come in one form for the rest of a transaction, whatever the server's own settings are.
+pub const FORMS: &str = "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'postgres'; \
+    SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; SET LOCAL standard_conforming_strings = on";
+
 /// A session with a server.
 pub trait Connection: Send {
     /// Who is connected to what, for messages: `user@host:port/database`.

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::Mode;
-use super::{Address, Column, Connection, Fate, Options, Rows, failure, tls};
+use super::{Address, Column, Connection, FORMS, Fate, Options, Rows, failure, tls};
 use crate::error::Error;
 
 /// How much is read before it is handed on.
@@ -176,11 +176,7 @@ impl Connection for Postgres {
     }
 
     fn snapshot(&mut self) -> Result<(), Error> {
-        self.execute(
-            "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; \
-             SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'postgres'; \
-             SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; SET LOCAL standard_conforming_strings = on",
-        )
+        self.execute(&format!("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; {FORMS}"))
     }
 
     fn take_turn(&mut self, name: &str) -> Result<(), Error> {

@@ -349,4 +349,17 @@ mod tests {
         assert!(script.rows().read_to_string(&mut String::new()).is_err());
         assert_eq!(steps("\\i other.sql\n"), [Step::Refused { line: 1, text: "\\i other.sql".into() }]);
     }
+
+    #[test]
+    fn branches_and_variables_are_those_of_psql() {
+        let found = steps("SELECT 1 AS a\n\\gset\n\\if :a\nSELECT '\n\\else\n';\n\\else\n\\endif\nCOPY :a (b) FROM stdin;\n");
+        let [Step::Set(set), Step::If { line: 3, variable }, Step::Statement(quoted), Step::Else, Step::EndIf, Step::Copy(copy)] =
+            &found[..]
+        else {
+            panic!("{found:?}")
+        };
+        assert_eq!((set.sql.as_str(), variable.as_str()), ("SELECT 1 AS a", "a"));
+        assert_eq!((quoted.sql.as_str(), copy.sql.as_str()), ("SELECT '\n\\else\n'", "COPY :a (b) FROM stdin"));
+        assert!(matches!(&steps("\\if true\n")[..], [Step::Refused { line: 1, .. }]));
+    }
 }

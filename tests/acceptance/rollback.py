@@ -268,6 +268,33 @@ def history(arguments, temporary):
         case.same(before, "rollback")
 
 
+def kept(arguments, temporary):
+    """Of one pipeline the last two deployments that changed something can be rolled back; others' ways back are left alone."""
+    registers = "SELECT count(*), count(DISTINCT left(relname, 26)) FROM pg_class WHERE relname LIKE 'pipe\\_undo%' AND relkind = 'r'"
+    with database(arguments.db, "rollback") as url:
+        query(url, SHOP + "INSERT INTO shops (id, slug) VALUES (-1, 'first')")
+        cases = []
+        for number in range(4):
+            # Each batch is a run of its own; the folder is where its scripts stay.
+            case = Case(f"kept{number}", arguments.pipe, url, temporary)
+            case.name = "other" if number == 0 else "kept"
+            data = rows([(i, f"shop {number} {i}", None, number) for i in range(2)], [(i, i, f"good {number}") for i in range(2)])
+            if not (case.emit(SHOP, TABLES.format(shops="mode: upsert, key: id", goods="mode: upsert, key: id"), data) and case.works("deploy.sql", f"deploy {number}")):
+                return
+            cases.append(case)
+        found = query(url, registers).strip()
+        FAILURES.check(found == "15|3", "kept: that of the other pipeline and the last two", found)
+        before = state(url)
+        cases[3].works("deploy.sql", "deploy what is there")
+        FAILURES.check(query(url, registers).strip() == found, "kept: a deployment that changes nothing drops nothing")
+        cases[3].same(before, "deploy what is there")
+        cases[1].refuses("rollback.sql", "two later deployments", "rollback of the oldest")
+        for number in (3, 2):
+            cases[number].works("rollback.sql", f"rollback of deployment {number}")
+            left = query(url, "SELECT DISTINCT slug FROM shops WHERE id = 1 UNION SELECT label FROM goods ORDER BY 1").split("\n")
+            FAILURES.check(left[:2] == [f"good {number - 1}", f"shop {number - 1} 1"], f"kept: rows after rollback {number}", left)
+
+
 def random_round(arguments, temporary, seed):
     """Tables of random columns with random rows, met by others that share some of the keys."""
     r = random.Random(seed)
@@ -324,6 +351,7 @@ def main():
         numbered(arguments, temporary)
         careful(arguments, temporary)
         history(arguments, temporary)
+        kept(arguments, temporary)
         for number in range(arguments.rounds):
             random_round(arguments, temporary, arguments.seed + number)
     FAILURES.finish("rollback")

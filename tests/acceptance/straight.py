@@ -110,8 +110,10 @@ def detours(options, temporary):
         "straight: deferred keys": "ALTER TABLE goods ALTER CONSTRAINT goods_shop_id_fkey DEFERRABLE INITIALLY DEFERRED",
         "straight: deleted rows": "INSERT INTO shops VALUES (-1, 'x'); DELETE FROM shops",
     }
+    # What the contract does not say stops `pipe deploy` before it begins.
+    unsaid = {"partial unique key", "wider unique key", "straight: unique index of part of the key", "straight: deferred keys"}
     for name, sql in cases.items():
-        for by in ("psql", "deploy"):
+        for by in ("psql",) if name in unsaid else ("psql", "deploy"):
             with database(options.db, "straight") as url:
                 query(url, SCHEMA + sql)
                 before = rows(url)

@@ -5,6 +5,9 @@ DECLARE
   found bigint;
   expected bigint;
   changed bigint := 0;
+  time timestamptz;
+  names text[] := '{}';
+  times timestamptz[] := '{}';
 BEGIN
   FOR item IN SELECT * FROM @register@ WHERE number > 0 ORDER BY number LOOP
     before := format('@prefix@%I', '@base@_' || item.number || '_before');
@@ -47,5 +50,33 @@ BEGIN
     ELSIF item.is_new THEN
       EXECUTE format('ALTER TABLE %s RENAME TO %I', item.name, replace(item.relname, '_new', ''));
     END IF;
+  END LOOP;
+  IF changed = 0 THEN
+    RETURN;
+  END IF;
+  UPDATE @kept_register@ SET pipeline = @pipeline@, deployed = clock_timestamp();
+  -- Of one pipeline the way back of this deployment and of the one before it stay.
+  FOR item IN
+    SELECT c.relname, format('%I.%I', n.nspname, c.relname) AS name
+    FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'r' AND c.relnamespace = (SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = '@kept_register@'::regclass)
+      AND c.relname ~ '^pipe_undo_[0-9a-z]+$' AND pg_has_role(c.relowner, 'USAGE')
+      AND EXISTS (SELECT FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = 'deployed' AND NOT a.attisdropped)
+  LOOP
+    EXECUTE format('SELECT max(deployed) FROM %s WHERE pipeline = %L', item.name, @pipeline@) INTO time;
+    IF time IS NOT NULL THEN
+      names := names || item.relname::text;
+      times := times || time;
+    END IF;
+  END LOOP;
+  FOR item IN
+    SELECT format('%I.%I', n.nspname, c.relname) AS name
+    FROM (SELECT o.base FROM unnest(names, times) AS o (base, deployed) ORDER BY o.deployed DESC OFFSET 2) AS old
+    JOIN pg_catalog.pg_class AS c ON c.relkind = 'r' AND c.relname ~ ('^' || old.base || '(_[0-9]+_(before|after))?$')
+      AND c.relnamespace = (SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = '@kept_register@'::regclass)
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    ORDER BY 1
+  LOOP
+    EXECUTE format('DROP TABLE %s', item.name);
   END LOOP;
 END

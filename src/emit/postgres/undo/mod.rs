@@ -3,7 +3,7 @@
 //! In: plans of merges. Out: statements that keep, in tables beside the target's, each row as it was before it changes or goes, and of
 //! each new row its key and a hash; and the script that brings the former back if the latter are as they were left. A register names
 //! the tables, so that the script needs to know nothing but the run. Kept as `..._new` until the end: a deployment that changes nothing
-//! leaves the way back of the one before it.
+//! leaves the way back of the one before it, and one that changes something drops those of the same pipeline that are older than the one before.
 //! Does not know how rows are merged.
 
 use std::io::{self, Write};
@@ -27,6 +27,7 @@ pub struct Undo {
     /// `pipe_undo_<run>`: quoted it is the register.
     kept: String,
     run: String,
+    pipeline: String,
 }
 
 impl Undo {
@@ -34,7 +35,12 @@ impl Undo {
     pub fn of(script: &Script) -> Option<Undo> {
         let (first, _) = script.tables.first().filter(|_| script.undo)?;
         let run: String = script.header.run_id.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
-        Some(Undo { schema: first.schema.clone(), kept: format!("pipe_undo_{run}"), run })
+        Some(Undo {
+            schema: first.schema.clone(),
+            kept: format!("pipe_undo_{run}"),
+            run,
+            pipeline: script.header.pipeline.clone(),
+        })
     }
 
     fn name(&self, suffix: &str) -> String {
@@ -62,6 +68,8 @@ impl Undo {
         let inside = |name: &str| name.replace('\'', "''");
         let body = body
             .trim_end()
+            .replace("'@kept_register@'", &text::literal(&self.name("")))
+            .replace("@kept_register@", &self.name(""))
             .replace("'@register@'", &text::literal(&self.name(suffix)))
             .replace("@register_in_format@", &inside(&self.name(suffix)).replace('%', "%%"))
             .replace("@register@", &self.name(suffix))
@@ -70,7 +78,8 @@ impl Undo {
             .replace("@base@", &format!("{}{suffix}", self.kept))
             .replace("@pattern@", &self.kept.replace('_', "\\_"))
             .replace("@kept@", &self.kept)
-            .replace("@run@", &self.run);
+            .replace("@run@", &self.run)
+            .replace("@pipeline@", &text::literal(&self.pipeline));
         text::block(&body)
     }
 
@@ -80,7 +89,7 @@ impl Undo {
         sql += &format!(
             "{PRINTED}CREATE TABLE {} (number integer NOT NULL, relation text NOT NULL, key text[] NOT NULL, same text, updated bigint,
   problem text, target oid, writer xid8, written bigint,
-  columns text[], content text, sequence bigint, called boolean, sequence_left bigint, called_left boolean);\n",
+  columns text[], content text, pipeline text, deployed timestamptz, sequence bigint, called boolean, sequence_left bigint, called_left boolean);\n",
             self.register()
         );
         for plan in plans {

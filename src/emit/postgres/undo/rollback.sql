@@ -19,7 +19,7 @@ DECLARE
   sequences text := '';
 BEGIN
   IF to_regclass('@register@') IS NULL THEN
-    RAISE EXCEPTION 'nothing to roll back: run @run@ was not deployed here, or changed nothing, or was rolled back already';
+    RAISE EXCEPTION 'nothing to roll back: run @run@ was not deployed here, or changed nothing, or was rolled back already, or two later deployments of its pipeline changed something';
   END IF;
   FOR item IN SELECT * FROM @register@ WHERE number > 0 ORDER BY number LOOP
     IF item.problem IS NOT NULL THEN
