@@ -208,9 +208,22 @@ impl Session<'_> {
         }
         played?;
         if self.action == Action::Verify {
+            self.something_was_compared()?;
             return connection.execute("COMMIT");
         }
         self.commit(connection)
+    }
+
+    /// Makes sure that silence is not taken for consent.
+    fn something_was_compared(&self) -> Result<(), Error> {
+        let loaded = self.run.record.get("tables").and_then(|t| t.as_array()).map_or(0, Vec::len);
+        if self.tables.rows.len() >= loaded {
+            return Ok(());
+        }
+        let message =
+            format!("the server answered about {} of {loaded} tables ({})", self.tables.rows.len(), self.run.address.place());
+        Err(Error::new("X0517", message)
+            .help("Nothing is known about the others: try again, or play `verify.sql` with the database's own tools."))
     }
 
     /// Waits until no other deployment of the pipeline runs.
