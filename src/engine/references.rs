@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::Facts;
 use super::existing::{self, Lookup, Reference};
+use super::taken;
 use super::judge::changes;
 use super::session::{Session, quote};
 use super::staging::number;
@@ -52,7 +53,7 @@ pub fn judge(plan: &Plan, session: &Session, lookup: Option<&dyn Lookup>, facts:
             known.failures.insert(at.1, failing);
         }
     }
-    lookup.map_or(Ok(()), |lookup| existing::uniques(plan, lookup, session, facts))
+    lookup.map_or(Ok(()), |lookup| taken::uniques(plan, lookup, session, facts))
 }
 
 /// The relation that a reference points to.
