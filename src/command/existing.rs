@@ -170,9 +170,12 @@ fn repeated<'a>(relation: &'a str, columns: &'a [(String, &'a str)], index: &'a 
         let besides: Vec<String> = index.besides.iter().map(|c| quote(c)).collect();
         let named = |list: &mut dyn Iterator<Item = String>| list.collect::<Vec<_>>().join(", ");
         let computed = named(
-            &mut index.parts.iter().enumerate().map(|(i, part)| format!("({part}\n) AS \"#e{i}\"")).chain(
-                besides.iter().enumerate().map(|(i, column)| format!("{column} AS \"#b{i}\"")),
-            ),
+            &mut index
+                .parts
+                .iter()
+                .enumerate()
+                .map(|(i, part)| format!("({part}\n) AS \"#e{i}\""))
+                .chain(besides.iter().enumerate().map(|(i, column)| format!("{column} AS \"#b{i}\""))),
         );
         let condition = index.only_where.as_ref().map(|w| format!(" WHERE ({w}\n)")).unwrap_or_default();
         let equal = if index.nulls_equal { "IS NOT DISTINCT FROM" } else { "=" };

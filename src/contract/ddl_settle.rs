@@ -269,7 +269,8 @@ fn keys(contract: &mut Contract, mut keys: Vec<Key>, context: &mut Context<'_>, 
         let kind = if key.primary { ConstraintKind::PrimaryKey } else { ConstraintKind::Other };
         contract.written.constrain(name.clone(), kind, text.trim_end().to_string());
         let parts = columns.into_iter().map(|c| Expr::column(c, key.span)).collect();
-        let check = Unique::of(UniqueKey { parts, nulls_equal: key.nulls_equal && !key.primary, only_where: None, written: None });
+        let check =
+            Unique::of(UniqueKey { parts, nulls_equal: key.nulls_equal && !key.primary, only_where: None, written: None });
         contract.checks.push(declared(Arc::new(check), name, key.span));
     }
 }

@@ -4,10 +4,10 @@
 //! Only distinct keys that are needed are asked for, in portions. Does not know how a target is reached.
 
 use super::Facts;
+use super::references;
 use super::references::Parent;
 use super::session::{Session, quote};
 use super::staging::number;
-use super::references;
 use crate::check::Declared;
 use crate::error::Error;
 use crate::plan::TablePlan;

@@ -7,10 +7,10 @@ use rayon::prelude::*;
 
 use super::Facts;
 use super::existing::{self, Lookup, Reference};
-use super::taken;
 use super::judge::changes;
 use super::session::{Session, quote};
 use super::staging::number;
+use super::taken;
 use crate::check::{Declared, Measure};
 use crate::error::Error;
 use crate::plan::{Plan, TablePlan};

@@ -38,7 +38,7 @@ pub fn uniques(plan: &Plan, lookup: &dyn Lookup, session: &Session, facts: &mut 
         for load in &table.loads {
             for (i, check) in table.checks.iter().enumerate() {
                 let Measure::Unique(key) = &check.measure else { continue };
-                if check.declared.enforced
+                if (check.declared.enforced || is_own_key(load, table, &check.declared.check.columns()))
                     && let Some(why) = unique(table, load, (i, key), lookup, session, facts)?
                 {
                     let what = format!("unique {} against rows of the target", check.declared.check.columns().join(", "));
@@ -48,6 +48,15 @@ pub fn uniques(plan: &Plan, lookup: &dyn Lookup, session: &Session, facts: &mut 
         }
     }
     Ok(())
+}
+
+/// Whether columns are the key that an author gave to an insertion, and no constraint's.
+fn is_own_key(load: &LoadPlan, table: &TablePlan, columns: &[String]) -> bool {
+    let enforced = table
+        .checks
+        .iter()
+        .any(|c| c.declared.enforced && matches!(c.measure, Measure::Unique(_)) && c.declared.check.columns() == columns);
+    load.mode == Mode::Insert && load.written_key == columns && !enforced
 }
 
 /// Judges one key; gives the reason where it cannot.

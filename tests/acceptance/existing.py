@@ -227,6 +227,32 @@ def indexes(place):
     deployed(place, "indexes, good")
 
 
+def keys(place):
+    """A load's `key` tells rows apart in every mode: it may not repeat, and it says which rows are there already."""
+    schema = "CREATE TABLE people (id integer PRIMARY KEY, name text, n integer);\n"
+    query(place.url, schema + "INSERT INTO people VALUES (1, 'Ann', 1), (2, 'Bob', 2)")
+    people = lambda: query(place.url, "SELECT string_agg(concat_ws(' ', id, name, n), ', ' ORDER BY id) FROM people").strip()
+    load = "  people:\n    from: rows\n    load: {mode: %s, key: name}\n"
+    twice = {"rows": [{"id": 5, "name": "Eve", "n": 1}, {"id": 6, "name": "Eve", "n": 2}, {"id": 7, "name": None, "n": 3}, {"id": 8, "name": None, "n": 4}]}
+    for mode in ("insert", "upsert", "append", "replace"):
+        place.write(schema, load % mode, twice)
+        judged(place, f"keys: {mode}, repeated", [("unique", "name", 4, ("Eve", "Eve", "None", "None"))], said=("tells rows apart",))
+    place.write(schema, load % "insert", {"rows": [{"id": 9, "name": "Ann", "n": 9}]})
+    judged(place, "keys: insert, there already", [("unique", "name", 1, ("Ann",))])
+    ran, _ = place.run()
+    place.write(schema, load % "insert", {"rows": [{"id": 9, "name": "Ann", "n": 9}]}, url=None)
+    ran = run([place.pipe, "run", "p.yaml", "--out", "out"], cwd=place.home)
+    done = psql(place.url, "-f", place.home / "out/deploy.sql")
+    FAILURES.check(ran.code == 0 and done.code != 0 and people() == "1 Ann 1, 2 Bob 2", "keys: insert, the script refuses what is there", done)
+    place.write(schema, load % "insert", {"rows": [{"id": 3, "name": "Cid", "n": 3}]})
+    judged(place, "keys: insert", [])
+    deployed(place, "keys: insert")
+    place.write(schema, load % "replace", {"rows": [{"id": 1, "name": "Ann", "n": 10}, {"id": 4, "name": "Dan", "n": 4}]})
+    judged(place, "keys: replace", [])
+    deployed(place, "keys: replace")
+    FAILURES.check(people() == "1 Ann 10, 4 Dan 4", "keys: replace leaves exactly the rows that come", people())
+
+
 def set_aside(place):
     """Rows that are set aside are no rows: what they repeat is free, and what passes is still judged against the target."""
     schema = "CREATE TABLE people (id integer PRIMARY KEY, mail text UNIQUE, age integer CHECK (age > 0));\n"
@@ -268,7 +294,7 @@ def main():
     arguments.add_argument("--db", required=True, help="URL of a PostgreSQL server where databases may be created")
     a = arguments.parse_args()
     with folder("existing") as temporary:
-        for case in (types, partly_staged, composite, many, uniques, upserts, indexes, set_aside, unanswered):
+        for case in (types, partly_staged, composite, many, uniques, upserts, indexes, keys, set_aside, unanswered):
             with database(a.db, f"existing_{case.__name__}") as url:
                 try:
                     case(Place(a.pipe.resolve(), url, temporary / case.__name__))
