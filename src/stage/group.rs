@@ -84,6 +84,7 @@ impl Clause for GroupBy {
         let hidden = kept_books(&flow, body.span);
         grouped.hidden = hidden.iter().map(|(name, _)| name.clone()).collect();
         grouped.origin.source = flow.origin.source.clone();
+        grouped.origin.others = flow.origin.others.clone();
         // Records that were unnested can lie in several groups.
         grouped.origin.shared = flow.origin.shared || !flow.origin.lists.is_empty();
         grouped.grouped = Some(Grouped {
@@ -309,6 +310,8 @@ fn kept_books(flow: &Flow, span: Span) -> Vec<(String, Expr)> {
                 None => any,
             };
             kept.push((hidden.clone(), first));
+        } else if flow.origin.others.iter().any(|(other, _)| other == hidden) {
+            kept.push((hidden.clone(), Expr::call("min", vec![column(hidden)], span)));
         } else if hidden.starts_with("#fails.") || hidden.starts_with("#unmapped.") {
             let any = Expr::call("bool_or", vec![column(hidden)], span);
             kept.push((hidden.clone(), Expr::call("coalesce", vec![any, Expr::boolean(false, span)], span)));
