@@ -75,13 +75,27 @@ impl Check for Condition {
         }
         let span = self.holds.span;
         let verdict = Expr::case(vec![(fails, Expr::boolean(true, span))], Expr::boolean(false, span), span);
-        // The engine gives NULL for what it cannot compute, and the verdict itself is never NULL.
-        let tried = Expr::call("try", vec![verdict], span);
-        Measure::Row(Expr::call("coalesce", vec![tried, Expr::boolean(true, span)], span))
+        // The verdict itself is never NULL.
+        Measure::Row(Expr::call("coalesce", vec![attempted(verdict), Expr::boolean(true, span)], span))
     }
 
     fn allowed(&self) -> String {
         format!("rows where {}", self.text.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+}
+
+/// Makes an expression that is NULL where this one cannot be computed.
+///
+/// What occurs twice in a statement the engine computes once, beforehand and outside of `try`, where an overflow ends the statement. It
+/// leaves alone what may never be reached: all of a CASE but its first condition. This one, never true, is nothing that can fail.
+pub fn attempted(expr: Expr) -> Expr {
+    let span = expr.span;
+    let mut columns = vec![];
+    collect_columns(&expr, &mut columns);
+    let tried = Expr::call("try", vec![expr], span);
+    match columns.into_iter().next() {
+        Some(column) => Expr::case(vec![(Expr::column(column, span).is_null().is_null(), Expr::null(span))], tried, span),
+        None => tried,
     }
 }
 

@@ -20,6 +20,9 @@ enum Width {
 /// The most digits of the engine's decimals.
 const DIGITS: u32 = 38;
 
+/// The most digits of those that the engine keeps in 64 bits.
+const NARROW: u32 = 18;
+
 /// Lowers `left op right`.
 pub(super) fn arithmetic(left: Expr, op: BinaryOp, right: Expr, scope: &Scope) -> Option<Expr> {
     let zero = |e: &Expr| matches!(&e.kind, ExprKind::Literal(Literal::Number(n)) if n.parse::<f64>().is_ok_and(|n| n != 0.0));
@@ -36,9 +39,28 @@ pub(super) fn arithmetic(left: Expr, op: BinaryOp, right: Expr, scope: &Scope) -
                 BinaryOp::Multiply => i + j + s + t <= DIGITS,
                 _ => false,
             };
-            fits.then(|| left.binary(op, right))
+            let digits = match op {
+                BinaryOp::Multiply => (i + j, s + t),
+                _ => (i.max(j) + 1, s.max(t)),
+            };
+            fits.then(|| if within(i + s) && within(j + t) { roomy(left, (i, s), op, right, digits) } else { left.binary(op, right) })
         }
     }
+}
+
+/// Whether a decimal of so many digits is one of the engine's narrow ones.
+fn within(digits: u32) -> bool {
+    digits <= NARROW
+}
+
+/// Computes with two narrow decimals where the result may be wider: the engine would compute it as a narrow one, and stop where it does
+/// not fit.
+fn roomy(left: Expr, (whole, scale): (u32, u32), op: BinaryOp, right: Expr, (i, s): (u32, u32)) -> Expr {
+    let decimal = |whole: u32, scale: u32| DataType::Decimal(Some(((whole + scale) as u8, scale as u8)));
+    if within(i + s) {
+        return left.binary(op, right);
+    }
+    left.cast(decimal(whole.max(NARROW + 1 - scale), scale)).binary(op, right).cast(decimal(i, s))
 }
 
 /// Lowers `-operand` and `abs(operand)`, which overflow at the least number of a width.

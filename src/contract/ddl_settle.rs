@@ -340,8 +340,7 @@ pub(super) fn index(contract: &mut Contract, index: WrittenIndex<'_>, context: &
 
 /// An expression that is NULL where it cannot be computed: such a row is refused anyway.
 fn tried(expr: Expr) -> Expr {
-    let span = expr.span;
-    if may_fail(&expr) { Expr::call("try", vec![expr], span) } else { expr }
+    if may_fail(&expr) { condition::attempted(expr) } else { expr }
 }
 
 /// Holds where an expression can be computed: it has a value if all its columns have.

@@ -2,8 +2,9 @@
 //!
 //! In: a script that begins and ends one transaction itself, as emitted. Out: the rows its queries gave and what was copied. Its own BEGIN and
 //! COMMIT are left out, so that the caller can take locks before and ask questions between the last statement and the commit; a script
-//! that would commit in between is refused. Does not know what is deployed.
+//! that would commit in between is refused. Of `psql`'s own language it knows `\gset` and `\if`, one level deep. Does not know what is deployed.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -39,15 +40,35 @@ pub fn play<R: BufRead>(
     stopped: &AtomicBool,
 ) -> Result<(), Error> {
     let mut ended = false;
+    let mut scene = Scene::default();
     while let Some(step) = script.next_step().map_err(|e| unreadable(&e))? {
         if stopped.load(Ordering::SeqCst) {
             return Err(Error::interrupted());
         }
-        let (statement, copies) = match &step {
-            Step::Statement(statement) => (statement, false),
-            Step::Copy(statement) => (statement, true),
-            Step::Refused { line, text } => return Err(refused(*line, &format!("`{text}` is a command of psql"))),
+        let (statement, kind) = match step {
+            Step::If { line, variable } => {
+                scene.begin(line, &variable)?;
+                continue;
+            }
+            Step::Else => {
+                scene.turn()?;
+                continue;
+            }
+            Step::EndIf => {
+                scene.end()?;
+                continue;
+            }
+            Step::Refused { line, text } => return Err(refused(line, &format!("`{text}` is a command of psql"))),
+            Step::Statement(statement) => (statement, Kind::Plain),
+            Step::Set(statement) => (statement, Kind::Sets),
+            Step::Copy(statement) => (statement, Kind::Copies),
         };
+        if scene.skips() {
+            if kind == Kind::Copies {
+                return Err(refused(statement.line, "rows stand inside of a branch"));
+            }
+            continue;
+        }
         if ended {
             return Err(refused(statement.line, "there is a statement after the end of the transaction"));
         }
@@ -60,18 +81,85 @@ pub fn play<R: BufRead>(
             "ROLLBACK" | "ABORT" | "PREPARE" => return Err(refused(statement.line, "it ends the transaction before its time")),
             _ => {}
         }
-        audience.begin(statement);
+        audience.begin(&statement);
         let started = Instant::now();
-        let at = |error: Error| located(error, statement);
-        let (copied, given) = if copies {
-            let mut rows = Stoppable { rows: script.rows(), stopped };
-            (Some(connection.copy_in(&statement.sql, &mut rows).map_err(at)?), Rows::default())
-        } else {
-            (None, connection.query(&statement.sql).map_err(at)?)
+        let at = |error: Error| located(error, &statement);
+        let (copied, given) = match kind {
+            Kind::Copies => {
+                let sql = scene.filled(&statement)?;
+                let mut rows = Stoppable { rows: script.rows(), stopped };
+                (Some(connection.copy_in(&sql, &mut rows).map_err(at)?), Rows::default())
+            }
+            Kind::Plain => (None, connection.query(&statement.sql).map_err(at)?),
+            Kind::Sets => {
+                scene.set(connection.query(&statement.sql).map_err(at)?);
+                (None, Rows::default())
+            }
         };
-        audience.end(&Played { statement, copied, given, took: started.elapsed() })?;
+        audience.end(&Played { statement: &statement, copied, given, took: started.elapsed() })?;
     }
     if ended { Ok(()) } else { Err(refused(0, "it has no end: the COMMIT is missing")) }
+}
+
+/// What a statement is followed by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    /// Its row gives variables their values.
+    Sets,
+    /// Its rows follow.
+    Copies,
+}
+
+/// The variables of a script, and the branch that it is in.
+#[derive(Default)]
+struct Scene {
+    variables: BTreeMap<String, String>,
+    /// Whether the branch is played; none outside of branches.
+    branch: Option<bool>,
+}
+
+impl Scene {
+    fn skips(&self) -> bool {
+        self.branch == Some(false)
+    }
+
+    fn begin(&mut self, line: usize, variable: &str) -> Result<(), Error> {
+        if self.branch.is_some() {
+            return Err(refused(line, "a branch stands inside of another"));
+        }
+        match self.variables.get(variable) {
+            Some(value) => self.branch = Some(value == "t"),
+            None => return Err(refused(line, &format!("nothing gives `{variable}` a value"))),
+        }
+        Ok(())
+    }
+
+    fn turn(&mut self) -> Result<(), Error> {
+        let played = self.branch.ok_or_else(|| refused(0, "an `\\else` has no `\\if`"))?;
+        self.branch = Some(!played);
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
+        self.branch.take().map(drop).ok_or_else(|| refused(0, "an `\\endif` has no `\\if`"))
+    }
+
+    /// Names each value of the first row by its column.
+    fn set(&mut self, given: Rows) {
+        let row = given.rows.into_iter().next().unwrap_or_default();
+        self.variables.extend(given.columns.into_iter().zip(row).filter_map(|(name, value)| Some((name, value?))));
+    }
+
+    /// Puts the value of a variable into a COPY that names it as its table.
+    fn filled(&self, statement: &Statement) -> Result<String, Error> {
+        let Some(rest) = statement.sql.strip_prefix("COPY :") else { return Ok(statement.sql.clone()) };
+        let (name, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+        match self.variables.get(name) {
+            Some(value) => Ok(format!("COPY {value} {rest}")),
+            None => Err(refused(statement.line, &format!("nothing gives `{name}` a value"))),
+        }
+    }
 }
 
 /// Adds what the script was doing to an error that the statement itself caused.

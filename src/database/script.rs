@@ -11,6 +11,15 @@ pub enum Step {
     Statement(Statement),
     /// A statement whose rows follow: they are to be read from the script before the next step.
     Copy(Statement),
+    /// A statement whose one row gives variables their values, as `\gset` has it.
+    Set(Statement),
+    /// A branch that is played if the variable is true, up to the `Else` or `EndIf`.
+    If {
+        line: usize,
+        variable: String,
+    },
+    Else,
+    EndIf,
     /// A line of `psql`'s own language that cannot be left out.
     Refused {
         line: usize,
@@ -88,9 +97,15 @@ impl<R: BufRead> Script<R> {
                     if harmless(trimmed) {
                         continue;
                     }
+                    if let Some(step) = branch(trimmed, self.line) {
+                        return Ok(Some(step));
+                    }
                     return Ok(Some(Step::Refused { line: self.line, text: String::from_utf8_lossy(trimmed).into_owned() }));
                 }
                 started = self.line;
+            }
+            if inside == Inside::Nothing && line.trim_ascii() == b"\\gset" {
+                return Ok(Some(Step::Set(statement(&text(sql)?, started, self.about.clone()))));
             }
             let from = if sql.is_empty() { line.len() - line.trim_ascii_start().len() } else { 0 };
             let kept = line.get(from..).unwrap_or(&[]);
@@ -123,10 +138,26 @@ fn text(bytes: Vec<u8>) -> io::Result<String> {
     String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the script is not UTF-8 text"))
 }
 
+fn statement(sql: &str, line: usize, about: Option<String>) -> Statement {
+    Statement { sql: sql.trim_end().to_string(), line, about }
+}
+
 fn step(sql: &str, line: usize, about: Option<String>) -> Step {
-    let statement = Statement { sql: sql.trim_end().to_string(), line, about };
+    let statement = statement(sql, line, about);
     let words = statement.sql.get(statement.sql.len().saturating_sub(12)..).unwrap_or("").to_ascii_uppercase();
     if statement.verb() == "COPY" && words.ends_with("FROM STDIN") { Step::Copy(statement) } else { Step::Statement(statement) }
+}
+
+/// Reads a line that begins, parts or ends a branch; the condition is the name of a variable.
+fn branch(line: &[u8], number: usize) -> Option<Step> {
+    match line {
+        b"\\else" => Some(Step::Else),
+        b"\\endif" => Some(Step::EndIf),
+        _ => {
+            let variable = std::str::from_utf8(line.strip_prefix(b"\\if :")?).ok()?;
+            variable.bytes().all(is_word).then(|| Step::If { line: number, variable: variable.to_string() })
+        }
+    }
 }
 
 /// Whether a command of `psql` only concerns `psql`.
@@ -261,6 +292,7 @@ mod tests {
         let of = |s: Step| match s {
             Step::Statement(s) | Step::Copy(s) => s.sql,
             Step::Refused { text, .. } => text,
+            other => format!("{other:?}"),
         };
         steps(script).into_iter().map(of).collect()
     }

@@ -21,7 +21,7 @@ pub fn together(relation: Relation, session: &Session) -> Result<Relation, Error
         Relation::Project { input, columns } => together(*input, session)?.project(columns),
         Relation::Filter { input, predicate } => together(*input, session)?.filter(predicate),
         Relation::Sort { input, order_by } => together(*input, session)?.sort(order_by),
-        Relation::Aggregate { input, keys, columns } if cheap(&input) => gathered(*input, keys, columns, session)?,
+        Relation::Aggregate { input, keys, columns } if cheap(&input) => gathered(&input, keys, columns, session)?,
         other => other,
     })
 }
@@ -35,7 +35,7 @@ fn cheap(relation: &Relation) -> bool {
     }
 }
 
-fn gathered(input: Relation, keys: Vec<Expr>, mut columns: Vec<(String, Expr)>, session: &Session) -> Result<Relation, Error> {
+fn gathered(input: &Relation, keys: Vec<Expr>, mut columns: Vec<(String, Expr)>, session: &Session) -> Result<Relation, Error> {
     let shown = columns.iter().map(|(name, e)| (name.clone(), Expr::column(name, e.span)));
     let mut shown: BTreeMap<String, Expr> = shown.collect();
     let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
@@ -49,13 +49,13 @@ fn gathered(input: Relation, keys: Vec<Expr>, mut columns: Vec<(String, Expr)>, 
     for (number, same) in sorts.into_values().filter(|same| same.len() > 1).enumerate() {
         let values: Vec<(String, Expr)> = same.iter().filter_map(|(name, e)| Some((name.clone(), value_of(e)?))).collect();
         let Some((_, mut whole)) = same.first().cloned() else { continue };
-        if has_nulls(&input, &values, session)? {
+        if has_nulls(input, &values, session)? {
             continue;
         }
         let row = format!("#first.{number}");
         let span = whole.span;
         columns.retain(|(name, _)| !same.iter().any(|(n, _)| n == name));
-        if in_order(&input, &whole, session)? {
+        if in_order(input, &whole, session)? {
             columns.push((row.clone(), Expr::call("min", vec![Expr::column(ROW, span)], span)));
             shown.extend(values.iter().map(|(name, e)| (name.clone(), Expr::column(of_row(&row, name), e.span))));
             fetched.push((row, values));
@@ -73,7 +73,7 @@ fn gathered(input: Relation, keys: Vec<Expr>, mut columns: Vec<(String, Expr)>, 
         columns.push((row, whole));
     }
     let grouped = Relation::Aggregate { input: Box::new(input.clone()), keys, columns };
-    let whole = fetched.into_iter().fold(grouped, |rows, (row, values)| fetch(rows, &input, &row, values));
+    let whole = fetched.into_iter().fold(grouped, |rows, (row, values)| fetch(rows, input, &row, values));
     Ok(whole.project(names.into_iter().filter_map(|name| shown.remove_entry(&name)).collect()))
 }
 

@@ -146,11 +146,6 @@ def rules(reasons, *kinds):
     return [r for r in reasons if r.split(" ")[0] in kinds]
 
 
-# Faults of the program that this test has found and nobody has mended: the run stops with the engine's own message, where it should judge
-# the row or list the constraint. Nothing passes unjudged. Each is printed whenever it is met, and many of them fail the test.
-KNOWN_GAPS = ["Overflow in multiplication of DECIMAL", "Type INT128 with value"]
-
-
 class Batch:
     """One seed: its tables, and the verdicts of both sides."""
 
@@ -171,11 +166,6 @@ class Batch:
             project = Project(root, pipe, self.tables)
             ran, said, aside = project.judge({}, "out")
             if said is None:
-                gap = next((g for g in KNOWN_GAPS if g in ran.stdout + ran.stderr), None)
-                if gap:
-                    print(f"agreement: known gap, not mended yet: seed {self.seed} does not run: {gap}")
-                    self.counts["known gaps"] = self.counts.get("known gaps", 0) + 1
-                    return
                 self.failures.check(False, f"agreement: seed {self.seed} runs", ran)
                 return
             self.unjudged = {t.name: " ".join(u["what"] for u in said["unjudged"] if u["table"] == t.name) for t in self.tables}
@@ -337,7 +327,6 @@ def main():
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(work, jobs))
     listed = counts.pop("listed", [])
-    failures.check(counts.get("known gaps", 0) * 10 <= max(len(jobs), 10), "agreement: at most one batch in ten ends at a known gap", str(counts))
     if a.listed:
         print(*sorted(set(listed)), sep="\n")
     print(f"seeds {a.seed} to {a.seed + len(jobs) - 2}: {sum(len(j[1]) for j in jobs)} tables in {time.monotonic() - started:.0f} s; " + ", ".join(f"{v} {k}" for k, v in sorted(counts.items())))

@@ -16,25 +16,26 @@ use crate::sql::{self, Binding, Unsupported};
 /// A table and the key that its rows are merged by.
 pub struct Plan<'a> {
     pub table: &'a Table,
+    pub evidence: &'a Evidence,
     /// Quoted columns, twice (target and stage), and whether NULLs must be equal; empty without a usable key.
     pub key: Vec<(String, String, bool)>,
 }
 
 impl<'a> Plan<'a> {
-    pub fn new(table: &'a Table, evidence: &Evidence) -> Plan<'a> {
+    pub fn new(table: &'a Table, evidence: &'a Evidence) -> Plan<'a> {
         // In the order of the columns, as the row writer gathers keys, and each once, however the author wrote them.
         let mut positions: Vec<usize> = table.loaded_key().iter().filter_map(|k| table.position(k)).collect();
         positions.sort_unstable();
         positions.dedup();
         // Where NULLs are distinct, a new row with a NULL in its key is none that is there: it has no key at all.
         if table.mode == Mode::Insert && evidence.has_nulls(&positions) {
-            return Plan { table, key: vec![] };
+            return Plan { table, evidence, key: vec![] };
         }
         let key = positions.iter().filter_map(|p| {
             let name = text::identifier(&table.columns.get(*p)?.name);
             Some((name.clone(), name, evidence.has_nulls(&[*p])))
         });
-        Plan { table, key: key.collect() }
+        Plan { table, evidence, key: key.collect() }
     }
 
     /// Says that target row `t` and staged row `s` have the same key.

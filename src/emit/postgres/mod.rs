@@ -13,6 +13,7 @@ mod preview;
 mod rows;
 pub mod schema;
 mod sequence;
+mod straight;
 #[cfg(test)]
 mod tests;
 mod text;

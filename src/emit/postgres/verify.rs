@@ -85,16 +85,8 @@ fn result(plan: &Plan, evidence: &Evidence) -> String {
             format!(" JOIN keys_{} AS k ON {}", table.number, same_key("t", "k", &key))
         }
     };
-    let compared: Vec<String> = evidence.compared.iter().flatten().map(|c| format!("    quote_nullable({})", c.sql)).collect();
-    let sum = if exact && !compared.is_empty() {
-        format!(
-            "coalesce(sum(('x' || left(encode(sha256(convert_to(array_to_string(ARRAY[\n{}\n  ], ','), \
-             'UTF8')), 'hex'), 15))::bit(60)::bigint), 0)",
-            compared.join(",\n")
-        )
-    } else {
-        "0::numeric".to_string()
-    };
+    let comparable = exact && evidence.compared.iter().any(Option::is_some);
+    let sum = if comparable { checksum(evidence) } else { "0::numeric".to_string() };
     format!(
         "  SELECT {} AS number, {} AS \"table\", {}::bigint AS expected, count(*) AS found, {exact} AS exact,
   {} AS compared,
@@ -104,15 +96,25 @@ fn result(plan: &Plan, evidence: &Evidence) -> String {
         table.number,
         text::literal(&table.shown()),
         table.rows,
-        if exact && !compared.is_empty() { types_fit(table, evidence) } else { "false".to_string() },
+        if comparable { types_fit(table, evidence) } else { "false".to_string() },
         evidence.checksum,
         relation(table)
     )
 }
 
+/// Sums up the rows of `t` as they were summed up on our side.
+pub(super) fn checksum(evidence: &Evidence) -> String {
+    let compared: Vec<String> = evidence.compared.iter().flatten().map(|c| format!("    quote_nullable({})", c.sql)).collect();
+    format!(
+        "coalesce(sum(('x' || left(encode(sha256(convert_to(array_to_string(ARRAY[\n{}\n  ], ','), \
+         'UTF8')), 'hex'), 15))::bit(60)::bigint), 0)",
+        compared.join(",\n")
+    )
+}
+
 /// Says that columns have the kinds of types whose printed form we know; elsewhere the contract, or the lack of one, led us
 /// astray.
-fn types_fit(table: &Table, evidence: &Evidence) -> String {
+pub(super) fn types_fit(table: &Table, evidence: &Evidence) -> String {
     let names = |kind: &str| -> Vec<String> {
         let needing =
             table.columns.iter().zip(&evidence.compared).filter(|(_, c)| c.as_ref().is_some_and(|c| c.needs == Some(kind)));

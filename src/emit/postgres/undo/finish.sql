@@ -28,7 +28,7 @@ BEGIN
         WHERE k.pipe_action = ''i'' AND %s', after, item.relation, item.same);
     END IF;
     EXECUTE format('SELECT (SELECT count(*) FROM %s) + (SELECT count(*) FROM %s)', before, after) INTO found;
-    changed := changed + found;
+    changed := changed + found + coalesce(item.written, 0);
   END LOOP;
   FOR item IN SELECT * FROM @register@ WHERE number = 0 LOOP
     EXECUTE format('UPDATE @register_in_format@ AS r SET (sequence_left, called_left) = (SELECT s.last_value, s.is_called FROM %s AS s)

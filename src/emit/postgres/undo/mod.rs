@@ -9,7 +9,7 @@
 use std::io::{self, Write};
 
 use super::merge::Plan;
-use super::{deploy, relation, stage, text};
+use super::{deploy, relation, stage, text, verify};
 use crate::emit::{Script, Table};
 
 /// A row in a form that only the same row has.
@@ -79,7 +79,8 @@ impl Undo {
         let mut sql = self.block(include_str!("may_create.sql"), "_new");
         sql += &format!(
             "{PRINTED}CREATE TABLE {} (number integer NOT NULL, relation text NOT NULL, key text[] NOT NULL, same text, updated bigint,
-  problem text, sequence bigint, called boolean, sequence_left bigint, called_left boolean);\n",
+  problem text, target oid, writer xid8, written bigint,
+  columns text[], content text, sequence bigint, called boolean, sequence_left bigint, called_left boolean);\n",
             self.register()
         );
         for plan in plans {
@@ -142,6 +143,32 @@ FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.rel
             sql += "\nFOR UPDATE OF t;\n";
         }
         sql
+    }
+
+    /// Notes who wrote the rows that went straight into empty tables, how many they are, and how to tell that they are the same in other
+    /// places: restored from a dump, or changed and changed back.
+    pub fn written(&self, plans: &[Plan]) -> String {
+        let one = |plan: &Plan| {
+            let (table, evidence) = (plan.table, plan.evidence);
+            let columns: Vec<String> = table.columns.iter().map(|c| text::literal(&c.name)).collect();
+            let content = match evidence.compared.iter().all(Option::is_some) {
+                true => text::literal(&format!(
+                    "{}\n  AND {} = {}",
+                    verify::types_fit(table, evidence),
+                    verify::checksum(evidence),
+                    evidence.checksum
+                )),
+                false => "NULL".to_string(),
+            };
+            format!(
+                "UPDATE {} SET target = to_regclass(relation), writer = pg_current_xact_id(), written = {},\n  columns = ARRAY[{}], content = {content}\nWHERE number = {};\n",
+                self.register(),
+                table.rows,
+                columns.join(", "),
+                table.number
+            )
+        };
+        plans.iter().map(one).collect()
     }
 
     /// Says what an insertion gives back to be kept.

@@ -8,6 +8,7 @@ DECLARE
   changeable text;
   wrong bigint;
   example text;
+  unchanged boolean;
   deletions text := '';
   counts text := '0';
   updates text := '';
@@ -35,7 +36,24 @@ BEGIN
   FOR item IN SELECT * FROM @register@ WHERE number > 0 ORDER BY number LOOP
     before := format('@prefix@%I', '@base@_' || item.number || '_before');
     after := format('@prefix@%I', '@base@_' || item.number || '_after');
-    IF item.key <> '{}' THEN
+    IF item.writer IS NOT NULL THEN
+      -- The table was empty: what one transaction wrote is all that came, and whoever wrote a row since is another.
+      EXECUTE format('INSERT INTO pg_temp.pipe_found SELECT %s, t.tableoid, t.ctid, ''i'' FROM %s AS t
+        WHERE t.xmin = %L::xid8::xid AND to_regclass(%L) = %s AND pg_current_xact_id()::text::numeric - %L < 4294967296',
+        item.number, item.relation, item.writer, item.relation, item.target, item.writer);
+      GET DIAGNOSTICS wrong = ROW_COUNT;
+      IF wrong <> item.written AND item.content IS NOT NULL AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = to_regclass(item.relation) AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> ALL (item.columns)
+      ) THEN
+        -- Written since, but the whole table may hold what was loaded and nothing else.
+        EXECUTE format('SELECT count(*) = %s AND %s FROM %s AS t', item.written, item.content, item.relation) INTO unchanged;
+        IF unchanged THEN
+          DELETE FROM pg_temp.pipe_found WHERE number = item.number;
+          EXECUTE format('INSERT INTO pg_temp.pipe_found SELECT %s, t.tableoid, t.ctid, ''i'' FROM %s AS t', item.number, item.relation);
+        END IF;
+      END IF;
+    ELSIF item.key <> '{}' THEN
       EXECUTE format('INSERT INTO pg_temp.pipe_found SELECT %s, t.tableoid, t.ctid, k.pipe_action FROM %s AS t JOIN %s AS k ON %s
         WHERE hashtextextended(ROW(t.*)::text, 0) = k.pipe_left', item.number, item.relation, after, item.same);
     ELSE
@@ -45,9 +63,11 @@ BEGIN
         JOIN (SELECT k.pipe_left, row_number() OVER (PARTITION BY k.pipe_left) AS copy FROM %s AS k) AS k ON k.pipe_left = t.hash AND k.copy = t.copy',
         item.number, item.relation, after);
     END IF;
-    EXECUTE format('SELECT count(*) - (SELECT count(*) FROM pg_temp.pipe_found WHERE number = %s) FROM %s', item.number, after) INTO wrong;
+    EXECUTE format('SELECT %s + count(*) - (SELECT count(*) FROM pg_temp.pipe_found WHERE number = %s) FROM %s',
+      coalesce(item.written, 0), item.number, after) INTO wrong;
+    example := NULL;
     IF wrong <> 0 THEN
-      IF item.key <> '{}' THEN
+      IF item.key <> '{}' AND item.writer IS NULL THEN
         EXECUTE format('SELECT min(ROW(%s)::text) FROM %s AS k WHERE NOT EXISTS (SELECT FROM %s AS t
           WHERE %s AND hashtextextended(ROW(t.*)::text, 0) = k.pipe_left)',
           (SELECT string_agg('k.' || k, ', ') FROM unnest(item.key) AS k), after, item.relation, item.same) INTO example;
