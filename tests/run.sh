@@ -190,6 +190,7 @@ if step "build" cargo build --release; then
     step "acceptance: agreement" python3 tests/acceptance/agreement.py --pipe "$pipe" --db "$PIPE_TEST_PG" --cases $cases --seed 1
     step "acceptance: T-SQL" python3 tests/acceptance/tsql.py --pipe "$pipe" --kit "${XDG_CACHE_HOME:-$HOME/.cache}/pipe-tsql-parser"
     step "acceptance: bad input" python3 tests/acceptance/bad_input.py --pipe "$pipe"
+    step "acceptance: report" python3 tests/acceptance/report.py --pipe "$pipe"
     step "acceptance: bad world" python3 tests/acceptance/bad_world.py --pipe "$pipe"
     rounds=40
     [ $quick = 0 ] || rounds=10

@@ -43,7 +43,9 @@ pub(super) fn arithmetic(left: Expr, op: BinaryOp, right: Expr, scope: &Scope) -
                 BinaryOp::Multiply => (i + j, s + t),
                 _ => (i.max(j) + 1, s.max(t)),
             };
-            fits.then(|| if within(i + s) && within(j + t) { roomy(left, (i, s), op, right, digits) } else { left.binary(op, right) })
+            fits.then(|| {
+                if within(i + s) && within(j + t) { roomy(left, (i, s), op, right, digits) } else { left.binary(op, right) }
+            })
         }
     }
 }

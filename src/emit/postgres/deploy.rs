@@ -56,12 +56,7 @@ pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io:
 const KEPT: &str = "Here stays what rollback.sql needs.";
 
 /// Writes rows that go straight into their tables if these are empty, and else by way of temporary ones.
-fn straight_or_staged(
-    plans: &[Plan],
-    undo: Option<&Undo>,
-    parts: &mut dyn Parts,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+fn straight_or_staged(plans: &[Plan], undo: Option<&Undo>, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {
     if let Some(undo) = undo {
         section(out, KEPT, &undo.begin(plans))?;
     }
