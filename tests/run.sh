@@ -190,6 +190,8 @@ if step "build" cargo build --release; then
     step "acceptance: agreement" python3 tests/acceptance/agreement.py --pipe "$pipe" --db "$PIPE_TEST_PG" --cases $cases --seed 1
     step "acceptance: T-SQL" python3 tests/acceptance/tsql.py --pipe "$pipe" --kit "${XDG_CACHE_HOME:-$HOME/.cache}/pipe-tsql-parser"
     step "acceptance: bad input" python3 tests/acceptance/bad_input.py --pipe "$pipe"
+    step "acceptance: report" python3 tests/acceptance/report.py --pipe "$pipe"
+    step "acceptance: bad world" python3 tests/acceptance/bad_world.py --pipe "$pipe"
     rounds=40
     [ $quick = 0 ] || rounds=10
     step "acceptance: straight" python3 tests/acceptance/straight.py --pipe "$pipe" --db "$PIPE_TEST_PG"
@@ -198,7 +200,8 @@ if step "build" cargo build --release; then
     step "acceptance: catalog" python3 tests/acceptance/catalog.py --pipe "$pipe" --db "$PIPE_TEST_PG"
     live=(--points 100)
     [ $quick = 0 ] || live=(--points 12)
-    step "acceptance: live" python3 tests/acceptance/live.py --pipe "$pipe" --db "$PIPE_TEST_PG" "${live[@]}"
+    step "acceptance: live" python3 tests/acceptance/live.py --pipe "$pipe" --db "$PIPE_TEST_PG"
+    step "acceptance: live faults" python3 tests/acceptance/live_faults.py --pipe "$pipe" --db "$PIPE_TEST_PG" "${live[@]}"
     step "acceptance: Azure SQL" python3 tests/acceptance/azure.py --pipe "$pipe" --kit "${XDG_CACHE_HOME:-$HOME/.cache}/pipe-tsql-parser"   # asks a real server if PIPE_TEST_AZURE_URL names one
     step "acceptance: torture" python3 tests/acceptance/torture.py --pipe "$pipe" --db "$PIPE_TEST_PG"
 fi

@@ -122,6 +122,15 @@ pub struct UniqueKey {
     pub nulls_equal: bool,
     /// Only rows where this is TRUE take part (a partial unique index).
     pub only_where: Option<Expr>,
+    /// The same in the target's own words, of an index.
+    pub written: Option<WrittenKey>,
+}
+
+/// The parts of a unique index and its condition as the target reads them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrittenKey {
+    pub parts: Vec<String>,
+    pub only_where: Option<String>,
 }
 
 /// A bound on the number of rows.

@@ -12,7 +12,7 @@ use super::access::{self, Access};
 use super::{Compiled, Options};
 use crate::database::{self, Address, Connection, identifier, literal};
 use crate::diagnostics::SourceMap;
-use crate::engine::existing::{Answer, Lookup, Question};
+use crate::engine::existing::{Answer, Hit, Index, Lookup, Question};
 use crate::error::Error;
 
 /// A target that has an address.
@@ -98,7 +98,6 @@ fn ask(connection: &mut dyn Connection, question: &Question, schema: &str) -> Re
     if columns.is_empty() {
         columns = connection.primary_key(&relation)?;
     }
-    columns.extend(question.besides.iter().cloned());
     let width = question.keys.first().map_or(columns.len(), Vec::len);
     if columns.len() != width {
         return Ok(Answer::Unknown(format!("the primary key of {relation} has {} columns", columns.len())));
@@ -111,7 +110,10 @@ fn ask(connection: &mut dyn Connection, question: &Question, schema: &str) -> Re
             None => return Ok(Answer::Unknown(format!("{relation} of the target has no column {}", identifier(column)))),
         }
     }
-    let select = select(&relation, &named, named.len() - question.besides.len());
+    let select: Box<dyn Fn(&[Key]) -> String> = match &question.index {
+        Some(index) => Box::new(repeated(&relation, &named, index)),
+        None => Box::new(select(&relation, &named)),
+    };
     // Without keys it tells whether it can be asked at all, so that what fails later is a key's own fault.
     connection.query(&select(&[]))?;
     // No value of the target has this character, and no statement may.
@@ -123,33 +125,67 @@ fn ask(connection: &mut dyn Connection, question: &Question, schema: &str) -> Re
         .filter(|(_, key)| !key.iter().flatten().any(|part| part.contains('\0')))
         .collect();
     let mut found = vec![];
-    among(connection, &select, &sent, &mut found)?;
-    found.sort_unstable();
+    among(connection, &*select, &sent, &mut found)?;
+    found.sort_by_key(|hit| hit.place);
     Ok(Answer::Found(found))
 }
 
 /// A key with its place among those that are asked for.
 type Key<'a> = (usize, &'a [Option<String>]);
 
-/// Returns what writes the query for keys: of the columns, the first `equal` must be equal, and not all of the others.
-fn select<'a>(relation: &'a str, columns: &'a [(String, &'a str)], equal: usize) -> impl Fn(&[Key<'_>]) -> String + 'a {
+/// Writes keys as rows with their numbers, each column by its own name and type.
+fn rows(keys: &[Key<'_>], columns: &[(String, &str)]) -> String {
+    let (mut arrays, mut names, mut read) = (vec![], vec![], vec![]);
+    for (i, (column, data_type)) in columns.iter().enumerate() {
+        arrays.push(format!("{}::text[]", literal(&array(keys, i))));
+        names.push(format!("a{i}"));
+        read.push(format!("u.a{i}::{data_type} AS {column}"));
+    }
+    format!(
+        "SELECT u.\"#n\", {} FROM unnest({}) WITH ORDINALITY AS u({}, \"#n\")",
+        read.join(", "),
+        arrays.join(", "),
+        names.join(", ")
+    )
+}
+
+/// Returns what writes the query for keys whose columns are all equal.
+fn select<'a>(relation: &'a str, columns: &'a [(String, &'a str)]) -> impl Fn(&[Key<'_>]) -> String + 'a {
     move |keys| {
-        let (mut arrays, mut names, mut read, mut same) = (vec![], vec![], vec![], vec![]);
-        for (i, (column, data_type)) in columns.iter().enumerate() {
-            arrays.push(format!("{}::text[]", literal(&array(keys, i))));
-            names.push(format!("a{i}"));
-            read.push(format!("u.a{i}::{data_type} AS a{i}"));
-            same.push(format!("t.{column} = k.a{i}"));
-        }
-        let others = same.split_off(equal.min(same.len()));
-        if !others.is_empty() {
-            same.push(format!("({}) IS NOT TRUE", others.join(" AND ")));
-        }
+        let same: Vec<String> = columns.iter().map(|(column, _)| format!("t.{column} = k.{column}")).collect();
         format!(
-            "SELECT k.n FROM (SELECT u.n, {} FROM unnest({}) WITH ORDINALITY AS u({}, n)) AS k WHERE EXISTS (SELECT FROM {relation} AS t WHERE {})",
-            read.join(", "),
-            arrays.join(", "),
-            names.join(", "),
+            "SELECT k.\"#n\" FROM ({}) AS k WHERE EXISTS (SELECT FROM {relation} AS t WHERE {})",
+            rows(keys, columns),
+            same.join(" AND ")
+        )
+    }
+}
+
+/// Returns what writes the query for keys of an index that another row has; the server computes the index's expressions on both sides.
+fn repeated<'a>(relation: &'a str, columns: &'a [(String, &'a str)], index: &'a Index) -> impl Fn(&[Key<'_>]) -> String + 'a {
+    move |keys| {
+        let besides: Vec<String> = index.besides.iter().map(|c| identifier(c)).collect();
+        let named = |list: &mut dyn Iterator<Item = String>| list.collect::<Vec<_>>().join(", ");
+        let computed = named(
+            &mut index
+                .parts
+                .iter()
+                .enumerate()
+                .map(|(i, part)| format!("({part}\n) AS \"#e{i}\""))
+                .chain(besides.iter().enumerate().map(|(i, column)| format!("{column} AS \"#b{i}\""))),
+        );
+        let condition = index.only_where.as_ref().map(|w| format!(" WHERE ({w}\n)")).unwrap_or_default();
+        let equal = if index.nulls_equal { "IS NOT DISTINCT FROM" } else { "=" };
+        let mut same: Vec<String> = (0..index.parts.len()).map(|i| format!("t.\"#e{i}\" {equal} k.\"#e{i}\"")).collect();
+        let all: Vec<String> = (0..besides.len()).map(|i| format!("t.\"#b{i}\" = k.\"#b{i}\"")).collect();
+        if !all.is_empty() {
+            same.push(format!("({}) IS NOT TRUE", all.join(" AND ")));
+        }
+        let told: String = (0..besides.len()).map(|i| format!(", t.\"#b{i}\"::text")).collect();
+        format!(
+            "SELECT DISTINCT k.\"#n\"{told} FROM (SELECT \"#n\", {computed} FROM ({}) AS r{condition}) AS k \
+             JOIN (SELECT {computed} FROM {relation}{condition}) AS t ON {}",
+            rows(keys, columns),
             same.join(" AND ")
         )
     }
@@ -176,7 +212,7 @@ fn among(
     connection: &mut dyn Connection,
     select: &dyn Fn(&[Key]) -> String,
     keys: &[Key],
-    found: &mut Vec<usize>,
+    found: &mut Vec<Hit>,
 ) -> Result<(), Error> {
     if keys.is_empty() {
         return Ok(());
@@ -184,8 +220,12 @@ fn among(
     connection.execute("SAVEPOINT keys")?;
     match connection.query(&select(keys)) {
         Ok(rows) => {
-            let numbers = rows.rows.iter().filter_map(|row| row.first()?.as_deref()?.parse::<usize>().ok());
-            found.extend(numbers.filter_map(|n| keys.get(n.checked_sub(1)?).map(|(place, _)| *place)));
+            found.extend(rows.rows.into_iter().filter_map(|row| {
+                let mut values = row.into_iter();
+                let number = values.next()??.parse::<usize>().ok()?;
+                let (place, _) = keys.get(number.checked_sub(1)?)?;
+                Some(Hit { place: *place, besides: values.collect() })
+            }));
             connection.execute("RELEASE SAVEPOINT keys")
         }
         Err(error) if error.code != "X0517" => Err(error),

@@ -104,7 +104,7 @@ pub fn run(
     if let (Err(_), false) = (&done, interrupted) {
         // An earlier run's script is no answer to this run: whoever deploys without reading must find nothing.
         let folder = emission.out.clone().or_else(|| compile::output_folder(pipeline));
-        folder.map_or(Ok(()), |folder| write::Outputs::at(&folder, emission).withdraw_scripts())?;
+        folder.map_or(Ok(()), |folder| write::Outputs::at(&folder, emission).withdraw_run())?;
     }
     done
 }
@@ -130,6 +130,9 @@ fn attempt(
         outputs.withdraw_all(&compiled.plan)?;
     } else if !emission.dry_run {
         report.written = outputs.write(&compiled, &report, emission)?;
+    }
+    if !emission.dry_run {
+        outputs.write_report(&compiled, &report, &options.secrets)?;
     }
     let preview = match &emission.preview {
         Some(access) if !report.failed() => Some(preview::preview(&mut compiled, emission, access, progress, stopped)?),

@@ -1,6 +1,6 @@
 //! Writes what a run emits: every file beside its place first, then moved there whole.
 //!
-//! In: a compiled pipeline whose tables are staged and judged. Out: `deploy.sql`, `rollback.sql`, `verify.sql` and `run.json`. Tables are formatted in
+//! In: a compiled pipeline whose tables are staged and judged. Out: `deploy.sql`, `rollback.sql`, `verify.sql`, `run.json` and `report.html`. Tables are formatted in
 //! parallel into spooled parts (in memory while small), then put together in load order.
 
 use std::fs::File;
@@ -13,8 +13,9 @@ use serde_json::json;
 use tempfile::{NamedTempFile, SpooledTempFile};
 
 use super::files::Exported;
-use super::{Compiled, Emission};
+use super::{Compiled, Emission, Secrets};
 use crate::contract::Generated;
+use crate::diagnostics::render;
 use crate::digest::Digest;
 use crate::emit::rows::{Evidence, RowFormat};
 use crate::emit::{self, Column, Dialect, Header, Parts, Script, Table};
@@ -30,6 +31,7 @@ use crate::types::DataType;
 /// The scripts that a failed run must not leave behind.
 const SCRIPTS: &[&str] = &["deploy.sql", "rollback.sql", "verify.sql", VIEWS];
 const VIEWS: &str = "views.sql";
+const REPORT: &str = "report.html";
 /// Parts that are larger than this lie in a file that has no name.
 const SPOOL: usize = 4 << 20;
 /// How much formatted text is gathered before it is handed on.
@@ -64,9 +66,10 @@ impl Outputs {
         self.withdraw(&files.into_iter().filter(|f| !Path::new(f).is_absolute()).collect::<Vec<_>>())
     }
 
-    /// Removes the scripts of an earlier run.
-    pub fn withdraw_scripts(&self) -> Result<(), Error> {
-        self.withdraw(SCRIPTS)
+    /// Removes the scripts of an earlier run, and what was told of it.
+    pub fn withdraw_run(&self) -> Result<(), Error> {
+        self.withdraw(SCRIPTS)?;
+        self.withdraw(&[REPORT])
     }
 
     fn withdraw(&self, names: &[&str]) -> Result<(), Error> {
@@ -119,6 +122,18 @@ impl Outputs {
         pending.extend(self.views(plan, &header)?);
         pending.push(run);
         pending.into_iter().map(Pending::keep).collect()
+    }
+
+    /// Writes the page that tells people of the run, whether it has passed or not.
+    pub fn write_report(&self, compiled: &Compiled, done: &RunReport, secrets: &Secrets) -> Result<(), Error> {
+        let warnings: Vec<_> = compiled.warnings.iter().map(|w| render::json(&compiled.sources, w)).collect();
+        let mut run = report::json::report(done, &compiled.sources, false);
+        // Beside the page, files go by their names, so that a run gives the same page in every folder.
+        let folder = format!("{}/", self.folder.display());
+        run["written"] = done.written.iter().map(|path| path.strip_prefix(&folder).unwrap_or(path)).collect();
+        let page = report::html::page(&run, &warnings, &|text| secrets.mask(text))
+            .map_err(|e| Error::new("X0104", format!("cannot write `{REPORT}`: {e}")))?;
+        self.file(REPORT, |out| out.write_all(page.as_bytes()))?.keep().map(|_| ())
     }
 
     /// Writes the script that only counts what would change, and returns its path.

@@ -318,6 +318,9 @@ mod tests {
             "cardinality(f) <= 3",
             "jsonb_typeof(g) = 'object'",
             "a IN (1, NULL)",
+            "f && ARRAY['a']",
+            "f <@ ARRAY['a', 'b']::text[]",
+            "f::text[] @> '{a}'::text[]",
         ] {
             assert_eq!(judged(condition), format!("check rows where {condition}"));
         }

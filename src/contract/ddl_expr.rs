@@ -10,6 +10,7 @@ use super::Column;
 use super::ddl::Flavor;
 use super::ddl_call::lower_call;
 use super::ddl_cursor::fold;
+use super::ddl_list;
 use super::ddl_number::{self, arithmetic, comparable};
 use crate::check::matches;
 use crate::diagnostics::Span;
@@ -123,6 +124,11 @@ pub(super) fn lower(expr: &ast::Expr, scope: &Scope) -> Option<Expr> {
         ast::Expr::TypedString(typed) => cast(quoted(&typed.value.value, scope)?, &typed.data_type, scope),
         ast::Expr::Nested(inner) => lower(inner, scope),
         ast::Expr::UnaryOp { op, expr } => lower_unary(*op, lower(expr, scope)?, scope),
+        ast::Expr::BinaryOp {
+            left,
+            op: op @ (BinaryOperator::PGOverlap | BinaryOperator::AtArrow | BinaryOperator::ArrowAt),
+            right,
+        } => ddl_list::compare(left, op, right, scope),
         ast::Expr::BinaryOp { left, op, right } => lower_binary(lower(left, scope)?, op, lower(right, scope)?, scope),
         ast::Expr::IsNull(operand) => Some(lower(operand, scope)?.is_null()),
         ast::Expr::IsNotNull(operand) => Some(lower(operand, scope)?.is_not_null()),

@@ -39,30 +39,17 @@ pub(super) fn arithmetic(left: Expr, op: BinaryOp, right: Expr, scope: &Scope) -
                 BinaryOp::Multiply => i + j + s + t <= DIGITS,
                 _ => false,
             };
-            let digits = match op {
-                BinaryOp::Multiply => (i + j, s + t),
-                _ => (i.max(j) + 1, s.max(t)),
-            };
-            fits.then(|| {
-                if within(i + s) && within(j + t) { roomy(left, (i, s), op, right, digits) } else { left.binary(op, right) }
-            })
+            let narrow = op == BinaryOp::Multiply && i + s <= NARROW && j + t <= NARROW && i + s + j + t > NARROW;
+            fits.then(|| if narrow { product(left, (i, s), right, (j, t)) } else { left.binary(op, right) })
         }
     }
 }
 
-/// Whether a decimal of so many digits is one of the engine's narrow ones.
-fn within(digits: u32) -> bool {
-    digits <= NARROW
-}
-
-/// Computes with two narrow decimals where the result may be wider: the engine would compute it as a narrow one, and stop where it does
-/// not fit.
-fn roomy(left: Expr, (whole, scale): (u32, u32), op: BinaryOp, right: Expr, (i, s): (u32, u32)) -> Expr {
+/// Multiplies two narrow decimals whose product is a wider one: the engine would take a narrow one for it, and stop where it does not fit.
+fn product(left: Expr, (whole, scale): (u32, u32), right: Expr, (j, t): (u32, u32)) -> Expr {
     let decimal = |whole: u32, scale: u32| DataType::Decimal(Some(((whole + scale) as u8, scale as u8)));
-    if within(i + s) {
-        return left.binary(op, right);
-    }
-    left.cast(decimal(whole.max(NARROW + 1 - scale), scale)).binary(op, right).cast(decimal(i, s))
+    let roomy = left.cast(decimal(whole.max(NARROW + 1 - scale), scale));
+    roomy.binary(BinaryOp::Multiply, right).cast(decimal(whole + j, scale + t))
 }
 
 /// Lowers `-operand` and `abs(operand)`, which overflow at the least number of a width.

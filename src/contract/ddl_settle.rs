@@ -19,7 +19,7 @@ use crate::check::one_of::OneOf;
 use crate::check::range::{Bound, Range};
 use crate::check::references::References;
 use crate::check::unique::Unique;
-use crate::check::{Check, Declared, Tolerance, UniqueKey, condition};
+use crate::check::{Check, Declared, Tolerance, UniqueKey, WrittenKey, condition};
 use crate::diagnostics::{Diagnostics, Severity, Span};
 use crate::expr::{BinaryOp, Expr, Literal};
 use crate::types::DataType;
@@ -269,7 +269,8 @@ fn keys(contract: &mut Contract, mut keys: Vec<Key>, context: &mut Context<'_>, 
         let kind = if key.primary { ConstraintKind::PrimaryKey } else { ConstraintKind::Other };
         contract.written.constrain(name.clone(), kind, text.trim_end().to_string());
         let parts = columns.into_iter().map(|c| Expr::column(c, key.span)).collect();
-        let check = Unique::of(UniqueKey { parts, nulls_equal: key.nulls_equal && !key.primary, only_where: None });
+        let check =
+            Unique::of(UniqueKey { parts, nulls_equal: key.nulls_equal && !key.primary, only_where: None, written: None });
         contract.checks.push(declared(Arc::new(check), name, key.span));
     }
 }
@@ -331,7 +332,11 @@ pub(super) fn index(contract: &mut Contract, index: WrittenIndex<'_>, context: &
                 contract.checks.push(declared(Arc::new(check), name.clone(), index.span));
             }
             let (parts, only_where) = (parts.into_iter().map(tried).collect(), only_where.map(tried));
-            let check = Unique::of(UniqueKey { parts, nulls_equal: index.nulls_equal, only_where });
+            let written = WrittenKey {
+                parts: index.parts.iter().map(|p| p.source().to_string()).collect(),
+                only_where: index.only_where.map(|w| w.source().to_string()),
+            };
+            let check = Unique::of(UniqueKey { parts, nulls_equal: index.nulls_equal, only_where, written: Some(written) });
             contract.checks.push(declared(Arc::new(check), name, index.span));
         }
         _ => contract.unjudged.push((index.text.to_string(), index.span)),

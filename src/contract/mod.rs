@@ -9,6 +9,7 @@ mod ddl_call;
 mod ddl_check;
 mod ddl_cursor;
 mod ddl_expr;
+mod ddl_list;
 mod ddl_names;
 mod ddl_number;
 mod ddl_settle;

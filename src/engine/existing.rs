@@ -1,20 +1,19 @@
-//! Judges keys against rows that already live in the target: what a foreign key refers to, and what a new row may not repeat.
+//! Asks the target for keys of rows that already live there, and judges foreign keys by what it has.
 //!
 //! In: staged tables and a [`Lookup`]. Out: for each question a table of the session with those of the needed keys that the target has.
 //! Only distinct keys that are needed are asked for, in portions. Does not know how a target is reached.
 
 use super::Facts;
+use super::references;
 use super::references::Parent;
 use super::session::{Session, quote};
 use super::staging::number;
-use super::{judge, references};
-use crate::check::{Declared, Measure, UniqueKey};
+use crate::check::Declared;
 use crate::error::Error;
-use crate::expr::ExprKind;
-use crate::plan::{Plan, TablePlan};
-use crate::report::Unjudged;
+use crate::plan::TablePlan;
 use crate::source::Staging;
-use crate::stage::{LoadPlan, Mode};
+use crate::sql::print;
+use crate::stage::Mode;
 use crate::types::DataType;
 
 /// How many keys travel at a time.
@@ -34,54 +33,88 @@ pub struct Question {
     /// None is the target's own.
     pub schema: Option<String>,
     pub table: String,
-    /// The columns that must be equal; none means the primary key.
+    /// The columns whose values are sent; none means the primary key.
     pub columns: Vec<String>,
-    /// Columns of which one must differ: a row that has them all is the same row. Their values come last in each key.
-    pub besides: Vec<String>,
+    /// What must be equal, where that is not the columns themselves.
+    pub index: Option<Index>,
     pub keys: Vec<Vec<Option<String>>>,
+}
+
+/// A unique index, and what makes another row of one that has the same key.
+#[derive(Debug, Default)]
+pub struct Index {
+    /// The expressions of the index and its condition in the target's words, over the columns.
+    pub parts: Vec<String>,
+    pub only_where: Option<String>,
+    /// Whether two NULLs are equal.
+    pub nulls_equal: bool,
+    /// Columns of which one must differ: a row that has them all is the same row.
+    pub besides: Vec<String>,
+}
+
+/// A key that the target has.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Hit {
+    pub place: usize,
+    /// The values of `besides` in the row that has it.
+    pub besides: Vec<Option<String>>,
 }
 
 /// What the target says.
 #[derive(Debug)]
 pub enum Answer {
-    /// The places of the found keys.
-    Found(Vec<usize>),
+    Found(Vec<Hit>),
     /// Why it cannot be said.
     Unknown(String),
 }
 
-/// Asks for the keys that `select` gives, and leaves the found ones in the session's table `name`; otherwise says why not.
-fn ask(name: &str, select: &str, question: Question, lookup: &dyn Lookup, session: &Session) -> Result<Option<String>, Error> {
-    let (table, found) = (quote(name), quote(&format!("{name}.found")));
+/// Asks for the keys that `select` gives, and leaves the found ones in the session's table `name`, with `besides` of the rows that have
+/// them as `#0`, `#1` and so on; otherwise says why not.
+pub(super) fn ask(
+    name: &str,
+    select: &str,
+    mut question: Question,
+    lookup: &dyn Lookup,
+    session: &Session,
+) -> Result<Option<String>, Error> {
+    let (table, asked, found) = (quote(name), quote(&format!("{name}.asked")), quote(&format!("{name}.found")));
+    let besides = question.index.as_ref().map_or(0, |index| index.besides.len());
+    let others: String = (0..besides).map(|i| format!(", \"#{i}\" VARCHAR")).collect();
     session.execute(&format!(
-        "CREATE OR REPLACE TABLE {table} AS SELECT row_number() OVER () AS \"#n\", * FROM ({select});
-         CREATE OR REPLACE TABLE {found} (n BIGINT)"
+        "CREATE OR REPLACE TABLE {asked} AS SELECT row_number() OVER () AS \"#n\", * FROM ({select});
+         CREATE OR REPLACE TABLE {found} (\"#n\" BIGINT{others})"
     ))?;
-    let columns = session.describe(&format!("SELECT * EXCLUDE (\"#n\") FROM {table}"))?;
+    let columns = session.describe(&format!("SELECT * EXCLUDE (\"#n\") FROM {asked}"))?;
     let texts = columns.iter().map(|(column, data_type)| match data_type {
         DataType::Bytes => format!("'\\x' || hex({})", quote(column)),
         _ => quote(column),
     });
     let texts: Vec<String> = texts.collect();
-    let keys = number(session.rows(&format!("SELECT count(*) FROM {table}"))?.first().and_then(|r| r.first()));
-    let mut question = question;
+    let keys = number(session.rows(&format!("SELECT count(*) FROM {asked}"))?.first().and_then(|r| r.first()));
     for first in (0..keys).step_by(PORTION as usize) {
         let sql = format!(
-            "SELECT {} FROM {table} WHERE \"#n\" > {first} AND \"#n\" <= {} ORDER BY \"#n\"",
+            "SELECT {} FROM {asked} WHERE \"#n\" > {first} AND \"#n\" <= {} ORDER BY \"#n\"",
             texts.join(", "),
             first + PORTION
         );
         question.keys = session.rows(&sql)?;
         match lookup.find(&question)? {
             Answer::Unknown(why) => return Ok(Some(why)),
-            Answer::Found(places) if places.is_empty() => {}
-            Answer::Found(places) => {
-                let list: Vec<String> = places.iter().map(|place| (first + *place as u64 + 1).to_string()).collect();
-                session.execute(&format!("INSERT INTO {found} SELECT unnest([{}])", list.join(", ")))?;
+            Answer::Found(hits) if hits.is_empty() => {}
+            Answer::Found(hits) => {
+                let row = |hit: &Hit| {
+                    let others = hit.besides.iter().map(|v| v.as_deref().map_or("NULL".to_string(), print::text));
+                    let values: Vec<String> = std::iter::once((first + hit.place as u64 + 1).to_string()).chain(others).collect();
+                    format!("({})", values.join(", "))
+                };
+                let list: Vec<String> = hits.iter().map(row).collect();
+                session.execute(&format!("INSERT INTO {found} VALUES {}", list.join(", ")))?;
             }
         }
     }
-    session.execute(&format!("DELETE FROM {table} WHERE \"#n\" NOT IN (SELECT n FROM {found}); DROP TABLE {found}"))?;
+    session.execute(&format!(
+        "CREATE OR REPLACE TABLE {table} AS SELECT * FROM {asked} JOIN {found} USING (\"#n\"); DROP TABLE {found}; DROP TABLE {asked}"
+    ))?;
     Ok(None)
 }
 
@@ -143,88 +176,4 @@ fn located(reference: &Reference) -> (Option<String>, String) {
         Some((schema, table)) => (Some(schema.to_string()), table.to_string()),
         None => (None, reference.to.to_string()),
     }
-}
-
-/// Looks up the unique keys of rows that are only inserted or appended, and notes those that the target has.
-pub fn uniques(plan: &Plan, lookup: &dyn Lookup, session: &Session, facts: &mut Facts) -> Result<(), Error> {
-    for table in plan.tables.iter().filter(|t| t.staged && !facts.blocked.contains(&t.name.value)).collect::<Vec<_>>() {
-        for load in &table.loads {
-            let besides = match &load.mode {
-                Mode::Insert => vec![],
-                Mode::Append { key } => key.clone(),
-                Mode::Upsert { .. } | Mode::Replace { .. } => continue,
-            };
-            for (i, check) in table.checks.iter().enumerate() {
-                let Measure::Unique(key) = &check.measure else { continue };
-                if check.declared.enforced {
-                    unique(table, load, (i, key), &besides, lookup, session, facts)?;
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-fn unique(
-    table: &TablePlan,
-    load: &LoadPlan,
-    (check, key): (usize, &UniqueKey),
-    besides: &[String],
-    lookup: &dyn Lookup,
-    session: &Session,
-    facts: &mut Facts,
-) -> Result<(), Error> {
-    let name = &table.name.value;
-    let shown = table.checks[check].declared.check.columns().join(", ");
-    let mut unjudged = |why: String| {
-        facts.unjudged.push(Unjudged { table: name.clone(), what: format!("unique {shown} against rows of the target"), why });
-    };
-    let plain = key.parts.iter().map(|part| match &part.kind {
-        ExprKind::Column(column) => Some(column.clone()),
-        _ => None,
-    });
-    let columns = match plain.collect::<Option<Vec<String>>>() {
-        Some(columns) if key.only_where.is_none() && !key.nulls_equal => columns,
-        _ => {
-            unjudged("the target's own expression".to_string());
-            return Ok(());
-        }
-    };
-    if columns.iter().all(|c| besides.contains(c)) && !besides.is_empty() {
-        // Rows of the appended key are meant to be there already.
-        return Ok(());
-    }
-    let sent: Vec<String> = columns.iter().chain(besides).enumerate().map(|(i, c)| format!("{} AS k{i}", quote(c))).collect();
-    let select = format!("SELECT DISTINCT {} FROM {} WHERE {}", sent.join(", "), quote(name), judge::takes_part(key)?);
-    let question = Question {
-        schema: load.schema.clone(),
-        table: load.table.clone(),
-        columns: columns.clone(),
-        besides: besides.to_vec(),
-        ..Question::default()
-    };
-    let live = format!("#taken.{name}.{check}");
-    if let Some(why) = ask(&live, &select, question, lookup, session)? {
-        unjudged(why);
-        return Ok(());
-    }
-    let same: Vec<String> =
-        columns.iter().chain(besides).enumerate().map(|(i, c)| format!("live.k{i} = child.{}", quote(c))).collect();
-    let condition = format!("EXISTS (SELECT 1 FROM {} AS live WHERE {})", quote(&live), same.join(" AND "));
-    let sql = format!("SELECT count(*) FROM {} AS child WHERE {condition}", quote(name));
-    let count = number(session.rows(&sql)?.first().and_then(|r| r.first()));
-    if count > 0 {
-        facts.taken.insert((name.clone(), check), Taken { count, condition, table: load.shown() });
-    }
-    Ok(())
-}
-
-/// Rows whose key the target has already.
-#[derive(Clone, Debug)]
-pub struct Taken {
-    pub count: u64,
-    /// Holds for these rows, over the alias `child`.
-    pub condition: String,
-    /// The target's table, as shown.
-    pub table: String,
 }

@@ -42,7 +42,8 @@ impl Folded {
     pub fn only_causes(&self, at: At, origin: &[String]) -> String {
         match self.records.get(&at) {
             Some(records) if !records.is_empty() && !origin.is_empty() => {
-                format!("{} NOT IN ({})", quote(ROW), records.join(", "))
+                // A row of another source has no number of this one.
+                format!("({0} IS NULL OR {0} NOT IN ({1}))", quote(ROW), records.join(", "))
             }
             _ => "TRUE".to_string(),
         }

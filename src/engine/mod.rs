@@ -23,6 +23,7 @@ mod samples;
 mod scheduler;
 pub mod session;
 mod staging;
+mod taken;
 mod totals;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,7 +60,7 @@ pub struct Facts {
     /// References that the target could not answer, with the reason.
     pub unanswered: BTreeMap<(String, usize), String>,
     /// Unique keys of new rows that the target has already.
-    pub taken: BTreeMap<(String, usize), existing::Taken>,
+    pub taken: BTreeMap<(String, usize), taken::Taken>,
 }
 
 /// What a run is given besides its plan.

@@ -15,22 +15,42 @@ pub struct Places<'a> {
     lists: &'a [String],
     /// Paths of the source's fields that make the natural key.
     key: Vec<String>,
+    /// How many columns tell the row's own origin.
+    own: usize,
+    /// Where rows come from that are not of the source, one for each further origin column.
+    others: Vec<Places<'a>>,
 }
 
 impl<'a> Places<'a> {
     pub fn new(plan: &'a Plan, table: &'a TablePlan) -> Places<'a> {
         let source = table.origin.source.as_deref();
         let extract = plan.extracts.iter().find(|e| Some(e.extract.request.name.as_str()) == source);
-        Places { extract, lists: &table.origin.lists, key: source.map(|s| natural_key(plan, table, s)).unwrap_or_default() }
+        let other = |(_, source): &(String, String)| {
+            let extract = plan.extracts.iter().find(|e| e.extract.request.name == *source)?;
+            Some(Places { key: natural_key(plan, table, source), ..Places::of_extract(extract) })
+        };
+        Places {
+            extract,
+            lists: &table.origin.lists,
+            key: source.map(|s| natural_key(plan, table, s)).unwrap_or_default(),
+            own: usize::from(source.is_some()) + table.origin.lists.len(),
+            others: table.origin.others.iter().filter_map(other).collect(),
+        }
     }
 
     /// The places of an extract's own records.
     pub fn of_extract(extract: &'a ExtractPlan) -> Places<'a> {
-        Places { extract: Some(extract), lists: &[], key: vec![] }
+        Places { extract: Some(extract), lists: &[], key: vec![], own: 1, others: vec![] }
     }
 
     /// Fills in file, position and key from the origin columns (`#row`, `#1`, ...), in their order.
     pub fn locate(&self, origin: &[Option<String>], sample: &mut Sample, session: &Session) -> Result<(), Error> {
+        let (own, elsewhere) = origin.split_at(self.own.min(origin.len()));
+        if own.first().is_none_or(Option::is_none)
+            && let Some((other, at)) = self.others.iter().zip(elsewhere).find(|(_, at)| at.is_some())
+        {
+            return other.locate(std::slice::from_ref(at), sample, session);
+        }
         let Some(extract) = self.extract else { return Ok(()) };
         let Some(number) = origin.first().and_then(Option::as_ref).and_then(|n| n.parse::<i64>().ok()) else {
             return Ok(());

@@ -10,6 +10,7 @@ use super::existing::{self, Lookup, Reference};
 use super::judge::changes;
 use super::session::{Session, quote};
 use super::staging::number;
+use super::taken;
 use crate::check::{Declared, Measure};
 use crate::error::Error;
 use crate::plan::{Plan, TablePlan};
@@ -52,7 +53,7 @@ pub fn judge(plan: &Plan, session: &Session, lookup: Option<&dyn Lookup>, facts:
             known.failures.insert(at.1, failing);
         }
     }
-    lookup.map_or(Ok(()), |lookup| existing::uniques(plan, lookup, session, facts))
+    lookup.map_or(Ok(()), |lookup| taken::uniques(plan, lookup, session, facts))
 }
 
 /// The relation that a reference points to.

@@ -1,7 +1,8 @@
 //! What a run found: the ledger of rows, the broken rules with samples, and what could not be judged.
 //!
-//! Plain data, made by the engine, printed by `terminal` and `json`. Does not know about DuckDB, SQL or terminals.
+//! Plain data, made by the engine, printed by `terminal`, `json` and `html`. Does not know about DuckDB, SQL or terminals.
 
+pub mod html;
 pub mod json;
 pub mod terminal;
 

@@ -242,7 +242,7 @@ pub fn grouped(number: u64) -> String {
     out
 }
 
-fn percent(part: u64, whole: u64) -> String {
+pub fn percent(part: u64, whole: u64) -> String {
     let share = 100.0 * part as f64 / whole as f64;
     if share > 0.0 && share < 0.1 { "<0.1%".to_string() } else { format!("{share:.1}%") }
 }

@@ -80,11 +80,17 @@ pub struct Origin {
     pub lists: Vec<String>,
     /// Whether several rows may have the same origin, so that it does not tell one from another.
     pub shared: bool,
+    /// Where rows come from that a full join took from its right side alone: hidden columns with the numbers of records, and the sources.
+    pub others: Vec<(String, String)>,
 }
 
 impl Origin {
-    /// The hidden columns that tell a row's origin.
+    /// The hidden columns that tell a row's origin: its own first, then those of `others`.
     pub fn columns(&self) -> Vec<String> {
+        self.own().into_iter().chain(self.others.iter().map(|(column, _)| column.clone())).collect()
+    }
+
+    fn own(&self) -> Vec<String> {
         self.source.iter().map(|_| ROW.to_string()).chain((1..=self.lists.len()).map(hidden_position)).collect()
     }
 
@@ -92,9 +98,9 @@ impl Origin {
     pub fn order(&self, columns: &[Column]) -> Vec<String> {
         let visible = columns.iter().map(|c| c.name.clone());
         match self.source {
-            Some(_) if self.shared => self.columns().into_iter().chain(visible).collect(),
-            Some(_) => self.columns(),
-            None => visible.chain(self.columns()).collect(),
+            Some(_) if self.shared => self.own().into_iter().chain(visible).collect(),
+            Some(_) => self.own(),
+            None => visible.chain(self.own()).collect(),
         }
     }
 }

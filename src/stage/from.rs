@@ -126,7 +126,7 @@ impl Flow {
     /// The flow of an extract.
     pub fn of_source(name: &str, columns: &[(String, crate::types::DataType)], complete: bool) -> Flow {
         let mut flow = Flow::start(Relation::scan(name));
-        flow.origin = Origin { source: Some(name.to_string()), lists: vec![], shared: false };
+        flow.origin = Origin { source: Some(name.to_string()), lists: vec![], shared: false, others: vec![] };
         flow.hidden = flow.origin.columns();
         flow.open = !complete;
         flow.keys = vec![super::keys::Key::new([crate::relation::ROW], "each record has its number")];

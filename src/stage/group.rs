@@ -8,7 +8,7 @@ use super::keys::{GROUPED, Key};
 use super::{Clause, Lowering};
 use crate::diagnostics::{Span, Spanned};
 use crate::expr::parse::is_aggregate;
-use crate::expr::{Call, Expr, ExprKind, OrderBy, UnaryOp};
+use crate::expr::{BinaryOp, Call, Expr, ExprKind, OrderBy, UnaryOp};
 use crate::relation::{ROW, Relation};
 use crate::spec::yaml::{Node, Value};
 use crate::types::DataType;
@@ -85,6 +85,7 @@ impl Clause for GroupBy {
         let hidden = kept_books(&flow, body.span);
         grouped.hidden = hidden.iter().map(|(name, _)| name.clone()).collect();
         grouped.origin.source = flow.origin.source.clone();
+        grouped.origin.others = flow.origin.others.clone();
         // Records that were unnested can lie in several groups.
         grouped.origin.shared = flow.origin.shared || !flow.origin.lists.is_empty();
         grouped.grouped = Some(Grouped {
@@ -154,11 +155,21 @@ impl Groups {
         for part in written.children() {
             part_of_aggregate(part, cx)?;
         }
-        let mut call = cx.resolve_any(written.clone(), flow)?;
-        let data_type = cx.type_of(&call, flow);
+        let joined = match &written.kind {
+            ExprKind::Call(call) => joined_texts(call, written.span),
+            _ => None,
+        };
+        let (inner, brackets) = joined.map_or((written.clone(), None), |(inner, brackets)| (inner, Some(brackets)));
+        let mut call = cx.resolve_any(inner, flow)?;
         if let ExprKind::Call(call) = &mut call.kind {
             put_in_order(call, flow, cx);
         }
+        if let Some((open, close)) = brackets {
+            let (open, close) = (Expr::text(open, written.span), Expr::text(close, written.span));
+            let text = open.binary(BinaryOp::Concat, call).binary(BinaryOp::Concat, close);
+            call = text.cast(DataType::Json { binary: false });
+        }
+        let data_type = cx.type_of(&call, flow);
         let name = format!("#agg.{}", self.columns.len());
         self.add(name, written, &call, data_type, flow, cx);
         Some(())
@@ -209,6 +220,24 @@ fn part_of_aggregate(part: &Expr, cx: &mut Lowering) -> Option<()> {
         .error("E0442", span, format!("`{function}` stands inside of an aggregate"))
         .help("Compute the inner one in a table of its own and aggregate that, or a window function in `derive`.");
     None
+}
+
+/// Writes `json_group_array` and `json_group_object` as what they are for the engine, which takes no order for them: joined texts, in brackets.
+fn joined_texts(call: &Call, span: Span) -> Option<(Expr, (&'static str, &'static str))> {
+    let text = |e: &Expr| Expr::call("to_json", vec![e.clone()], span).cast(DataType::Text);
+    let value = |e: &Expr| Expr::call("coalesce", vec![text(e), Expr::text("null", span)], span);
+    let (part, brackets) = match (call.function.as_str(), call.arguments.as_slice()) {
+        ("json_group_array", [item]) => (value(item), ("[", "]")),
+        ("json_group_object", [name, item]) => {
+            let name = text(&name.clone().cast(DataType::Text));
+            let pair = name.binary(BinaryOp::Concat, Expr::text(":", span));
+            (pair.binary(BinaryOp::Concat, value(item)), ("{", "}"))
+        }
+        _ => return None,
+    };
+    let arguments = vec![part, Expr::text(",", span)];
+    let call = Call { function: "string_agg".to_string(), arguments, ..call.clone() };
+    Some((Expr::new(ExprKind::Call(call), span), brackets))
 }
 
 /// Gives an aggregate that depends on the order of rows the one order that they have, so that every run gives the same.
@@ -282,6 +311,8 @@ fn kept_books(flow: &Flow, span: Span) -> Vec<(String, Expr)> {
                 None => any,
             };
             kept.push((hidden.clone(), first));
+        } else if flow.origin.others.iter().any(|(other, _)| other == hidden) {
+            kept.push((hidden.clone(), Expr::call("min", vec![column(hidden)], span)));
         } else if hidden.starts_with("#fails.") || hidden.starts_with("#unmapped.") {
             let any = Expr::call("bool_or", vec![column(hidden)], span);
             kept.push((hidden.clone(), Expr::call("coalesce", vec![any, Expr::boolean(false, span)], span)));

@@ -136,6 +136,10 @@ fn one(number: usize, item: &Node, map: &Map, flow: Flow, cx: &mut Lowering) -> 
     right.keys = keys::projected(&right.keys, &exprs);
     let numbered = right.origin.order(&right.columns) == [ROW];
     exprs.push((matched.clone(), if numbered { Expr::column(ROW, to.span) } else { Expr::boolean(true, to.span) }));
+    // A row of the right side alone comes from there.
+    let elsewhere = right.origin.source.clone().filter(|_| kind == JoinKind::Full);
+    let elsewhere = elsewhere.map(|source| (format!("#other.{}", flow.origin.others.len()), source));
+    exprs.extend(elsewhere.iter().map(|(column, _)| (column.clone(), Expr::column(ROW, to.span))));
     right.relation = right.relation.project(exprs);
     for column in &mut right.columns {
         column.name = right_name(&column.name);
@@ -201,6 +205,8 @@ fn one(number: usize, item: &Node, map: &Map, flow: Flow, cx: &mut Lowering) -> 
         fields.push(Column { name, ..source.clone() });
     }
     out.hidden.push(matched);
+    out.hidden.extend(elsewhere.iter().map(|(column, _)| column.clone()));
+    out.origin.others.extend(elsewhere);
     exprs.extend(out.hidden.iter().map(|h| (h.clone(), Expr::column(h, item.span))));
     out.relation = joined.project(exprs);
     out.columns = fields;

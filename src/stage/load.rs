@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use super::changes::{self, Changes};
 use super::flow::{Change, Flow};
+use super::validate::PlannedCheck;
 use super::{Clause, Lowering, file, view};
-use crate::check::Measure;
+use crate::check::unique::Unique;
+use crate::check::{Declared, Measure, Tolerance, UniqueKey};
 use crate::contract::{Contract, Generated};
-use crate::diagnostics::{Diagnostics, Span, Spanned};
+use crate::diagnostics::{Diagnostics, Severity, Span, Spanned};
+use crate::expr::Expr;
 use crate::spec::yaml::{Map, Node, Value};
 
 pub struct Load;
@@ -22,6 +25,8 @@ pub struct LoadPlan {
     pub schema: Option<String>,
     pub table: String,
     pub mode: Mode,
+    /// The `key` as written, whatever the mode; may be empty.
+    pub written_key: Vec<String>,
     pub contract: Option<Arc<Contract>>,
 }
 
@@ -43,6 +48,7 @@ impl LoadPlan {
     pub fn key(&self) -> Vec<String> {
         match &self.mode {
             Mode::Upsert { key, .. } | Mode::Append { key } => key.clone(),
+            Mode::Insert | Mode::Replace { .. } if !self.written_key.is_empty() => self.written_key.clone(),
             Mode::Insert | Mode::Replace { .. } => self.contract.as_deref().map(own_key).unwrap_or_default(),
         }
     }
@@ -119,6 +125,7 @@ impl Load {
         }
         names_fit(&plan, body, flow, cx);
         contract_fits(&plan, flow, cx);
+        flow.checks.extend(key_repeats(&plan, flow, cx));
         flow.step(self.keyword(), body.span, Change::Load { target: plan.shown() });
         flow.loads.push(plan);
         Some(())
@@ -181,6 +188,7 @@ fn decode(body: &Node, flow: &Flow, cx: &mut Lowering) -> Option<LoadPlan> {
     for name in key.iter().flatten() {
         known_column(name, flow, cx)?;
     }
+    let written_key: Vec<String> = key.iter().flatten().map(|k| k.value.clone()).collect();
     let changes = changes::decode(map, mode.as_ref().map_or("insert", |m| m.value.as_str()), flow, cx)?;
     let mode = match mode.as_ref().map(|m| m.value.as_str()) {
         None | Some("insert") => Mode::Insert,
@@ -226,7 +234,7 @@ fn decode(body: &Node, flow: &Flow, cx: &mut Lowering) -> Option<LoadPlan> {
     let schema = schema.or(cx.target_schema.map(String::from));
     let same = |c: &&Arc<Contract>| c.table == table && (schema.is_none() || c.schema.is_none() || c.schema == schema);
     let contract = cx.table.contracts.iter().find(same).cloned();
-    Some(LoadPlan { span: body.span, schema, table, mode, contract })
+    Some(LoadPlan { span: body.span, schema, table, mode, written_key, contract })
 }
 
 pub(super) fn known_column(name: &Spanned<String>, flow: &Flow, cx: &mut Lowering) -> Option<()> {
@@ -261,6 +269,47 @@ fn names_fit(plan: &LoadPlan, body: &Node, flow: &Flow, cx: &mut Lowering) {
     for column in &flow.columns {
         judge("column", &column.name, cx.written_at(&column.name).unwrap_or(plan.span), cx);
     }
+}
+
+/// The check that no two rows have the load's key, which also takes NULLs for equal, as far as no other check says so.
+fn key_repeats(plan: &LoadPlan, flow: &Flow, cx: &Lowering) -> Option<PlannedCheck> {
+    let columns = &plan.written_key;
+    if columns.is_empty() {
+        return None;
+    }
+    let same = |c: &PlannedCheck| match &c.measure {
+        Measure::Unique(key) => {
+            let told = c.declared.check.columns();
+            let as_columns = key.only_where.is_none() && key.parts.len() == told.len();
+            as_columns && told.len() == columns.len() && columns.iter().all(|c| told.contains(c))
+        }
+        _ => false,
+    };
+    let known = flow.checks.iter().find(|c| same(c));
+    let never_null = |name: &String| plan.contract.as_ref().and_then(|c| c.column(name)).is_some_and(|c| c.not_null);
+    let nulls_too = known.is_some_and(|c| matches!(&c.measure, Measure::Unique(key) if key.nulls_equal));
+    if known.is_some() && (nulls_too || columns.iter().all(never_null)) {
+        return None;
+    }
+    let span = plan.span;
+    let parts: Vec<Expr> = columns.iter().map(|c| Expr::column(c, span)).collect();
+    // Rows without a NULL in the key are the other check's.
+    let only_where = known.and_then(|_| parts.iter().cloned().map(Expr::is_null).reduce(Expr::or));
+    let check = Unique::of(UniqueKey { parts, nulls_equal: true, only_where, written: None });
+    let declared = Declared {
+        check: Arc::new(check),
+        name: None,
+        severity: Severity::Error,
+        tolerance: Tolerance::Rows(0),
+        why: Some("the load tells rows apart by this key".to_string()),
+        span,
+        enforced: false,
+    };
+    let declared = match &plan.contract {
+        Some(contract) => cx.target.adapt(declared, contract),
+        None => declared,
+    };
+    Some(PlannedCheck { measure: declared.check.measure(), declared, bit: None })
 }
 
 /// Reports what is wrong with a `load` whatever its table's columns are: for a table that an earlier clause broke.

@@ -143,7 +143,7 @@ fn common_origin(inputs: &[(&Spanned<String>, Flow)]) -> Origin {
     }
     let same_lists = inputs.iter().all(|(_, flow)| flow.origin.lists == first.origin.lists);
     let lists = if same_lists { first.origin.lists.clone() } else { vec![] };
-    Origin { source: first.origin.source.clone(), lists, shared: true }
+    Origin { source: first.origin.source.clone(), lists, shared: true, others: vec![] }
 }
 
 #[cfg(test)]
@@ -161,7 +161,7 @@ mod tests {
         unnested.origin.lists.push("goals".to_string());
         let other = Flow::of_source("other", &[], true);
         let origin = common_origin(&[(&name, raw.clone()), (&name, unnested)]);
-        assert_eq!(origin, Origin { source: Some("raw".to_string()), lists: vec![], shared: true });
+        assert_eq!(origin, Origin { source: Some("raw".to_string()), lists: vec![], shared: true, others: vec![] });
         assert_eq!(origin.columns(), [ROW]);
         assert_eq!(common_origin(&[(&name, raw), (&name, other)]), Origin::default());
     }

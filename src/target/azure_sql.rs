@@ -58,7 +58,10 @@ impl Target for AzureSql {
                 let parts = key.parts.into_iter().map(|part| collation::key_of(part, contract)).collect();
                 let only_where = key.only_where.map(|condition| collation::condition(condition, contract));
                 // One NULL is all that a unique key takes.
-                Declared { check: Arc::new(Unique::of(UniqueKey { parts, nulls_equal: true, only_where })), ..declared }
+                Declared {
+                    check: Arc::new(Unique::of(UniqueKey { parts, nulls_equal: true, only_where, written: None })),
+                    ..declared
+                }
             }
             Measure::Row(fails) => {
                 let fails = collation::condition(fails, contract);

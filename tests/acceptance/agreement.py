@@ -197,8 +197,8 @@ class Batch:
     def leaves_open(self, table, state, name, message):
         """Tells whether the server's reason is one that `pipe` listed in words of its own."""
         listed = self.unjudged[table.name]
-        if not name and state[:2] == "22" and "out of range" in message and "for type" not in message and "CHECK" in listed:
-            return True         # computed for a condition that is listed
+        if not name and state[:2] == "22" and "out of range" in message and "for type" not in message and ("CHECK" in listed or "UNIQUE INDEX" in listed):
+            return True         # computed for a condition or an index that is listed
         return any(re.search(rf"\b{c.name}\b", listed) for c in table.columns if not c.mapped and "GENERATED" in c.options) and state[:2] in ("22", "23") \
             and (name or "") in ("", *(f"{table.name}_e0_check", f"{table.name}_zg")) or "each element of" in listed and state[:2] in ("22", "23")
 

@@ -176,6 +176,95 @@ def uniques(place):
     judged(place, "append", [("unique", "mail", 1, ("a@x",))])
 
 
+def upserts(place):
+    """A row that is changed gives up its unique values to a new row; one that is not among those that come keeps them."""
+    schema = ("CREATE TABLE people (id integer PRIMARY KEY, mail text UNIQUE, name text, born date);\n"
+              "CREATE UNIQUE INDEX people_name ON people (lower(name)) WHERE born IS NOT NULL;\n"
+              "CREATE UNIQUE INDEX people_born ON people (born, id) NULLS NOT DISTINCT;\n")
+    query(place.url, schema + "INSERT INTO people VALUES (1, 'a@x', 'Ann', '2000-01-01'), (2, 'b@x', 'Bob', NULL), (3, 'c@x', 'Cid', '2003-03-03')")
+
+    def asked(name, rows, want, load="mode: upsert, key: id"):
+        place.write(schema, f"  people:\n    from: rows\n    load: {{{load}}}\n", {"rows": [dict(zip(("id", "mail", "name", "born"), row)) for row in rows]})
+        judged(place, f"upsert: {name}", want)
+        if want:                                            # Postgres says the same of the rows, unjudged
+            by = "\n".join(f"UPDATE people SET mail = {lit(m)}, name = {lit(n)}, born = {lit(b)} WHERE id = {i};\n"
+                           f"INSERT INTO people SELECT {i}, {lit(m)}, {lit(n)}, {lit(b)} WHERE NOT EXISTS (SELECT FROM people WHERE id = {i});" for i, m, n, b in rows)
+            tried = psql(place.url, "-1", "-c", by)
+            FAILURES.check("duplicate key" in tried.stderr, f"upsert: {name}: the server refuses it too", tried)
+        else:
+            deployed(place, f"upsert: {name}")
+
+    lit = lambda value: "NULL" if value is None else f"'{value}'"
+    asked("another row keeps it", [(9, "a@x", "New", None)], [("unique", "mail", 1, ("a@x",))])
+    asked("an expression and a part of the rows", [(9, "n@x", "ANN", "2009-09-09"), (10, "m@x", "BOB", "2009-09-09"), (11, "k@x", "CID", None)],
+          [("unique", "name", 1, ("ANN",))])
+    asked("two rows cannot swap", [(1, "b@x", "Ann", "2000-01-01"), (2, "a@x", "Bob", None)], [("unique", "mail", 2, ("a@x", "b@x"))])
+    asked("the same rows again", [(1, "a@x", "Ann", "2000-01-01"), (2, "b@x", "Bob", None)], [])
+    asked("a new row takes what a changed one gives up", [(1, "z@x", "Zoe", "2000-01-01"), (9, "a@x", "ann", "2001-01-01")], [])
+    rows = [{"id": 20, "mail": "c@x", "name": "M", "born": None}]
+    for load, why in (("mode: upsert, key: id, keep: [mail]", "does not give `mail`"), ("mode: upsert, key: id, when: target.born IS NULL", "may leave"),
+                      ("mode: replace, scope: {name: M}", "`scope`")):
+        place.write(schema, f"  people:\n    from: rows\n    load: {{{load}}}\n", {"rows": rows})
+        ran, report = place.run()
+        said = [u for u in report.get("unjudged", []) if u["what"].startswith("unique mail") and why in u["why"]]
+        FAILURES.check(ran.code == 0 and len(said) == 1, f"upsert: {load} is listed", ran)
+
+
+def indexes(place):
+    """Expressions, partial indexes and equal NULLs are the target's to compute, on both sides."""
+    schema = ("CREATE TABLE people (id integer PRIMARY KEY, name text, kind text, n integer, UNIQUE NULLS NOT DISTINCT (kind, n));\n"
+              "CREATE UNIQUE INDEX people_name ON people (lower(name)) WHERE kind = 'one';\n")
+    query(place.url, schema + "INSERT INTO people VALUES (1, 'Ann', 'one', 1), (2, 'Bob', 'two', NULL), (3, 'ÉVA', 'one', 3)")
+    load = "  people:\n    from: rows\n    load: {mode: insert}\n"
+    rows = [{"id": 10, "name": "ANN", "kind": "one", "n": 10}, {"id": 11, "name": "bob", "kind": "one", "n": 11}, {"id": 12, "name": "ann", "kind": "x", "n": 12},
+            {"id": 13, "name": "éva", "kind": "one", "n": 13}, {"id": 14, "name": "y", "kind": "two", "n": None}, {"id": 15, "name": None, "kind": "one", "n": 15}]
+    lowered = query(place.url, "SELECT lower('ÉVA') = 'éva'").strip() == "t"         # the database's locale says
+    place.write(schema, load, {"rows": rows})
+    wrong = ("ANN", "éva") if lowered else ("ANN",)
+    judged(place, "indexes", [("unique", "kind,n", 1, ("None",)), ("unique", "name", len(wrong), wrong)])
+    place.write(schema, load, {"rows": [r for r in rows if r["id"] in (11, 12, 15)]})
+    judged(place, "indexes, good", [])
+    deployed(place, "indexes, good")
+
+
+def keys(place):
+    """A load's `key` tells rows apart in every mode: it may not repeat, and it says which rows are there already."""
+    schema = "CREATE TABLE people (id integer PRIMARY KEY, name text, n integer);\n"
+    query(place.url, schema + "INSERT INTO people VALUES (1, 'Ann', 1), (2, 'Bob', 2)")
+    people = lambda: query(place.url, "SELECT string_agg(concat_ws(' ', id, name, n), ', ' ORDER BY id) FROM people").strip()
+    load = "  people:\n    from: rows\n    load: {mode: %s, key: name}\n"
+    twice = {"rows": [{"id": 5, "name": "Eve", "n": 1}, {"id": 6, "name": "Eve", "n": 2}, {"id": 7, "name": None, "n": 3}, {"id": 8, "name": None, "n": 4}]}
+    for mode in ("insert", "upsert", "append", "replace"):
+        place.write(schema, load % mode, twice)
+        judged(place, f"keys: {mode}, repeated", [("unique", "name", 4, ("Eve", "Eve", "None", "None"))], said=("tells rows apart",))
+    place.write(schema, load % "insert", {"rows": [{"id": 9, "name": "Ann", "n": 9}]})
+    judged(place, "keys: insert, there already", [("unique", "name", 1, ("Ann",))])
+    ran, _ = place.run()
+    place.write(schema, load % "insert", {"rows": [{"id": 9, "name": "Ann", "n": 9}]}, url=None)
+    ran = run([place.pipe, "run", "p.yaml", "--out", "out"], cwd=place.home)
+    done = psql(place.url, "-f", place.home / "out/deploy.sql")
+    FAILURES.check(ran.code == 0 and done.code != 0 and people() == "1 Ann 1, 2 Bob 2", "keys: insert, the script refuses what is there", done)
+    place.write(schema, load % "insert", {"rows": [{"id": 3, "name": "Cid", "n": 3}]})
+    judged(place, "keys: insert", [])
+    deployed(place, "keys: insert")
+    place.write(schema, load % "replace", {"rows": [{"id": 1, "name": "Ann", "n": 10}, {"id": 4, "name": "Dan", "n": 4}]})
+    judged(place, "keys: replace", [])
+    deployed(place, "keys: replace")
+    FAILURES.check(people() == "1 Ann 10, 4 Dan 4", "keys: replace leaves exactly the rows that come", people())
+
+
+def set_aside(place):
+    """Rows that are set aside are no rows: what they repeat is free, and what passes is still judged against the target."""
+    schema = "CREATE TABLE people (id integer PRIMARY KEY, mail text UNIQUE, age integer CHECK (age > 0));\n"
+    query(place.url, schema + "INSERT INTO people VALUES (1, 'a@x', 1), (2, 'b@x', 1)")
+    load = "  people:\n    from: rows\n    on_failure: quarantine\n    load: {mode: upsert, key: id}\n"
+    place.write(schema, load, {"rows": [{"id": 1, "mail": "z@x", "age": -1}, {"id": 9, "mail": "a@x", "age": 5}]})
+    judged(place, "set aside: the row that would give it up does not come", [("unique", "mail", 1, ("a@x",))])
+    place.write(schema, load, {"rows": [{"id": 8, "mail": "a@x", "age": -1}, {"id": 9, "mail": "y@x", "age": 5}]})
+    judged(place, "set aside: good", [])
+    deployed(place, "set aside: good")
+
+
 def unanswered(place):
     """What the target cannot answer is listed with the reason, and is no failure."""
     schema = "CREATE TABLE child (n integer PRIMARY KEY, parent_id integer REFERENCES parent (id));\n"
@@ -205,7 +294,7 @@ def main():
     arguments.add_argument("--db", required=True, help="URL of a PostgreSQL server where databases may be created")
     a = arguments.parse_args()
     with folder("existing") as temporary:
-        for case in (types, partly_staged, composite, many, uniques, unanswered):
+        for case in (types, partly_staged, composite, many, uniques, upserts, indexes, keys, set_aside, unanswered):
             with database(a.db, f"existing_{case.__name__}") as url:
                 try:
                     case(Place(a.pipe.resolve(), url, temporary / case.__name__))

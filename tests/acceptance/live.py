@@ -1,139 +1,29 @@
 #!/usr/bin/env python3
-"""`pipe deploy`, `verify`, `run --deploy`, `run --dry-run --deploy` and `doctor` on a real PostgreSQL: what they do, and what is left when something breaks.
+"""`pipe deploy`, `verify`, `run --deploy`, `run --dry-run --deploy` and `doctor` on a real PostgreSQL: what they do, alone and beside others.
 
-    live.py --pipe BIN --db URL [--points N] [--seed S]
+    live.py --pipe BIN --db URL [--only CASE]
 
-A deployment is ended at N random points, by killing `pipe`, by ending its session and by killing the server's process; afterwards everything is there or
-nothing is. URL is that of a server where databases and roles may be created. What needs more (the server's files, root) is skipped with a line that says so.
+URL is that of a server where databases and roles may be created. What needs more (root) is skipped with a line that says so.
+What is left when something breaks is the matter of `live_faults.py`.
 """
-import argparse
-import json
 import os
-import random
 import re
-import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit
 
-from harness import Failures, database, folder, psql, query, run
+import live_world
+from harness import database, folder, psql, query, run
+from live_world import SCHEMA, idle, state, temporary, with_parts
 
-SCHEMA = """\
-CREATE TABLE parent (id integer PRIMARY KEY, version integer NOT NULL, name text NOT NULL);
-CREATE TABLE child (id integer PRIMARY KEY, parent_id integer NOT NULL REFERENCES parent (id), note text, version integer NOT NULL);
-CREATE INDEX ON child (parent_id);
-"""
-PIPELINE = """\
-pipeline: live
-vars: {data: a}
-extract:
-  raw: {file: "data/{{ vars.data }}.json"}
-tables:
-  parent:
-    from: raw
-    map: {id: id, version: version, name: name}
-    load: {mode: MODE, key: id}
-  child:
-    from: raw
-    unnest: notes
-    map:
-      id: parent.id * 10 + position
-      parent_id: parent.id
-      note: value
-      version: parent.version
-    load: {mode: MODE, key: id}
-"""
-PROJECT = """\
-targets:
-  here: {dialect: postgres, url: "{{ env.LIVE_URL }}"}
-  parts: {dialect: postgres, url: "postgres://{{ env.LIVE_USER }}:{{ env.LIVE_PASSWORD }}@{{ env.LIVE_PLACE }}"}
-  told: {dialect: postgres, url: "{{ env.LIVE_URL }}", runs: "ops.Pipe's runs"}
-  bare: {dialect: postgres}
-default_target: here
-"""
-STATE = "SELECT md5(coalesce(string_agg(r, '|' ORDER BY r), '')) FROM (SELECT p::text AS r FROM parent p UNION ALL SELECT 'c' || c::text FROM child c) x"
-TEXTS = ["plain", "it's", "back\\slash", "\\.", "\\N", "tab\tand\nline", "\r\n", "$$;", "-- no", "/* no", "\u00fc\U0001f642", "", "';"]
 CANARY = "canary-Pa%ss'w\u00f6rd-q7391z"
 
 
-class Place:
-    """A project in a folder, with runs of two data sets that were never deployed."""
-
-    def __init__(self, pipe, root, mode="replace", parents=(400, 300)):
-        self.pipe, self.root, self.out = pipe, root, {}
-        for name, text in {"pipe.yaml": PROJECT, "pipelines/live.yaml": PIPELINE.replace("MODE", mode), "schemas/tables.sql": SCHEMA}.items():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            (root / name).write_text(text)
-        (root / "data").mkdir()
-        for number, (data, count) in enumerate(zip("ab", parents), 1):
-            rows = [{"id": i, "version": number, "name": TEXTS[i % len(TEXTS)], "notes": [TEXTS[(i + k) % len(TEXTS)] for k in range(2 + number)]} for i in range(1, count + 1)]
-            (root / f"data/{data}.json").write_text(json.dumps(rows))
-            self.out[data] = root / f"out-{data}"
-            done = run([pipe, "run", "live", "--var", f"data={data}", "--out", self.out[data]], cwd=root)
-            if done.code:
-                raise RuntimeError(str(done))
-
-    def do(self, command, url, *arguments, data="a", env=None, **options):
-        """Runs a command on a data set's output folder."""
-        return run([self.pipe, command, self.out[data], *arguments], cwd=self.root, env={"LIVE_URL": url, **(env or {})}, **options)
-
-
-def state(url):
-    return query(url, STATE).strip()
-
-
-def with_parts(url, **parts):
-    """Returns a URL with another user, password, host, port, path or query."""
-    now = urlsplit(url)
-    user, password = parts.get("user", now.username), parts.get("password", now.password)
-    who = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
-    return urlunsplit(now._replace(netloc=f"{who}@{parts.get('host', now.hostname)}:{parts.get('port', now.port or 5432)}", path=parts.get("path", now.path), query=parts.get("query", "")))
-
-
-def idle(url):
-    """Waits until no session of `pipe` is left in the database."""
-    for _ in range(400):
-        if query(url, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'pipe'").strip() == "0":
-            return True
-        time.sleep(0.02)
-    return False
-
-
-def temporary(url):
-    # What a deployment keeps for the way back is meant to stay.
-    return query(url, "SELECT count(*) FROM pg_class WHERE relpersistence = 't' OR relname LIKE 'pipe!_%' ESCAPE '!' AND relname NOT LIKE 'pipe!_undo!_%' ESCAPE '!'").strip()
-
-
-def answered(server):
-    """Waits until the server takes connections again."""
-    for _ in range(600):
-        if psql(server, "-c", "SELECT 1").code == 0:
-            return
-        time.sleep(0.05)
-    raise RuntimeError("the server did not come back")
-
-
-class Cases:
-    def __init__(self, server, pipe, check, points, seed):
-        self.server, self.pipe, self.check, self.points, self.dice = server, pipe, check, points, random.Random(seed)
-        self.skipped = []
-
-    def world(self, name, **options):
-        """A project and an empty database with its tables."""
-        return World(self, name, options)
-
-    def fails(self, name, done, code, url=None, before=None, words=()):
-        """Expects an error with this code, its fix, and an unchanged target."""
-        good = done.code == 3 and f"error[{code}]" in done.stderr and "= help: " in done.stderr and all(w in done.stderr for w in words)
-        self.check(good and "panicked" not in done.stderr, f"{name}: error {code} that says what to do", done)
-        if before is not None:
-            self.check(state(url) == before, f"{name}: nothing changed", done)
-
-    # ------------------------------------------------------------ what it does
+class Cases(live_world.Cases):
+    ORDER = ["same_as_psql", "way_back", "dry_run", "dry_run_of_modes", "in_turns", "readers", "doctor", "encryption", "secrets"]
 
     def same_as_psql(self):
         with self.world("same") as (place, url), database(self.server, "same_psql") as other:
@@ -262,175 +152,6 @@ class Cases:
             reader.wait()
             self.check(ends == [0] * 12 and seen == whole, "readers see one data set or the other, never a mixture", (ends, sorted(seen)))
 
-    # ------------------------------------------------------------ what is left when something breaks
-
-    def random_points(self):
-        with self.world("points", parents=(4000, 3000)) as (place, url):
-            # What was committed must outlive the server's process, however the server of the tests is set.
-            query(url, f'ALTER DATABASE "{urlsplit(url).path[1:]}" SET synchronous_commit = on')
-            states = {}
-            for data in "ba":
-                started = time.time()
-                place.do("deploy", url, data=data)
-                states[data], length = state(url), time.time() - started
-            local = urlsplit(url).hostname in ("127.0.0.1", "localhost") and os.geteuid() == 0
-            if not local:
-                self.skipped.append("killing the server's process (needs root on the server's machine)")
-            halves = 0
-            for point in range(self.points):
-                new, old = "ba"[point % 2], "ab"[point % 2]
-                how = "server" if local and point % 20 == 7 else ("pipe", "session")[point % 4 // 2]
-                process = subprocess.Popen([self.pipe, "deploy", place.out[new]], cwd=place.root, env={**os.environ, "LIVE_URL": url}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-                time.sleep(self.dice.uniform(0, length * 1.1))
-                mine = "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'pipe'"
-                if how == "pipe":
-                    process.send_signal(signal.SIGKILL)
-                elif how == "session":
-                    query(url, f"SELECT pg_terminate_backend(pid) {mine}")
-                else:
-                    for pid in query(url, f"SELECT pid {mine}").split():
-                        os.kill(int(pid), signal.SIGKILL)
-                    answered(url)
-                out, err = process.communicate(timeout=120)
-                self.check(idle(url), f"point {point}: the session ends")
-                after = state(url)
-                # pipe tries again what a session's end has spoiled, so that only its own death leaves the old rows.
-                expected = {states[new]} if process.returncode == 0 else {states[old], states[new]} if how == "pipe" else {states[old]}
-                halves += process.returncode == 0
-                if not self.check(after in expected, f"point {point} ({how}): all or nothing", f"exit {process.returncode}\n{out}\n{err}"):
-                    place.do("deploy", url, data=old)
-                self.check(temporary(url) == "0", f"point {point} ({how}): no temporary object remains", lambda: temporary(url))
-                query(url, "VACUUM ANALYZE")
-                again = place.do("deploy", url, data=new)
-                self.check(again.code == 0 and state(url) == states[new], f"point {point} ({how}): a second deployment succeeds", again)
-            print(f"   {self.points} points, {halves} of them ended well, deployments of {length:.2f} s")
-
-    def conflicts(self):
-        with self.world("deadlock") as (place, url):
-            place.do("deploy", url)
-            query(url, "UPDATE parent SET name = 'z' WHERE id = 1; UPDATE child SET note = 'z' WHERE id = 11")
-            other = subprocess.Popen(["psql", url, "-XqAt"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-            other.stdin.write("SET deadlock_timeout = '60s'; BEGIN; UPDATE child SET note = 'y' WHERE id = 11;\n")
-            other.stdin.flush()
-            self.until(url, "SELECT count(*) FROM pg_locks WHERE relation = 'child'::regclass AND mode = 'RowExclusiveLock'", "1")
-            deploy = subprocess.Popen([self.pipe, "deploy", place.out["a"], "--format", "json"], cwd=place.root, env={**os.environ, "LIVE_URL": url}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-            self.until(url, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pipe' AND wait_event_type = 'Lock'", "1")
-            other.stdin.write("UPDATE parent SET name = 'y' WHERE id = 1; COMMIT;\n")
-            other.stdin.close()
-            out, err = deploy.communicate(timeout=60)
-            other.wait()
-            said = json.loads(out) if deploy.returncode == 0 else {}
-            self.check(deploy.returncode == 0 and said.get("attempts", 0) > 1, "a deadlock is tried again", out + err)
-            self.check(place.do("verify", url).code == 0, "after a deadlock everything is there")
-            self.check("attempt 1 failed, nothing was committed: X0513" in (place.out["a"] / "deploy.log").read_text(), "deploy.log tells of the attempt")
-
-    def unanswered_commit(self):
-        """The server commits and the answer never comes: insert mode shows if the script is played twice."""
-        with self.world("commit", mode="insert") as (place, url):
-            query(self.server, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
-            query(self.server, "SELECT pg_reload_conf()")
-            try:
-                slow = url + "?options=-c%20synchronous_commit%3Don"
-                deploy = subprocess.Popen([self.pipe, "deploy", place.out["a"], "--format", "json"], cwd=place.root, env={**os.environ, "LIVE_URL": slow}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-                self.until(url, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pipe' AND wait_event = 'SyncRep'", "1")
-                query(url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pipe' AND datname = current_database()")
-                out, err = deploy.communicate(timeout=60)
-            finally:
-                query(self.server, "ALTER SYSTEM RESET synchronous_standby_names")
-                query(self.server, "SELECT pg_reload_conf()")
-            log = (place.out["a"] / "deploy.log").read_text()
-            self.check(deploy.returncode == 0 and json.loads(out or "{}").get("attempts") == 1, "a commit without an answer is asked about, not repeated", out + err + log)
-            self.check("no answer to the commit" in log and " is committed" in log, "deploy.log tells of the question", log)
-            self.check(place.do("verify", url).code == 0, "the rows are there once")
-            self.fails("insert twice", place.do("deploy", url), "X0516", url, state(url))
-
-    def interrupted(self):
-        with self.world("interrupt") as (place, url):
-            place.do("deploy", url)
-            before = state(url)
-            holder = subprocess.Popen(["psql", url, "-Xqc", "BEGIN; LOCK TABLE child; SELECT pg_sleep(31)"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            self.until(url, "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'child'::regclass AND granted", "1")
-            deploy = subprocess.Popen([self.pipe, "deploy", place.out["b"]], cwd=place.root, env={**os.environ, "LIVE_URL": url}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-            self.until(url, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pipe' AND wait_event_type = 'Lock'", "1")
-            started = time.time()
-            deploy.send_signal(signal.SIGINT)
-            out, err = deploy.communicate(timeout=30)
-            self.check(deploy.returncode == 130 and time.time() - started < 3 and "nothing was changed" in err, "Ctrl-C ends a statement that waits", f"exit {deploy.returncode}\n{out}\n{err}")
-            holder.kill()
-            query(url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(31)%' AND pid <> pg_backend_pid()")
-            self.check(idle(url) and state(url) == before, "Ctrl-C leaves everything as it was")
-
-    def until(self, url, sql, wanted):
-        for _ in range(500):
-            if query(url, sql).strip() == wanted:
-                return True
-            time.sleep(0.02)
-        return self.check(False, f"waited for {wanted}: {sql}")
-
-    # ------------------------------------------------------------ bad input
-
-    def bad_input(self):
-        with self.world("bad") as (place, url):
-            place.do("deploy", url)
-            before = state(url)
-
-            def fails(name, code, address, command="deploy", words=(), **options):
-                self.fails(name, place.do(command, address, data="b", **options), code, url, before, words)
-
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                port = free.getsockname()[1]
-            fails("no server", "X0504", with_parts(url, host="127.0.0.1", port=port), words=[f"127.0.0.1:{port}"])
-            fails("unknown host", "X0503", with_parts(url, host="nowhere.invalid"), words=["nowhere.invalid"])
-            fails("missing database", "X0507", with_parts(url, path="/not_there"), words=["not_there"])
-            fails("not a URL", "X0502", "mysql://someone:hunter22@host/x")
-            fails("unknown sslmode", "X0502", with_parts(url, query="sslmode=maybe"), words=["maybe"])
-            fails("unknown setting", "X0502", with_parts(url, query="nonsense=1"))
-            if query(url, "SHOW ssl").strip() == "off":
-                fails("no encryption", "X0505", with_parts(url, query="sslmode=require"))
-            for name in ("live_none", "live_wrong"):
-                query(self.server, f"DROP ROLE IF EXISTS {name}")
-                query(self.server, f"CREATE ROLE {name} LOGIN PASSWORD 'right-password'")
-            stranger = with_parts(url, user="live_none", password="right-password")
-            self.fails("missing rights", place.do("deploy", stranger, data="b"), "X0509", url, before)
-            if psql(with_parts(url, user="live_wrong", password="wrong"), "-c", "SELECT 1").code:
-                fails("wrong password", "X0506", with_parts(url, user="live_wrong", password="wrong-password-1"), words=["live_wrong"])
-            else:
-                self.skipped.append("a wrong password (this server asks for none)")
-            query(url, "GRANT SELECT ON parent, child TO live_none")
-            self.fails("reading only", place.do("deploy", stranger, data="b"), "X0509", url, before)
-            self.check(place.do("verify", stranger, data="a").code == 0, "verify needs no more than SELECT")
-            query(url, "DROP OWNED BY live_none, live_wrong")
-            query(self.server, "DROP ROLE live_none; DROP ROLE live_wrong")
-            for name, code, arguments in [("no address", "X0501", ["--target", "bare"]), ("unknown target", "X0501", ["--target", "hear"])]:
-                self.fails(name, place.do("deploy", url, *arguments), code, url, before)
-            self.fails("no run", run([self.pipe, "deploy", "live"], cwd=place.root, env={"LIVE_URL": url}), "X0518", words=["run.json"])
-            unset = run([self.pipe, "deploy", place.out["b"]], cwd=place.root)
-            self.check(unset.code == 2 and "LIVE_URL" in unset.stderr, "a variable that is not set is named", unset)
-            script = place.out["b"] / "deploy.sql"
-            kept = script.read_bytes()
-            script.write_bytes(kept + b"DELETE FROM parent;\n")
-            fails("changed script", "X0519", url, words=["deploy.sql"])
-            script.write_bytes(kept)
-            fails("too slow", "X0514", with_parts(url, query="statement_timeout=0.001"))
-            query(url, "ALTER TABLE parent ADD CONSTRAINT later CHECK (version < 2)NOT VALID")
-            fails("a constraint that the contract does not have", "X0607", url, words=["version: less than 2"])
-            query(url, "ALTER TABLE parent DROP CONSTRAINT later; CREATE FUNCTION later() RETURNS trigger LANGUAGE plpgsql AS "
-                       "$$BEGIN RAISE check_violation USING CONSTRAINT = 'later', MESSAGE = 'breaks later'; END$$; CREATE TRIGGER later BEFORE INSERT OR UPDATE ON parent EXECUTE FUNCTION later()")
-            fails("a constraint of its own", "X0515", url, words=["later"])
-            query(url, "DROP FUNCTION later CASCADE")
-            query(url, "ALTER DATABASE \"" + urlsplit(url).path[1:] + "\" SET default_transaction_read_only = on")
-            doctor = run([self.pipe, "doctor", "--target", "here"], cwd=place.root, env={"LIVE_URL": url})
-            self.check(doctor.code == 3 and "X0509" in doctor.stdout and "only allows reading" in doctor.stdout, "doctor sees a server that only allows reading", doctor)
-            psql(url, "-c", "SET default_transaction_read_only = off", "-c", "ALTER DATABASE \"" + urlsplit(url).path[1:] + "\" RESET default_transaction_read_only")
-            query(url, "ALTER TABLE child RENAME COLUMN note TO remark")
-            fails("a column dropped since", "X0607", url, words=["child.note"])
-            fails("verify without a column", "X0508", url, command="verify", words=["note"])
-            query(url, "ALTER TABLE child RENAME COLUMN remark TO note; ALTER TABLE child RENAME TO kid")
-            self.fails("missing table", place.do("deploy", url, data="b"), "X0516", words=["child does not exist"])
-            query(url, "ALTER TABLE kid RENAME TO child")
-            self.check(state(url) == before and place.do("deploy", url, data="b").code == 0, "all mended, it can be deployed")
-
     def doctor(self):
         with self.world("doctor") as (place, url):
             well = run([self.pipe, "doctor", "--target", "here"], cwd=place.root, env={"LIVE_URL": url})
@@ -440,28 +161,6 @@ class Cases:
                 ill = run([self.pipe, "doctor", "--target", "here", "--format", "json"], cwd=place.root, env={"LIVE_URL": address})
                 last = ((ill.json() or {}).get("targets") or [{"steps": [{}]}])[0]["steps"][-1]
                 self.check(ill.code == 3 and (last.get("step"), last.get("ok"), last.get("error", {}).get("code")) == (step, False, code), f"doctor stops at the {step}", ill)
-
-    def full_disk(self):
-        directory = query(self.server, "SHOW data_directory").strip()
-        if os.geteuid() != 0 or not Path(directory).is_dir():
-            return self.skipped.append("a full disk on the server (needs root on the server's machine)")
-        with folder("full") as small:
-            if run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0777", "tmpfs", small]).code:
-                return self.skipped.append("a full disk on the server (may not mount)")
-            try:
-                owner = Path(directory).stat()
-                os.chown(small, owner.st_uid, owner.st_gid)
-                with self.world("full", parents=(200, 30_000)) as (place, url):
-                    query(self.server, f"CREATE TABLESPACE pipe_small LOCATION '{small}'")
-                    query(url, "ALTER TABLE child SET TABLESPACE pipe_small")
-                    first = place.do("deploy", url)
-                    before = state(url)
-                    self.check(first.code == 0, "what fits is deployed", first)
-                    self.fails("full disk", place.do("deploy", url, data="b"), "X0511", url, before, words=["No space left"])
-                    self.check(temporary(url) == "0" and place.do("deploy", url).code == 0, "after a full disk, what fits is deployed")
-            finally:
-                query(self.server, "DROP TABLESPACE IF EXISTS pipe_small")
-                run(["umount", small])
 
     def encryption(self):
         directory = Path(query(self.server, "SHOW data_directory").strip())
@@ -551,40 +250,5 @@ class Cases:
             query(self.server, "DROP ROLE live_canary")
 
 
-class World:
-    def __init__(self, cases, name, options):
-        self.folder, self.database, self.cases, self.options = folder(f"live-{name}"), database(cases.server, f"live_{name}"), cases, options
-
-    def __enter__(self):
-        place = Place(self.cases.pipe, self.folder.__enter__(), **self.options)
-        url = self.database.__enter__()
-        psql(url, "-c", SCHEMA)
-        return place, url
-
-    def __exit__(self, *error):
-        self.database.__exit__(*error)
-        self.folder.__exit__(*error)
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pipe", required=True, type=Path)
-    parser.add_argument("--db", required=True)
-    parser.add_argument("--points", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", help="the name of one case")
-    given = parser.parse_args()
-    failures = Failures()
-    cases = Cases(given.db, given.pipe.resolve(), failures.check, given.points, given.seed)
-    all_cases = [cases.same_as_psql, cases.way_back, cases.dry_run, cases.dry_run_of_modes, cases.in_turns, cases.readers, cases.conflicts, cases.unanswered_commit, cases.interrupted, cases.bad_input, cases.doctor,
-                 cases.full_disk, cases.encryption, cases.secrets, cases.random_points]
-    for case in all_cases:
-        if given.only in (None, case.__name__):
-            case()
-    for skipped in cases.skipped:
-        print(f"   skipped: {skipped}")
-    failures.finish("live")
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(live_world.main("live", __doc__, Cases))

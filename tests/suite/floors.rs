@@ -57,7 +57,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("duckdb::", &["src/engine/session.rs"]),
     ("serde_saphyr::", &["src/spec/yaml"]),
     ("annotate_snippets::", &["src/diagnostics/render"]),
-    ("minijinja::", &["src/spec/template"]),
+    ("minijinja::", &["src/spec/template", "src/report/html"]),
     ("clap::", &["src/cli/"]),
     ("clap_complete::", &["src/cli/"]),
     ("indicatif::", &["src/cli/"]),

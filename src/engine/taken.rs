@@ -1,0 +1,168 @@
+//! Judges unique keys against rows that already live in the target, as they are once the load has met them.
+//!
+//! In: staged tables and a [`Lookup`]. Out: for each unique key the rows that repeat one which stays with another row. What a row that is
+//! changed gives up, a new row may take; from one changed row to another it cannot pass, since the target looks at every single change.
+//! Does not know how a target is reached.
+
+use std::collections::BTreeSet;
+
+use super::Facts;
+use super::existing::{Index, Lookup, Question, ask};
+use super::judge;
+use super::session::{Session, quote};
+use super::staging::number;
+use crate::check::condition::collect_columns;
+use crate::check::{Measure, UniqueKey};
+use crate::error::Error;
+use crate::expr::ExprKind;
+use crate::plan::{Plan, TablePlan};
+use crate::report::Unjudged;
+use crate::source::Staging;
+use crate::sql::duckdb::type_name;
+use crate::stage::{LoadPlan, Mode};
+use crate::types::DataType;
+
+/// Rows whose key the target has already.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    pub count: u64,
+    /// Holds for these rows, over the alias `child`.
+    pub condition: String,
+    /// The target's table, as shown.
+    pub table: String,
+}
+
+/// Looks up the unique keys of the rows that are loaded, and notes those that another row of the target keeps.
+pub fn uniques(plan: &Plan, lookup: &dyn Lookup, session: &Session, facts: &mut Facts) -> Result<(), Error> {
+    for table in plan.tables.iter().filter(|t| t.staged && !facts.blocked.contains(&t.name.value)).collect::<Vec<_>>() {
+        for load in &table.loads {
+            for (i, check) in table.checks.iter().enumerate() {
+                let Measure::Unique(key) = &check.measure else { continue };
+                if (check.declared.enforced || is_own_key(load, table, &check.declared.check.columns()))
+                    && let Some(why) = unique(table, load, (i, key), lookup, session, facts)?
+                {
+                    let what = format!("unique {} against rows of the target", check.declared.check.columns().join(", "));
+                    facts.unjudged.push(Unjudged { table: table.name.value.clone(), what, why });
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether columns are the key that an author gave to an insertion, and no constraint's.
+fn is_own_key(load: &LoadPlan, table: &TablePlan, columns: &[String]) -> bool {
+    let enforced = table
+        .checks
+        .iter()
+        .any(|c| c.declared.enforced && matches!(c.measure, Measure::Unique(_)) && c.declared.check.columns() == columns);
+    load.mode == Mode::Insert && load.written_key == columns && !enforced
+}
+
+/// Judges one key; gives the reason where it cannot.
+fn unique(
+    table: &TablePlan,
+    load: &LoadPlan,
+    (check, key): (usize, &UniqueKey),
+    lookup: &dyn Lookup,
+    session: &Session,
+    facts: &mut Facts,
+) -> Result<Option<String>, Error> {
+    let name = &table.name.value;
+    let mut columns = vec![];
+    key.parts.iter().chain(&key.only_where).for_each(|part| collect_columns(part, &mut columns));
+    let plain = key.only_where.is_none() && key.parts.iter().all(|p| matches!(p.kind, ExprKind::Column(_)));
+    let besides = match &load.mode {
+        Mode::Insert => vec![],
+        Mode::Append { key } | Mode::Upsert { key, .. } => key.clone(),
+        Mode::Replace { scope } if scope.is_empty() => return Ok(None),
+        Mode::Replace { .. } => load.key(),
+    };
+    if plain && !besides.is_empty() && besides.iter().all(|c| columns.contains(c)) {
+        // A row with this key is the same row, which is meant to be there already.
+        return Ok(None);
+    }
+    if let Some(why) = undecided(&load.mode, &columns) {
+        return Ok(Some(why));
+    }
+    let written = match &key.written {
+        Some(written) => written.clone(),
+        None if plain => crate::check::WrittenKey { parts: columns.iter().map(|c| quote(c)).collect(), only_where: None },
+        None => return Ok(Some("the target's own expression".to_string())),
+    };
+    let sent: Vec<String> = columns.iter().chain(&besides).cloned().collect::<BTreeSet<_>>().into_iter().collect();
+    let list: Vec<String> = sent.iter().enumerate().map(|(i, c)| format!("{} AS k{i}", quote(c))).collect();
+    let select = format!("SELECT DISTINCT {} FROM {} WHERE {}", list.join(", "), quote(name), judge::takes_part(key)?);
+    let question = |columns: &[String], index: Option<Index>| Question {
+        schema: load.schema.clone(),
+        table: load.table.clone(),
+        columns: columns.to_vec(),
+        index,
+        ..Question::default()
+    };
+    let index =
+        Index { parts: written.parts, only_where: written.only_where, nulls_equal: key.nulls_equal, besides: besides.clone() };
+    let live = format!("#taken.{name}.{check}");
+    if let Some(why) = ask(&live, &select, question(&sent, Some(index)), lookup, session)? {
+        return Ok(Some(why));
+    }
+    if matches!(load.mode, Mode::Upsert { .. }) {
+        // What another row gives up since it is changed as well, a row that is new may take.
+        let types = session.describe(&format!("SELECT * FROM {}", quote(name)))?;
+        let given_up = given_up(name, &besides, &types);
+        let own: Vec<String> = besides.iter().filter_map(|c| Some(format!("k{}", sent.iter().position(|s| s == c)?))).collect();
+        let own = own.join(", ");
+        let select = format!("SELECT DISTINCT {own} FROM {} AS live WHERE {given_up}", quote(&live));
+        let there = format!("{live}.there");
+        if let Some(why) = ask(&there, &select, question(&besides, None), lookup, session)? {
+            return Ok(Some(why));
+        }
+        session.execute(&format!(
+            "DELETE FROM {} AS live WHERE {given_up} AND ({own}) NOT IN (SELECT ({own}) FROM {}); DROP TABLE {1}",
+            quote(&live),
+            quote(&there)
+        ))?;
+    }
+    let same: Vec<String> =
+        sent.iter().enumerate().map(|(i, c)| format!("live.k{i} IS NOT DISTINCT FROM child.{}", quote(c))).collect();
+    let condition = format!("EXISTS (SELECT 1 FROM {} AS live WHERE {})", quote(&live), same.join(" AND "));
+    let sql = format!("SELECT count(*) FROM {} AS child WHERE {condition}", quote(name));
+    let count = number(session.rows(&sql)?.first().and_then(|r| r.first()));
+    if count > 0 {
+        facts.taken.insert((name.clone(), check), Taken { count, condition, table: load.shown() });
+    }
+    Ok(None)
+}
+
+/// Says why what becomes of the rows that are there is known to the target alone.
+fn undecided(mode: &Mode, columns: &[String]) -> Option<String> {
+    let changes = match mode {
+        Mode::Upsert { changes, .. } => changes,
+        Mode::Replace { .. } => return Some("rows beyond the `scope` stay".to_string()),
+        Mode::Insert | Mode::Append { .. } => return None,
+    };
+    let left = columns.iter().find(|c| changes.keep.contains(c) || changes.set.iter().any(|(set, _)| set == *c));
+    if let Some(column) = left {
+        return Some(format!("the upsert does not give `{column}` of a row that is there the value that comes"));
+    }
+    let watched = &changes.when_changed;
+    let may_stay = changes.when.is_some() || !watched.is_empty() && !columns.iter().all(|c| watched.contains(c));
+    may_stay.then(|| "the upsert may leave rows that are there as they were".to_string())
+}
+
+/// Holds for found keys whose row in the target is itself among the staged ones.
+fn given_up(name: &str, besides: &[String], types: &[(String, DataType)]) -> String {
+    let same: Vec<String> = besides
+        .iter()
+        .enumerate()
+        .map(|(i, column)| {
+            let data_type = types.iter().find(|(c, _)| c == column).map_or(DataType::Text, |(_, t)| t.clone());
+            let told = match data_type {
+                DataType::Bytes => format!("unhex(substring(live.\"#{i}\", 3))"),
+                _ => format!("TRY_CAST(live.\"#{i}\" AS {})", type_name(&data_type)),
+            };
+            format!("mine.{} = {told}", quote(column))
+        })
+        .collect();
+    format!("EXISTS (SELECT 1 FROM {} AS mine WHERE {})", quote(name), same.join(" AND "))
+}

@@ -1,0 +1,1 @@
+CREATE TABLE both (store text, town text, amount integer, size integer, people integer, label text);
