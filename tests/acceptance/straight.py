@@ -170,6 +170,33 @@ def drift(options, temporary):
         case.refuses("rollback", "changed or deleted since", "truncated tables")
 
 
+def killed(options, temporary):
+    """Ended at any moment, the load is there as a whole or not at all."""
+    with database(options.db, "straight") as url:
+        query(url, SCHEMA)
+        case = Case(options, temporary, url, "killed")
+        commands = {"psql": ["psql", url, "-X", "-q", "-f", case.folder / "out/deploy.sql"], "pipe": [options.pipe, "deploy", "p.yaml", "--out", "out"]}
+        for by, command in commands.items():
+            started = time.perf_counter()
+            case.works("deploy", f"deploy by {by}", "psql" if by == "psql" else "deploy")
+            whole, seen = time.perf_counter() - started, set()
+            for point in range(12):
+                query(url, "DROP SCHEMA public CASCADE; CREATE SCHEMA public; " + SCHEMA)
+                process = subprocess.Popen([str(c) for c in command], cwd=case.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                time.sleep(whole * (point + 1) / 11)
+                process.kill()
+                process.wait()
+                for _ in range(200):
+                    if query(url, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'").strip() == "0":
+                        break
+                    time.sleep(0.05)
+                found = query(url, "SELECT (SELECT count(*) FROM shops), (SELECT count(*) FROM goods), (SELECT count(*) FROM pg_class WHERE relname LIKE 'pipe\\_undo%' AND relkind = 'r')").strip()
+                seen.add(found)
+                FAILURES.check(found in ("0|0|0", "2000|3000|5"), f"killed: {by} at point {point}", found)
+            FAILURES.check("0|0|0" in seen, f"killed: {by}: some point was before the end", seen)
+            query(url, "DROP SCHEMA public CASCADE; CREATE SCHEMA public; " + SCHEMA)
+
+
 def others(options, temporary):
     """Settings of the client, somebody else at the same time, rows that the target refuses, and no way back."""
     with database(options.db, "straight") as url:
@@ -218,6 +245,7 @@ def main():
         same_rows(options, temporary)
         detours(options, temporary)
         drift(options, temporary)
+        killed(options, temporary)
         others(options, temporary)
     FAILURES.finish("straight")
 
