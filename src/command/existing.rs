@@ -110,7 +110,7 @@ fn ask(connection: &mut dyn Connection, question: &Question, schema: &str) -> Re
             None => return Ok(Answer::Unknown(format!("{relation} of the target has no column {}", identifier(column)))),
         }
     }
-    let select: Box<dyn Fn(&[Key]) -> String> = match &question.index {
+    let select: Box<Writer> = match &question.index {
         Some(index) => Box::new(repeated(&relation, &named, index)),
         None => Box::new(select(&relation, &named)),
     };
@@ -129,6 +129,9 @@ fn ask(connection: &mut dyn Connection, question: &Question, schema: &str) -> Re
     found.sort_by_key(|hit| hit.place);
     Ok(Answer::Found(found))
 }
+
+/// What writes the query for some keys.
+type Writer<'a> = dyn Fn(&[Key<'_>]) -> String + 'a;
 
 /// A key with its place among those that are asked for.
 type Key<'a> = (usize, &'a [Option<String>]);
