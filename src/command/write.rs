@@ -379,6 +379,7 @@ fn target_table(number: usize, table: &TablePlan, load: &LoadPlan, in_cycle: boo
             when_changed: changes.when_changed.clone(),
             set: changes.set.clone(),
             when: changes.when.clone(),
+            columns: load.contract.iter().flat_map(|c| &c.columns).map(target_column).collect(),
         })),
         Mode::Append { .. } => emit::Mode::Append,
         Mode::Replace { scope } => {
@@ -396,6 +397,15 @@ fn target_table(number: usize, table: &TablePlan, load: &LoadPlan, in_cycle: boo
         rows: 0,
         in_cycle,
     })
+}
+
+fn target_column(column: &crate::contract::Column) -> Column {
+    Column {
+        name: column.name.clone(),
+        data_type: column.data_type.clone(),
+        type_name: column.type_name.clone(),
+        generated: column.generated,
+    }
 }
 
 fn literal(node: &Node) -> emit::Literal {

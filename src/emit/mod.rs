@@ -124,7 +124,7 @@ pub struct Table {
 }
 
 /// A column that is loaded.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Column {
     pub name: String,
     /// The target's type as the contract says, else the staged one.
@@ -158,13 +158,20 @@ pub struct Upsert {
     pub set: Vec<(String, Expr)>,
     /// Only rows for which this is true are changed.
     pub when: Option<Expr>,
+    /// The columns of the target, loaded or not, as far as a contract tells their types.
+    pub columns: Vec<Column>,
 }
 
 impl Upsert {
+    /// Tells whether a column becomes something else than the value that comes.
+    pub fn sets(&self, column: &str) -> bool {
+        self.set.iter().any(|(c, _)| c == column)
+    }
+
     /// Tells whether a row's column has, once all is done, the value that came.
     fn gives(&self, column: &str) -> bool {
         let changed = self.when.is_none() && (self.when_changed.is_empty() || self.when_changed.iter().any(|c| c == column));
-        changed && !self.keep.iter().chain(self.set.iter().map(|(c, _)| c)).any(|c| c == column)
+        changed && !self.sets(column) && !self.keep.iter().any(|c| c == column)
     }
 }
 

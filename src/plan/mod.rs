@@ -15,6 +15,7 @@ mod select;
 mod sources;
 mod tables;
 mod transforms;
+mod upserts;
 mod views;
 
 use std::collections::BTreeMap;
@@ -135,6 +136,7 @@ pub fn build(inputs: &Inputs, mut extracts: Vec<ExtractPlan>, sources: &mut Sour
     rules::apply(inputs, &tables, out);
     select::apply(&inputs.selection, &mut tables, &graph, out);
     pins::note_readers(inputs, &tables, &mut extracts);
+    upserts::judge(inputs, &tables, out);
     let views = views::write(inputs, &extracts, &tables, out);
     let (load_order, deferred) = order::loads(&tables, out);
     if out.has_errors() {

@@ -1,7 +1,7 @@
 //! `load: {mode: upsert, set, when, when_changed, keep}`: what happens to rows that are there already.
 //!
 //! In: the load's YAML and the columns that come. Out: [`Changes`]. Expressions run in the target, so the engine does not type them:
-//! names are looked up, the rest is the target's to judge. Does not know how a merge is written.
+//! names are looked up, the rest is the target's to judge. Does not know how a merge is written, or whether the target can say it.
 
 use super::Lowering;
 use super::flow::Flow;
@@ -59,13 +59,6 @@ fn columns(node: &Node, name: &str, flow: &Flow, cx: &mut Lowering) -> Option<Ve
 
 /// Reads an expression and gives `target.` and `source.` the names that they have in a merge.
 fn expression(node: &Node, what: &str, flow: &Flow, cx: &mut Lowering) -> Option<Expr> {
-    if cx.target.name() != "postgres" {
-        let target = cx.target.name();
-        cx.out
-            .error("E0206", node.span, format!("{what} of a load is not written for {target} yet"))
-            .help("Use `when_changed` and `keep`, which every target has.");
-        return None;
-    }
     let mut expr = cx.expression(node, what)?;
     rename(&mut expr, flow, cx).then_some(expr)
 }

@@ -276,6 +276,37 @@ VALUES = ["a + 1", "a * n", "n - 0.5", "-a", "a / 2", "a // 2", "a % 3", "t || '
 GROUPS = ["count(*)", "count(a)", "count(DISTINCT a)", "sum(a)", "sum(n)", "avg(a)", "min(t)", "max(s)", "bool_or(b)", "bool_and(b)", "string_agg(t, '|' ORDER BY t)"]
 
 
+def upserts(pipe, root, failures, scripts):
+    """Upserts that say of the row that is there and the one that comes all that T-SQL can say."""
+    schema = """CREATE TABLE dbo.both_rows (k bigint NOT NULL PRIMARY KEY, a int NULL, n decimal(8,2) NULL, t nvarchar(20) NULL, u nvarchar(20) NULL, b bit NULL, d date NULL, s datetime2(6) NULL, f float NULL,
+    version int NOT NULL DEFAULT 1, changed datetime2(6) NULL, moment datetimeoffset(6) NULL, tiny tinyint NULL, page varchar(20) NULL);
+GO
+"""
+    # Each in turn of one row and the other.
+    of = lambda i, text: re.sub(r"\b([antubds])\b", lambda m: f"{('target', 'source')[(i + m.start()) % 2]}.{m[1]}", text)
+    both = lambda i, text: "".join(part if part.startswith("'") else of(i, part) for part in re.split(r"('[^']*')", text))
+    when = " OR ".join(f"({both(i, text)}) IS NULL" for i, text in enumerate(VALUES)) + " OR target.t <> source.t AND NOT target.b"
+    set_ = {"version": "target.version + 1", "changed": "now()", "moment": "now()", "a": "coalesce(target.a, 0) + source.a", "n": "target.n * 1.5", "t": "coalesce(target.t || '|', '') || source.t || $lines",
+            "b": "source.t = target.t", "d": "NULL", "tiny": "target.tiny + 1", "page": "CASE WHEN target.b THEN source.t ELSE target.page END", "f": "source.a / 2"}
+    set_["t"] = set_["t"].replace("$lines", "'a\nGO\n$(x)''\r\n:r file'")
+    rows = [{"k": i, "a": 2, "n": "1.50", "t": "ax", "u": "y", "b": True, "d": "2024-02-29", "s": "2024-02-29 12:00:00", "f": 0.5} for i in (1, 2)]
+    types = {"k": "bigint", "a": "integer", "n": "decimal(8,2)", "t": "text", "u": "text", "b": "boolean", "d": "date", "s": "timestamp", "f": "double"}
+    (root / "rows.json").write_text(json.dumps(rows))
+    for name, load in (("upsert_all", {"when": when, "set": set_}), ("upsert_set", {"set": {"version": "target.version + 1"}}), ("upsert_when", {"when": "target.s < source.s", "keep": ["u"], "when_changed": ["t"]})):
+        tables = {"both_rows": {"from": "raw", "load": {"table": "dbo.both_rows", "mode": "upsert", "key": "k", **load}}}
+        pipeline = {"pipeline": name, "target": {"dialect": "azure_sql", "schema": "dbo"}, "extract": {"raw": {"file": "rows.json", "columns": types}}, "tables": tables}
+        for other in (root / "schemas").glob("*.sql"):
+            other.unlink()
+        write_project(root, name, schema, json.dumps(pipeline))
+        for form, found in emitted(pipe, root, name, failures, scripts):
+            failures.check(len(found.get("#pipe_stage_1", [])) == 2, f"{name} as {form}: rows", found)
+            said = (root / f"out-{name}-{form}/deploy.sql").read_text(encoding="utf-8")
+            failures.check(("t.[version] = CAST(t.[version] AS int) + 1" in said) == ("set" in load), f"{name} as {form}: the version counts", said)
+        model = root / f"model_{name}.sql"
+        model.write_text(schema)
+        scripts[:] = [(model if s.stem == name else s, script) for s, script in scripts]
+
+
 def views(pipe, root, failures, scripts):
     """Views with all that T-SQL can say, each parsed; and the view of the example."""
     tables = {"rows": {"from": "raw"}, "keys": {"from": "rows", "group_by": ["k"], "map": {"k": "k", **{f"g{i}": x for i, x in enumerate(GROUPS)}}, "load": {"view": "dbo.v_groups"}}}
@@ -364,7 +395,7 @@ def main():
     a = arguments.parse_args()
     pipe, failures, scripts = a.pipe.resolve(), Failures(), []
     with folder("tsql") as root:
-        for name, part in (("torture", torture), ("views", views), ("scout", lambda *x: scout(*x, a.seed, a.scale))):
+        for name, part in (("torture", torture), ("views", views), ("upserts", upserts), ("scout", lambda *x: scout(*x, a.seed, a.scale))):
             sub = root / name
             sub.mkdir()
             part(pipe, sub, failures, scripts)

@@ -10,6 +10,8 @@ use super::{object_id, relation, same_key, scope_condition, stage, text};
 use crate::contract::Generated;
 use crate::emit::rows::Evidence;
 use crate::emit::{Column, Mode, Table, Upsert};
+use crate::error::Error;
+use crate::sql::view::Pair;
 use crate::types::DataType;
 
 /// A table and the key that its rows are merged by.
@@ -34,6 +36,19 @@ impl<'a> Plan<'a> {
     /// The columns of `alias` in a form in which only the same value is equal.
     pub fn exact(&self, alias: &str) -> Vec<String> {
         self.table.columns.iter().map(|c| exact(alias, c)).collect()
+    }
+
+    /// The same, and with them the columns that are not loaded but set.
+    pub fn exact_with_set(&self, alias: &str) -> Vec<String> {
+        let set = self.upsert().map(|u| u.columns.iter().filter(|c| u.sets(&c.name) && self.table.position(&c.name).is_none()));
+        self.exact(alias).into_iter().chain(set.into_iter().flatten().map(|c| exact(alias, c))).collect()
+    }
+
+    fn upsert(&self) -> Option<&Upsert> {
+        match &self.table.mode {
+            Mode::Upsert(upsert) => Some(upsert),
+            _ => None,
+        }
     }
 
     /// Says which rows `t` of the target a replacement leaves out, which may be all; nothing in other modes.
@@ -85,7 +100,7 @@ impl<'a> Plan<'a> {
 
     fn update(&self) -> Option<String> {
         let (columns, condition) = self.changes()?;
-        let set: Vec<String> = columns.iter().map(|c| format!("t.{0} = s.{0}", text::identifier(&c.name))).collect();
+        let set: Vec<String> = columns.iter().map(|(c, value)| format!("t.{} = {value}", text::identifier(c))).collect();
         Some(format!(
             "UPDATE t\nSET {}\nFROM {} AS t WITH (UPDLOCK, HOLDLOCK)\nINNER JOIN {} AS s ON {}\nWHERE {condition};\n",
             set.join(",\n    "),
@@ -95,28 +110,37 @@ impl<'a> Plan<'a> {
         ))
     }
 
-    /// The columns that rows of the target may change in, and which rows `t` change, to those of `s`; nothing where none may.
-    pub fn changes(&self) -> Option<(Vec<&Column>, String)> {
-        let is_key = |name: &String| self.key.iter().any(|(k, _)| *k == text::identifier(name));
-        // The text of a key may differ by case and still be the same key.
-        let upsert = match &self.table.mode {
-            Mode::Upsert(upsert) => (**upsert).clone(),
-            _ => Upsert::default(),
-        };
-        let changeable = |c: &&Column| {
-            c.generated != Generated::Always && (!is_key(&c.name) || c.data_type.is_text()) && !upsert.keep.contains(&c.name)
-        };
-        let columns: Vec<&Column> = self.table.columns.iter().filter(changeable).collect();
-        if !self.table.mode.changes_rows() || self.key.is_empty() || columns.is_empty() {
+    /// The columns that rows of the target may change in with the values that they get, and which rows `t` change, met by those of `s`;
+    /// nothing where none may.
+    pub fn changes(&self) -> Option<(Vec<(String, String)>, String)> {
+        if !self.table.mode.changes_rows() || self.key.is_empty() {
             return None;
         }
-        let watched: Vec<&Column> = match upsert.when_changed.is_empty() {
-            true => columns.clone(),
-            false => self.table.columns.iter().filter(|c| upsert.when_changed.contains(&c.name)).collect(),
+        let is_key = |name: &String| self.key.iter().any(|(k, _)| *k == text::identifier(name));
+        let upsert = self.upsert().cloned().unwrap_or_default();
+        // The text of a key may differ by case and still be the same key.
+        let comes = |c: &&Column| {
+            let free = c.generated != Generated::Always && (!is_key(&c.name) || c.data_type.is_text());
+            free && !upsert.keep.contains(&c.name) && !upsert.sets(&c.name)
         };
-        let all = |alias: &str| watched.iter().map(|c| exact(alias, c)).collect::<Vec<_>>().join(", ");
-        let condition = format!("EXISTS (\n  SELECT {}\n  EXCEPT\n  SELECT {}\n)", all("s"), all("t"));
-        Some((columns, condition))
+        let columns: Vec<&Column> = self.table.columns.iter().filter(comes).collect();
+        let watched: Vec<&Column> = self.table.columns.iter().filter(|c| upsert.when_changed.contains(&c.name)).collect();
+        let changed = differ(&watched).or_else(|| differ(&columns));
+        let types = types(&upsert);
+        let pair = Pair { columns: &types };
+        let mut given: Vec<(String, String)> =
+            columns.iter().map(|c| (c.name.clone(), format!("s.{}", text::identifier(&c.name)))).collect();
+        given.extend(upsert.set.iter().filter_map(|(c, value)| Some((c.clone(), pair.value(c, value).ok()?))));
+        if given.is_empty() {
+            return None;
+        }
+        let condition = match upsert.when.as_ref().and_then(|when| pair.condition(when).ok()) {
+            // What is set may change a row that is otherwise as it comes.
+            Some(when) if watched.is_empty() && !upsert.set.is_empty() => when,
+            Some(when) => changed.map_or(when.clone(), |changed| format!("{when}\n  AND {changed}")),
+            None => changed.unwrap_or_else(|| "1 = 1".to_string()),
+        };
+        Some((given, condition))
     }
 
     fn insert(&self) -> String {
@@ -137,6 +161,32 @@ impl<'a> Plan<'a> {
         }
         insert + ";\n"
     }
+}
+
+/// Refuses expressions that T-SQL has no words for; where they are written, the plan has reported them already.
+pub fn sayable(table: &Table) -> Result<(), Error> {
+    let Mode::Upsert(upsert) = &table.mode else { return Ok(()) };
+    let types = types(upsert);
+    let pair = Pair { columns: &types };
+    let said =
+        upsert.set.iter().map(|(c, value)| pair.value(c, value)).chain(upsert.when.iter().map(|when| pair.condition(when)));
+    match said.filter_map(Result::err).next() {
+        None => Ok(()),
+        Some(unsupported) => {
+            let message = format!("the load of `{}` uses {}, which cannot be said in T-SQL", table.shown(), unsupported.what);
+            Err(Error::new("X0401", message))
+        }
+    }
+}
+
+fn types(upsert: &Upsert) -> Vec<(String, DataType)> {
+    upsert.columns.iter().map(|c| (c.name.clone(), c.data_type.clone())).collect()
+}
+
+/// Says that rows `s` and `t` differ in any of these columns; nothing where there are none.
+fn differ(columns: &[&Column]) -> Option<String> {
+    let all = |alias: &str| columns.iter().map(|c| exact(alias, c)).collect::<Vec<_>>().join(", ");
+    (!columns.is_empty()).then(|| format!("EXISTS (\n  SELECT {}\n  EXCEPT\n  SELECT {}\n)", all("s"), all("t")))
 }
 
 /// A column in a form in which only the same value is equal.

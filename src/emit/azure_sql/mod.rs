@@ -37,6 +37,7 @@ impl Dialect for AzureSql {
     }
 
     fn rows(&self, table: &Table, staged: &Schema, format: RowFormat) -> Result<Box<dyn RowWriter>, Error> {
+        merge::sayable(table)?;
         Ok(Box::new(rows::Rows::new(table, staged, format)?))
     }
 

@@ -30,8 +30,11 @@ pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io:
     for (table, evidence) in script.tables {
         for (column, compared) in table.columns.iter().zip(&evidence.compared) {
             if compared.is_none() {
-                let note =
-                    format!("not compared: column {} of {}, which the database shows in its own way", column.name, table.shown());
+                let why = match table.is_given(&column.name) {
+                    true => "which the database shows in its own way",
+                    false => "which the upsert may leave as it was, or make another",
+                };
+                let note = format!("not compared: column {} of {}, {why}", column.name, table.shown());
                 out.write_all(text::comment(&note).as_bytes())?;
             }
         }

@@ -3,16 +3,19 @@
 //! In: the relations of a pipeline, the last of which is the view, and the target's tables that hold its sources. Out: one statement
 //! with a common table expression per stage. `prune` takes away what only the books of a run need, `blocks` writes the structure, `say`
 //! the expressions: each form and function that may pass is listed there with what it means in the target; any other is refused at its place.
-//! Does not know about plans, or about the staged rows.
+//! `pair` writes expressions of upserts by the same words. Does not know about plans, or about the staged rows.
 
 mod blocks;
 mod calls;
 mod casts;
+mod pair;
 mod prune;
 mod say;
 mod text;
 
 use std::collections::BTreeMap;
+
+pub use pair::Pair;
 
 use super::Unsupported;
 use crate::diagnostics::Span;

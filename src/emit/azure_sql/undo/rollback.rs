@@ -64,7 +64,7 @@ WHERE k.pipe_action = N'd';
         let same = same_key("t", "k", &plan.key);
         let mut sql = "DECLARE @found bigint, @message nvarchar(2048);\n".to_string();
         if let Some((columns, _)) = plan.changes() {
-            let set: Vec<String> = columns.iter().map(|c| format!("t.{0} = k.{0}", text::identifier(&c.name))).collect();
+            let set: Vec<String> = columns.iter().map(|(c, _)| format!("t.{0} = k.{0}", text::identifier(c))).collect();
             sql += &format!(
                 "UPDATE t\nSET {}\nFROM {target} AS t\nINNER JOIN {before} AS k ON {same}\nWHERE k.pipe_action = N'u';\n",
                 set.join(",\n    ")
@@ -85,7 +85,7 @@ EXEC sys.sp_executesql @sql;\n",
                 before_text = text::literal(&before)
             );
         }
-        let exact = |alias: &str| plan.exact(alias).join(", ");
+        let exact = |alias: &str| plan.exact_with_set(alias).join(", ");
         sql + &format!(
             "SELECT @found = COUNT_BIG(*) FROM {before} AS k
 WHERE NOT EXISTS (
