@@ -71,6 +71,43 @@ impl Relation {
         found
     }
 
+    /// Whether some expression of this relation, or a part of one, is such.
+    pub fn has_expression(&self, such: &dyn Fn(&Expr) -> bool) -> bool {
+        let found = |expr: &Expr| {
+            let mut found = false;
+            expr.walk(&mut |part| found |= such(part));
+            found
+        };
+        let named = |columns: &[(String, Expr)]| columns.iter().any(|(_, e)| found(e));
+        let here = match self {
+            Relation::Scan { .. } | Relation::Query { .. } | Relation::Union { .. } => false,
+            Relation::Project { columns, .. } => named(columns),
+            Relation::Filter { predicate, .. } => found(predicate),
+            Relation::Unnest { list, .. } => found(list),
+            Relation::Distinct { on, order_by, .. } => on.iter().any(found) || order_by.iter().any(|o| found(&o.expr)),
+            Relation::Join { on, .. } => found(on),
+            Relation::Aggregate { keys, columns, .. } => keys.iter().any(found) || named(columns),
+            Relation::Unpivot { values, .. } => named(values),
+            Relation::Sort { order_by, .. } => order_by.iter().any(|o| found(&o.expr)),
+        };
+        here || self.inputs().into_iter().any(|input| input.has_expression(such))
+    }
+
+    fn inputs(&self) -> Vec<&Relation> {
+        match self {
+            Relation::Scan { .. } | Relation::Query { .. } => vec![],
+            Relation::Union { inputs } => inputs.iter().collect(),
+            Relation::Project { input, .. }
+            | Relation::Filter { input, .. }
+            | Relation::Unnest { input, .. }
+            | Relation::Unpivot { input, .. }
+            | Relation::Aggregate { input, .. }
+            | Relation::Distinct { input, .. }
+            | Relation::Sort { input, .. } => vec![input],
+            Relation::Join { left, right, .. } => vec![left, right],
+        }
+    }
+
     fn collect_reads<'a>(&'a self, found: &mut Vec<&'a str>) {
         let mut add = |table: &'a str| {
             if !found.contains(&table) {
@@ -80,18 +117,7 @@ impl Relation {
         match self {
             Relation::Scan { table } => add(table),
             Relation::Query { reads, .. } => reads.iter().for_each(|(table, _)| add(table)),
-            Relation::Union { inputs } => inputs.iter().for_each(|input| input.collect_reads(found)),
-            Relation::Project { input, .. }
-            | Relation::Filter { input, .. }
-            | Relation::Unnest { input, .. }
-            | Relation::Unpivot { input, .. }
-            | Relation::Aggregate { input, .. }
-            | Relation::Distinct { input, .. }
-            | Relation::Sort { input, .. } => input.collect_reads(found),
-            Relation::Join { left, right, .. } => {
-                left.collect_reads(found);
-                right.collect_reads(found);
-            }
+            _ => self.inputs().into_iter().for_each(|input| input.collect_reads(found)),
         }
     }
 }

@@ -33,7 +33,14 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output, stopped: &Arc<Atom
                 output.diagnostics(&done.sources, &done.warnings);
                 checked.push(json!({"pipeline": done.pipeline, "status": "ok"}));
                 if output.format() != Format::Json && !output.quiet() {
-                    output.result(&format!("{}: ok, {} tables, {} checks\n", pipeline.display(), done.tables, done.checks));
+                    output.result(&format!(
+                        "{}: ok, {} table{}, {} check{}\n",
+                        pipeline.display(),
+                        done.tables,
+                        plural(done.tables),
+                        done.checks,
+                        plural(done.checks)
+                    ));
                 }
                 Outcome::Done
             }
@@ -73,4 +80,8 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output, stopped: &Arc<Atom
         output.json(&value);
     }
     worst
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }

@@ -49,6 +49,9 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output, stopped: &Arc<Atom
 }
 
 fn text(tested: &[Tested], failed: usize, quiet: bool) -> String {
+    if tested.is_empty() {
+        return "there is no test: `pipe init` writes an example, `tests/people.yaml`\n".to_string();
+    }
     let mut out = String::new();
     for test in tested {
         let word = if test.problems.is_empty() { "ok    " } else { "FAILED" };

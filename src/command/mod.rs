@@ -187,7 +187,10 @@ fn yaml_files(named: &[PathBuf], folder: &Path) -> Result<Vec<PathBuf>, Error> {
     if !named.is_empty() {
         return Ok(named.to_vec());
     }
-    let entries = std::fs::read_dir(folder).map_err(|e| Error::file(folder, "cannot list", &e))?;
+    let entries = std::fs::read_dir(folder).map_err(|e| {
+        Error::file(folder, "cannot list", &e)
+            .help("Name the files, or go to the folder that holds `pipe.yaml`; `pipe init DIR` makes a project.")
+    })?;
     let yaml = |p: &PathBuf| p.extension().is_some_and(|e| e == "yaml" || e == "yml");
     let mut found: Vec<PathBuf> = entries.flatten().map(|e| e.path()).filter(yaml).collect();
     found.sort();

@@ -31,7 +31,9 @@ pub fn trace(plan: &Plan, wanted: Option<&str>) -> Result<Vec<ColumnLineage>, Op
     match wanted.filter(|_| chosen.is_empty()) {
         Some(wanted) => {
             let names: Vec<String> = all.iter().map(Made::name).collect();
-            Err(closest(wanted, names.iter().map(String::as_str)).map(String::from))
+            // Of a bare name, the column of that name is meant.
+            let named = all.iter().rev().find(|c| c.column == wanted).map(Made::name);
+            Err(named.or_else(|| closest(wanted, names.iter().map(String::as_str)).map(String::from)))
         }
         None => Ok(chosen.into_iter().map(|column| one(plan, column, &all)).collect()),
     }

@@ -11,7 +11,7 @@ use super::{Inputs, TablePlan};
 use crate::check::Measure;
 use crate::contract::Contract;
 use crate::diagnostics::{Diagnostics, SourceMap};
-use crate::expr::Expr;
+use crate::expr::{Expr, ExprKind};
 use crate::relation::{JoinKind, Relation};
 use crate::spec::pipeline::TableSpec;
 use crate::spec::yaml::Value;
@@ -217,6 +217,25 @@ fn count_readers(inputs: &Inputs) -> BTreeMap<String, usize> {
     readers
 }
 
+/// Functions that give another value each time they are asked.
+const FLEETING: &[&str] = &[
+    "current_date",
+    "current_localtime",
+    "current_localtimestamp",
+    "current_time",
+    "current_timestamp",
+    "gen_random_uuid",
+    "get_current_time",
+    "get_current_timestamp",
+    "now",
+    "random",
+    "today",
+    "transaction_timestamp",
+    "uuid",
+    "uuidv4",
+    "uuidv7",
+];
+
 fn finish(spec: &TableSpec, flow: &Flow, readers: usize) -> TablePlan {
     let quarantine = on_failure(&spec.clauses);
     // Staging costs a copy: it pays where rows are judged or loaded, or must be put in order, and where dear work would be done once
@@ -228,7 +247,10 @@ fn finish(spec: &TableSpec, flow: &Flow, readers: usize) -> TablePlan {
     let alone = |check: &PlannedCheck| !matches!(check.measure, Measure::Unique(_));
     let handed_on = readers == 1 && !quarantine && flow.steps.iter().all(light) && flow.checks.iter().all(alone);
     let judged = !flow.checks.is_empty() && !handed_on;
-    let staged = judged || loaded || readers == 0 || !flow.ordered || flow.steps.iter().any(dear);
+    // A view would give each reader values of its own.
+    let fleeting =
+        flow.relation.has_expression(&|e| matches!(&e.kind, ExprKind::Call(call) if FLEETING.contains(&call.function.as_str())));
+    let staged = fleeting || judged || loaded || readers == 0 || !flow.ordered || flow.steps.iter().any(dear);
     TablePlan {
         name: spec.name.clone(),
         relation: flow.relation.clone(),

@@ -422,3 +422,27 @@ tables:
         );
     }
 }
+
+#[test]
+fn all_readers_see_the_same_random_values() {
+    let pipeline = "
+pipeline: p
+target: {dialect: postgres}
+extract: {raw: {rows: [{id: 1}, {id: 2}, {id: 3}]}}
+tables:
+  drawn: {from: raw, map: {id: id, key: uuid(), luck: random()}, validate: [{not_null: key}]}
+  one: {from: drawn, load: {file: one.csv}}
+  other: {from: drawn, load: {file: other.csv}}
+";
+    let folder = Folder::with(&[("p.yaml", pipeline)]);
+    let ran = folder.pipe(&["run", "p.yaml"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let one = folder.read("out/p/one.csv");
+    assert_eq!(one.lines().count(), 4);
+    assert_eq!(one, folder.read("out/p/other.csv"));
+
+    // Without checks, nothing but its readers would make a table of it.
+    let folder = Folder::with(&[("p.yaml", &pipeline.replace(", validate: [{not_null: key}]", ""))]);
+    assert_eq!(folder.pipe(&["run", "p.yaml"]).code, 0);
+    assert_eq!(folder.read("out/p/one.csv"), folder.read("out/p/other.csv"));
+}
