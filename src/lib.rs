@@ -15,7 +15,7 @@
 //!
 //! `command` strings these together; `cli` reads arguments, prints and sets the exit code. A file uses only what stands below it:
 //! `cli`, `command`, `engine` and `emit`, `report`, `plan`, `stage`, `target` and `source`, `catalog`, `contract`, `check`, `sql`, `spec`, `relation`,
-//! `expr`, `types`, `database`, `diagnostics`, `digest`. `tests/suite/floors.rs` holds the table.
+//! `expr`, `types`, `database`, `diagnostics`, `digest`, `stop`. `tests/suite/floors.rs` holds the table.
 
 pub mod cli;
 pub mod command;
@@ -54,3 +54,4 @@ pub mod diagnostics;
 
 pub mod digest;
 pub mod error;
+pub mod stop;

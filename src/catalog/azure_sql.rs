@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::azure_sql_queries as queries;
 use super::{Answers, Imported, MISSING, Row, TableName, missing, one_line, text};
 use crate::database::Connection;
+use crate::database::azure_sql::{identifier, literal};
 use crate::error::Error;
 
 /// Reads these tables and no others, in their order.
@@ -70,8 +71,12 @@ fn table(name: &TableName, columns: &[Row], constraints: &[Row], indexes: &[Row]
     }
     unjudged.extend(others.iter().map(|row| text(row, 1).to_string()));
     let body: Vec<String> = elements.iter().map(|e| format!("\n    {e}")).collect();
-    let mut written =
-        format!("CREATE TABLE {}.{} ({}\n);\nGO\n{statements}", quoted(&name.schema), quoted(&name.table), body.join(","));
+    let mut written = format!(
+        "CREATE TABLE {}.{} ({}\n);\nGO\n{statements}",
+        identifier(&name.schema),
+        identifier(&name.table),
+        body.join(",")
+    );
     let unjudged: Vec<String> = unjudged.iter().map(|u| one_line(u)).collect();
     for remark in &unjudged {
         written.push_str(&format!("-- not judged: {remark}\n"));
@@ -123,14 +128,6 @@ fn data_type(row: &Row) -> String {
         "timestamp" => "rowversion".to_string(),
         name => name.to_string(),
     }
-}
-
-fn quoted(name: &str) -> String {
-    format!("[{}]", name.replace(']', "]]"))
-}
-
-fn literal(text: &str) -> String {
-    format!("N'{}'", text.replace('\'', "''"))
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use rayon::prelude::*;
 
@@ -19,6 +20,7 @@ use crate::spec::pipeline::{self, TargetChoice};
 use crate::spec::template::{Names, Templates};
 use crate::spec::yaml::{self, Map, Node, Value};
 use crate::spec::{self, PipelineSpec, Project, TargetSpec};
+use crate::stop::Watch;
 use crate::target::{self, Target};
 use crate::types::DataType;
 
@@ -81,7 +83,7 @@ pub fn compile(name: &Path, options: &Options, scope: Scope, stopped: Arc<Atomic
     let namespace = namespace(&spec, &project, options, &mut out);
     let session = Arc::new(Session::open(&options.resources, stopped)?);
     // Sources are read to find their types, which may take long.
-    let watch = Watch::start(session.clone());
+    let watch = watch(session.clone());
     let opened = match open_sources(extracts, scope, &session) {
         Ok(opened) => opened,
         Err(error) if error.is_interrupted() => return Err(error.into()),
@@ -342,34 +344,13 @@ pub fn output_folder(name: &Path) -> Option<PathBuf> {
 }
 
 /// Interrupts the session when Ctrl-C is pressed, for as long as it lives.
-pub struct Watch {
-    done: Arc<AtomicBool>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Watch {
-    pub fn start(session: Arc<Session>) -> Watch {
-        let done = Arc::new(AtomicBool::new(false));
-        let flag = done.clone();
-        let thread = std::thread::spawn(move || {
-            while !flag.load(Ordering::Relaxed) {
-                if session.is_stopped() {
-                    session.interrupt();
-                }
-                std::thread::park_timeout(std::time::Duration::from_millis(50));
-            }
-        });
-        Watch { done, thread: Some(thread) }
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.done.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
-            // The thread only sleeps and looks at flags: it cannot have panicked.
-            let _ = thread.join();
+pub fn watch(session: Arc<Session>) -> Watch {
+    Watch::start(LOOK, move || {
+        if session.is_stopped() {
+            session.interrupt();
         }
-    }
+    })
 }
+
+/// How often it is looked for Ctrl-C.
+const LOOK: Duration = Duration::from_millis(50);

@@ -21,6 +21,7 @@ use crate::database::{self, Connection, Fate, Options, Rows};
 use crate::digest::Digest;
 use crate::engine::Progress;
 use crate::error::Error;
+use crate::stop;
 
 /// What is done with a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -329,14 +330,8 @@ impl Session<'_> {
     }
 
     fn pause(&self, attempt: u32) -> Result<(), Error> {
-        let end = Instant::now() + LONGEST_PAUSE.min(PAUSE * 2_u32.pow(attempt.min(8) - 1));
-        while Instant::now() < end {
-            if self.is_stopped() {
-                return Err(Error::interrupted());
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Ok(())
+        let pause = LONGEST_PAUSE.min(PAUSE * 2_u32.pow(attempt.min(8) - 1));
+        if stop::rest(pause, self.stopped) { Ok(()) } else { Err(Error::interrupted()) }
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::compile::Watch;
+use super::compile::watch;
 use crate::engine::session::quote;
 use crate::engine::{Resources, Session, count};
 use crate::error::Error;
@@ -58,7 +58,7 @@ pub fn profile(
     };
     let request = Request { name: TABLE.to_string(), files: vec![file], records, ..Request::default() };
     let session = Arc::new(Session::open(resources, stopped)?);
-    let _watch = Watch::start(session.clone());
+    let _watch = watch(session.clone());
     let source = kind.open(&request, Scope::All, &*session)?;
     let mut columns = vec![(crate::relation::ROW.to_string(), DataType::BigInt)];
     columns.extend(source.columns().iter().cloned());

@@ -116,17 +116,8 @@ impl Address {
                 None => Mode::Prefer,
             },
         };
-        let root_certificates = own.root_certificates.or_else(|| variable("PGSSLROOTCERT")).filter(|p| p != "system");
-        Ok(Address {
-            way: Way::Postgres(Box::new(config)),
-            // A certificate that is named is meant to be used.
-            mode: if mode == Mode::Require && root_certificates.is_some() { Mode::VerifyCa } else { mode },
-            root_certificates: root_certificates.map(PathBuf::from),
-            connect_timeout: own.connect_timeout,
-            lock_timeout: own.lock_timeout,
-            statement_timeout: own.statement_timeout,
-            secrets,
-        })
+        own.root_certificates = own.root_certificates.or_else(|| variable("PGSSLROOTCERT")).filter(|p| p != "system");
+        Ok(own.address(Way::Postgres(Box::new(config)), mode, secrets))
     }
 
     /// What no output may hold.
@@ -207,6 +198,20 @@ pub(super) struct Own {
 }
 
 impl Own {
+    /// Makes an address of a way in, with these settings.
+    pub fn address(self, way: Way, mode: Mode, secrets: Vec<String>) -> Address {
+        Address {
+            way,
+            // A certificate that is named is meant to be used.
+            mode: if mode == Mode::Require && self.root_certificates.is_some() { Mode::VerifyCa } else { mode },
+            root_certificates: self.root_certificates.map(PathBuf::from),
+            connect_timeout: self.connect_timeout,
+            lock_timeout: self.lock_timeout,
+            statement_timeout: self.statement_timeout,
+            secrets,
+        }
+    }
+
     /// Takes a setting, if it is one of ours.
     pub fn take(&mut self, name: &str, value: &str) -> Result<bool, Error> {
         let seconds = || {

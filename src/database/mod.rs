@@ -5,7 +5,7 @@
 //! server; each is an entry of [`SERVERS`]. Does not know about pipelines, scripts' contents or printing.
 
 mod address;
-mod azure_sql;
+pub mod azure_sql;
 mod failure;
 pub mod play;
 mod postgres;

@@ -6,7 +6,6 @@
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use postgres::config::SslMode;
@@ -17,6 +16,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::address::Mode;
 use super::{Address, Column, Connection, FORMS, Fate, Options, Rows, failure, tls};
 use crate::error::Error;
+use crate::stop::Watch;
 
 /// How much is read before it is handed on.
 const CHUNK: usize = 256 << 10;
@@ -52,7 +52,7 @@ pub fn open(address: &Address, options: &Options) -> Result<Box<dyn Connection>,
         opened = config.connect(connector.clone()).map_err(|e| failure::connecting(&e, address));
     }
     let client = opened?;
-    let watch = Watch::start(&client, connector, options.stopped.clone());
+    let watch = watch(&client, connector, options.stopped.clone());
     let context = Context { place: address.place(), stopped: options.stopped.clone() };
     let mut session = Postgres { client, context, notices, encrypted: false, _watch: watch };
     session.execute(&settings(address, options))?;
@@ -255,35 +255,15 @@ fn copying_failed(error: &io::Error, place: &str) -> Error {
 }
 
 /// Cancels what the server does for a session once the user wants to stop, for as long as the session lives.
-struct Watch {
-    done: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Watch {
-    fn start(client: &Client, connector: MakeRustlsConnect, stopped: Arc<AtomicBool>) -> Watch {
-        let (done, token) = (Arc::new(AtomicBool::new(false)), client.cancel_token());
-        let flag = done.clone();
-        let thread = std::thread::spawn(move || {
-            while !flag.load(Ordering::SeqCst) {
-                if stopped.load(Ordering::SeqCst) {
-                    // If it cannot be sent, the connection is as good as gone and the session will say so.
-                    let _ = token.cancel_query(connector.clone());
-                }
-                std::thread::park_timeout(Duration::from_millis(100));
-            }
-        });
-        Watch { done, thread: Some(thread) }
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.done.store(true, Ordering::SeqCst);
-        if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
-            // The thread only sleeps and asks: it cannot have panicked.
-            let _ = thread.join();
+fn watch(client: &Client, connector: MakeRustlsConnect, stopped: Arc<AtomicBool>) -> Watch {
+    let token = client.cancel_token();
+    Watch::start(LOOK, move || {
+        if stopped.load(Ordering::SeqCst) {
+            // If it cannot be sent, the connection is as good as gone and the session will say so.
+            let _ = token.cancel_query(connector.clone());
         }
-    }
+    })
 }
+
+/// How often it is looked whether the user wants to stop.
+const LOOK: Duration = Duration::from_millis(100);

@@ -280,11 +280,7 @@ impl<R: BufRead> Read for CopyRows<'_, R> {
                 }
             }
         }
-        let part = self.pending.get(self.taken..).unwrap_or(&[]);
-        let length = part.len().min(out.len());
-        if let (Some(to), Some(from)) = (out.get_mut(..length), part.get(..length)) {
-            to.copy_from_slice(from);
-        }
+        let length = self.pending.get(self.taken..).unwrap_or(&[]).read(out)?;
         self.taken += length;
         Ok(length)
     }

@@ -49,8 +49,8 @@ pub fn count(
         return Ok((BTreeMap::new(), vec![]));
     }
     let mut select = vec!["count(*)".to_string()];
-    for join in told.values() {
-        let sides = Sides::new(join)?;
+    let sides = told.values().map(|join| Sides::new(join)).collect::<Result<Vec<_>, _>>()?;
+    for (join, sides) in told.values().zip(&sides) {
         let mark = quote(&join.matched);
         let met = match join.numbered {
             true => format!("count(DISTINCT {mark})"),
@@ -67,13 +67,13 @@ pub fn count(
     }
     let mut books = BTreeMap::new();
     let mut broken = vec![];
-    for (at, (step, join)) in told.iter().enumerate() {
+    for (at, ((step, join), sides)) in told.iter().zip(&sides).enumerate() {
         let counted = |i: usize| number(row.get(3 * at + i));
         let (matched, met, right) = (counted(1), counted(2), counted(3));
         let mut facts = JoinFacts { rows_in: rows, rows_out: rows, right, ..JoinFacts::default() };
         facts.unmatched_left = rows.saturating_sub(matched);
         facts.unmatched_right = right.saturating_sub(met);
-        broken.extend(joins::without_partner(&table.name.value, join, &Sides::new(join)?, &mut facts, session)?);
+        broken.extend(joins::without_partner(&table.name.value, join, sides, &mut facts, session)?);
         books.insert(*step, facts);
     }
     Ok((books, broken))

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 /// Module and the modules of ours that it may use, besides itself.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("digest", &[]),
+    ("stop", &[]),
     ("diagnostics", &["digest"]),
     ("error", &[]),
-    ("database", &["diagnostics", "error"]),
+    ("database", &["diagnostics", "digest", "error", "stop"]),
     ("types", &[]),
     ("expr", &["diagnostics", "types"]),
     ("relation", &["expr"]),
@@ -43,6 +44,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "source",
             "spec",
             "stage",
+            "stop",
             "target",
             "types",
         ],

@@ -4,8 +4,6 @@
 //! SQLCMDSERVER, SQLCMDUSER, SQLCMDPASSWORD, SQLCMDDBNAME. Unlike elsewhere, `sslmode` is `verify-full` if nothing else is said: the
 //! password of a login is not hashed on its way. Does not connect.
 
-use std::path::PathBuf;
-
 use super::super::address::{Address, Mode, Own, Way, decoded, malformed};
 use crate::error::Error;
 
@@ -61,15 +59,7 @@ pub fn parse(rest: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Ad
         password: found,
     };
     let mode = own.mode.unwrap_or(Mode::VerifyFull);
-    Ok(Address {
-        way: Way::AzureSql(login),
-        mode: if mode == Mode::Require && own.root_certificates.is_some() { Mode::VerifyCa } else { mode },
-        root_certificates: own.root_certificates.map(PathBuf::from),
-        connect_timeout: own.connect_timeout,
-        lock_timeout: own.lock_timeout,
-        statement_timeout: own.statement_timeout,
-        secrets,
-    })
+    Ok(own.address(Way::AzureSql(login), mode, secrets))
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rustls::ClientConfig;
@@ -21,6 +20,7 @@ use super::address::Login;
 use super::door::{Door, Shut};
 use super::failure;
 use crate::error::Error;
+use crate::stop::rest;
 
 /// The driver's session.
 pub type Session = Client<Compat<Door>>;
@@ -30,7 +30,6 @@ const ATTEMPTS: u32 = 6;
 const PAUSE: Duration = Duration::from_millis(500);
 /// How often it is tried where the refusal may also mean that there is no such database.
 const UNCERTAIN: u32 = 3;
-const NO_SUCH_DATABASE: u32 = 4060;
 /// How often one server may send us on to another.
 const HOPS: u32 = 3;
 /// How much is sent at a time.
@@ -46,27 +45,15 @@ pub fn enter(runtime: &Runtime, address: &Address, options: &Options) -> Result<
             Err(error) => error,
         };
         let most = match &error {
-            Refused::Driver(e) if e.code() == Some(NO_SUCH_DATABASE) => UNCERTAIN,
+            Refused::Driver(e) if e.code() == Some(failure::NO_SUCH_DATABASE) => UNCERTAIN,
             Refused::Driver(e) if failure::is_transient(e) => ATTEMPTS,
             _ => 0,
         };
-        if attempt >= most || !rest(PAUSE * 2_u32.pow(attempt - 1), options) {
+        if attempt >= most || !rest(PAUSE * 2_u32.pow(attempt - 1), &options.stopped) {
             return Err(entry.explain(error));
         }
         attempt += 1;
     }
-}
-
-/// Waits, unless the user wants to stop.
-fn rest(pause: Duration, options: &Options) -> bool {
-    let end = std::time::Instant::now() + pause;
-    while std::time::Instant::now() < end {
-        if options.stopped.load(Ordering::SeqCst) {
-            return false;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    true
 }
 
 enum Refused {

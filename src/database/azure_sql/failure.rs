@@ -12,6 +12,11 @@ use crate::error::Error;
 /// Errors of the engine at this severity or above end the connection.
 const FATAL: u8 = 20;
 
+/// A database that is not there, or that Azure wakes up.
+pub const NO_SUCH_DATABASE: u32 = 4060;
+/// Documented as passing: Azure moves, throttles or wakes a database.
+const PASSING: [u32; 15] = [615, 926, 4221, 10928, 10929, 40143, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920];
+
 /// Makes an error of what the driver reports on a connection.
 pub fn running(error: &Driver, place: &str) -> Error {
     match error {
@@ -26,14 +31,7 @@ pub fn running(error: &Driver, place: &str) -> Error {
 
 /// Whether a server that refuses a login may accept it in a moment, by the documented numbers of transient faults.
 pub fn is_transient(error: &Driver) -> bool {
-    let number = match error {
-        Driver::Server(token) => token.code(),
-        _ => return false,
-    };
-    matches!(
-        number,
-        615 | 926 | 4060 | 4221 | 10928 | 10929 | 40143 | 40197 | 40501 | 40540 | 40613 | 42108 | 42109 | 49918 | 49919 | 49920
-    )
+    matches!(error, Driver::Server(token) if token.code() == NO_SUCH_DATABASE || PASSING.contains(&token.code()))
 }
 
 /// What the server itself said.
@@ -49,11 +47,11 @@ fn meaning(number: u32, class: u8) -> (&'static str, &'static str) {
             ("X0506", "Correct user and password of the target's `url`; Azure wants the server's own name as its host.")
         }
         40615 | 40914 | 47073 => ("X0506", "Allow this machine's address in the firewall rules of the Azure SQL server."),
-        911 | 4060 => (
+        911 | NO_SUCH_DATABASE => (
             "X0507",
             "Create the database or the user in it, or correct its name at the end of the target's `url`; a database of Azure that wakes up also says so.",
         ),
-        615 | 926 | 4221 | 10928 | 10929 | 40143 | 40197 | 40501 | 40540 | 40613 | 42108 | 42109 | 49918..=49920 => {
+        passing if PASSING.contains(&passing) => {
             ("X0504", "Azure moves, throttles or wakes the database: it was tried again for a while. Try again in a moment.")
         }
         6005 | 17142 | 17187 => ("X0504", "The server starts up or shuts down: try again in a moment."),
@@ -76,14 +74,11 @@ fn meaning(number: u32, class: u8) -> (&'static str, &'static str) {
         701 | 1101 | 1105 | 3959 | 9002 | 40544 | 40549..=40551 | 40553 => {
             ("X0511", "The server lacks memory, space or log: give it some. Nothing was changed.")
         }
-        596 | 10053 | 10054 | 10060 | 40552 => {
-            ("X0510", "The server ended the connection and takes back what was not committed. Look at its log, then try again.")
-        }
         // RAISERROR of the script's frame, THROW of its guards.
         50000..=50099 => {
             ("X0516", "The script's own guard stopped it before anything was changed: see what it expected and found.")
         }
-        _ if class >= FATAL => {
+        number if class >= FATAL || matches!(number, 596 | 10053 | 10054 | 10060 | 40552) => {
             ("X0510", "The server ended the connection and takes back what was not committed. Look at its log, then try again.")
         }
         _ => ("X0517", "The server's own words say what it refused; nothing was changed."),

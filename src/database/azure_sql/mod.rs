@@ -20,11 +20,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use sha2::{Digest, Sha256};
 use tiberius::error::Error as Driver;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{Address, Column, Connection, Fate, Options, Rows};
+use crate::digest;
 use crate::error::Error;
 use entry::Session;
 use load::{LOADED, Load, row};
@@ -197,7 +197,7 @@ impl Connection for AzureSql {
     fn take_turn(&mut self, name: &str) -> Result<(), Error> {
         let mut resource = format!("pipe {name}");
         if resource.encode_utf16().count() > LOCK_NAME {
-            resource = Sha256::digest(&resource).iter().fold("pipe ".to_string(), |text, byte| format!("{text}{byte:02x}"));
+            resource = format!("pipe {}", digest::of(&resource).digits());
         }
         let taken = self.query(&format!(
             "DECLARE @taken int;\nEXEC @taken = sp_getapplock @Resource = {}, @LockMode = N'Exclusive', @LockOwner = N'Session', @LockTimeout = {};\nSELECT @taken AS taken;",
@@ -246,9 +246,9 @@ WHERE k.type = 'PK' AND k.parent_object_id = OBJECT_ID({}) ORDER BY c.key_ordina
     }
 
     fn record(&mut self, table: &str, entry: &[(&str, String)]) -> Result<(), Error> {
-        let name: Vec<String> = table.split('.').map(quoted).collect();
+        let name: Vec<String> = table.split('.').map(identifier).collect();
         let name = name.join(".");
-        let columns: Vec<String> = entry.iter().map(|(column, _)| quoted(column)).collect();
+        let columns: Vec<String> = entry.iter().map(|(column, _)| identifier(column)).collect();
         let values: Vec<String> = entry.iter().map(|(_, value)| literal(value)).collect();
         let definitions: Vec<String> = columns.iter().map(|c| format!("{c} nvarchar(400) NOT NULL")).collect();
         self.execute(&format!(
@@ -274,13 +274,13 @@ fn names(columns: &[tiberius::Column]) -> Vec<String> {
     columns.iter().map(|c| c.name().to_string()).collect()
 }
 
-/// Quotes a name.
-fn quoted(name: &str) -> String {
+/// Quotes a name for a server of the SQL Server family.
+pub fn identifier(name: &str) -> String {
     format!("[{}]", name.replace(']', "]]"))
 }
 
-/// Quotes a text.
-fn literal(text: &str) -> String {
+/// Quotes a text for a server of the SQL Server family.
+pub fn literal(text: &str) -> String {
     format!("N'{}'", text.replace('\'', "''"))
 }
 
