@@ -20,6 +20,7 @@ from decimal import Decimal
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
+from azure_sources import sources
 from harness import Failures, folder, run
 from tds import Server
 from tsql import batches
@@ -513,6 +514,7 @@ def main():
         doctor(place, failures.check)
         refused(place, failures.check)
         imports(place, failures.check, a.kit)
+        sources(place, failures.check, a.kit)
         if a.kit and (a.kit / "ve/bin/python").exists():
             parsed(place, failures.check, a.kit)
         else:

@@ -7,6 +7,7 @@
 
 pub mod address;
 mod batches;
+mod copy;
 mod door;
 mod entry;
 mod failure;
@@ -20,12 +21,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::TryStreamExt;
 use tiberius::error::Error as Driver;
 use tokio::runtime::{Builder, Runtime};
 
-use super::{Address, Column, Connection, Fate, Options, Rows};
+use super::{Address, Column, Connection, Fate, Moment, Options, Rows};
 use crate::digest;
 use crate::error::Error;
+use copy::Copy;
 use entry::Session;
 use load::{LOADED, Load, row};
 
@@ -36,6 +39,8 @@ pub use questions::QUESTIONS;
 const LOOK: Duration = Duration::from_millis(100);
 /// How long the server may take to cancel.
 const CANCEL: Duration = Duration::from_secs(5);
+/// How much is read before it is handed on.
+const CHUNK: usize = 256 << 10;
 /// The most characters of a lock's name.
 const LOCK_NAME: usize = 255;
 
@@ -149,8 +154,20 @@ impl Connection for AzureSql {
         Ok(Rows { columns, rows })
     }
 
-    fn describe(&mut self, _: &str) -> Result<Vec<Column>, Error> {
-        Err(unreadable())
+    fn describe(&mut self, query: &str) -> Result<Vec<Column>, Error> {
+        let described = self.query(&format!(
+            "SELECT name, system_type_name, CONVERT(nvarchar(10), error_number) AS error_number, error_message
+FROM sys.dm_exec_describe_first_result_set({}, NULL, 0) ORDER BY column_ordinal;",
+            literal(query)
+        ))?;
+        let text = |row: &[Option<String>], place: usize| row.get(place).cloned().flatten().unwrap_or_default();
+        if let Some((number, message)) = described.rows.iter().find_map(|row| Some((text(row, 2).parse().ok()?, text(row, 3)))) {
+            return Err(failure::told(number, &message, &self.place));
+        }
+        if described.rows.is_empty() {
+            return Err(Error::new("X0605", "the query gives no rows").help("Write a SELECT."));
+        }
+        Ok(described.rows.iter().map(|row| Column { name: text(row, 0), data_type: text(row, 1) }).collect())
     }
 
     fn copy_in(&mut self, statement: &str, data: &mut dyn Read) -> Result<u64, Error> {
@@ -180,8 +197,32 @@ impl Connection for AzureSql {
         Ok(count)
     }
 
-    fn copy_out(&mut self, _: &str, _: &mut dyn Write) -> Result<u64, Error> {
-        Err(unreadable())
+    fn copy_out(&mut self, statement: &str, out: &mut dyn Write) -> Result<u64, Error> {
+        let (client, stopped) = (&mut self.client, self.limits.stopped.clone());
+        let sent = wait(&self.runtime, &self.limits, async {
+            let mut rows = client.simple_query(statement).await?.into_row_stream();
+            let (mut copy, mut total) = (Copy::new(), 0);
+            loop {
+                let row = rows.try_next().await?;
+                match &row {
+                    Some(row) => copy.add(row).map_err(Halt::Told)?,
+                    None => copy.end(),
+                }
+                if row.is_none() || copy.waiting() >= CHUNK {
+                    let bytes = copy.take();
+                    total += bytes.len() as u64;
+                    out.write_all(&bytes).map_err(|e| Halt::Told(unwritten(&e)))?;
+                    // Where rows come without a pause, nobody else looks.
+                    if stopped.load(Ordering::SeqCst) {
+                        return Err(Halt::Stopped);
+                    }
+                }
+                if row.is_none() {
+                    return Ok(total);
+                }
+            }
+        });
+        sent.map_err(|halt| self.halted(halt))
     }
 
     fn begin(&mut self, reading: bool) -> Result<(), Error> {
@@ -189,9 +230,17 @@ impl Connection for AzureSql {
         if reading { self.execute("BEGIN TRANSACTION") } else { Ok(()) }
     }
 
-    fn snapshot(&mut self) -> Result<(), Error> {
-        // Azure SQL allows it everywhere, a server of one's own where its database is set so.
-        self.execute("SET TRANSACTION ISOLATION LEVEL SNAPSHOT; BEGIN TRANSACTION")
+    fn snapshot(&mut self) -> Result<Moment, Error> {
+        let state = self.query(
+            "SELECT CONVERT(nvarchar(1), snapshot_isolation_state) AS state FROM sys.databases WHERE database_id = DB_ID();",
+        )?;
+        // Azure SQL allows it, a server of one's own where its database is set so. To see one moment without it would keep others from writing.
+        let moment = if state.single() == Some("1") { Moment::One } else { Moment::EachStatement };
+        let level = if moment == Moment::One { "SNAPSHOT" } else { "READ COMMITTED" };
+        self.execute(&format!("SET TRANSACTION ISOLATION LEVEL {level};"))?;
+        // It is never committed: the server cannot forbid it to write.
+        self.execute("BEGIN TRANSACTION")?;
+        Ok(moment)
     }
 
     fn take_turn(&mut self, name: &str) -> Result<(), Error> {
@@ -281,11 +330,12 @@ pub fn identifier(name: &str) -> String {
 
 /// Quotes a text for a server of the SQL Server family.
 pub fn literal(text: &str) -> String {
-    format!("N'{}'", text.replace('\'', "''"))
+    // A backslash before the end of a line joins it with the next: one more of each is what is taken away.
+    format!("N'{}'", text.replace('\'', "''").replace("\\\r\n", "\\\\\r\n\r\n").replace("\\\n", "\\\\\n\n"))
 }
 
-fn unreadable() -> Error {
-    Error::new("X0502", "rows cannot be read from Azure SQL yet").help("Export them to a file, and name it with `file:`.")
+fn unwritten(cause: &std::io::Error) -> Error {
+    Error::new("X0104", format!("cannot write the rows that were read: {cause}"))
 }
 
 fn unread(cause: &std::io::Error) -> Error {
