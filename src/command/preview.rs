@@ -32,10 +32,8 @@ pub fn preview(
     let path = Outputs::at(folder.path(), emission).write_preview(compiled, emission.rows)?;
     let options = Options { stopped: stopped.clone(), ..Options::default() };
     let mut connection = database::connect(&compiled.plan.target.dialect.value, &address, &options)?;
-    if compiled.plan.target.dialect.value == "postgres" {
-        let outdated = schema_diff::warnings(&compiled.plan, &mut *connection)?;
-        compiled.warnings.extend(outdated);
-    }
+    let outdated = schema_diff::warnings(&compiled.plan, &mut *connection)?;
+    compiled.warnings.extend(outdated);
     connection.begin(false)?;
     let file = File::open(&path).map_err(|e| Error::file(&path, "cannot read", &e))?;
     let mut counted = Counted { progress, rows: Rows::default() };

@@ -29,6 +29,10 @@ impl Target for AzureSql {
         Flavor::Tsql
     }
 
+    fn usual_schema(&self) -> &'static str {
+        "dbo"
+    }
+
     fn identifier_limit(&self) -> usize {
         128
     }

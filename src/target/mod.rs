@@ -42,6 +42,11 @@ pub trait Target: Sync + Send {
     /// How this database writes CREATE TABLE.
     fn flavor(&self) -> Flavor;
 
+    /// The schema of tables whose names have none.
+    fn usual_schema(&self) -> &'static str {
+        "public"
+    }
+
     /// The longest identifier in bytes, and what is said about it.
     fn identifier_limit(&self) -> usize;
 }
