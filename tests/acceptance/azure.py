@@ -21,6 +21,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from azure_catalog import differs, imports
+from azure_preview import previews
 from azure_sources import sources
 from harness import Failures, folder, run
 from tds import Server
@@ -462,6 +463,7 @@ def main():
         imports(place, failures.check, a.kit)
         differs(place, failures.check, a.kit)
         sources(place, failures.check, a.kit)
+        previews(place, failures.check, a.kit)
         if a.kit and (a.kit / "ve/bin/python").exists():
             parsed(place, failures.check, a.kit)
         else:

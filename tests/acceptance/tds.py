@@ -311,6 +311,8 @@ class Session:
                 raise AssertionError("a transaction within another")
             self.descriptor = 0x1100000000 + self.number
             return environment(8, b"\x08" + struct.pack("<Q", self.descriptor), b"\0") + done()
+        if sql == "ROLLBACK":
+            return self.rolled_back() + done() if self.descriptor else error(3903, "The ROLLBACK TRANSACTION request has no corresponding BEGIN TRANSACTION.") + done(err=True)
         if sql == "COMMIT" or "COMMIT TRANSACTION;" in lines:
             old, self.descriptor = self.descriptor, 0
             if not old:

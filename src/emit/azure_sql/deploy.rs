@@ -22,10 +22,7 @@ pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io:
     }
     batches.batch("The target has every table and column that is loaded.", &guard::target_fits(&tables))?;
     for (i, table) in tables.iter().enumerate() {
-        let columns: Vec<&str> = table.columns.iter().map(|c| c.name.as_str()).collect();
-        batches.batch(&format!("Rows of {}", table.shown()), &like_target(&stage(table), table, &columns))?;
-        parts.rows(i, batches.between())?;
-        batches.batch(&format!("All rows of {} are here.", table.shown()), &guard::all_staged(table))?;
+        rows(i, table, parts, &mut batches)?;
     }
     let plans: Vec<Plan> = script.tables.iter().map(|(table, evidence)| Plan::new(table, evidence)).collect();
     for plan in plans.iter().filter(|p| p.table.mode == Mode::Insert) {
@@ -61,6 +58,14 @@ pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io:
     }
     let stages: Vec<String> = tables.iter().map(|t| stage(t)).collect();
     batches.end(&format!("DROP TABLE {}, #pipe_cycle;\n", stages.join(", ")))
+}
+
+/// Loads the rows of a table into one of the session, and counts them.
+pub fn rows(place: usize, table: &Table, parts: &mut dyn Parts, batches: &mut Batches) -> io::Result<()> {
+    let columns: Vec<&str> = table.columns.iter().map(|c| c.name.as_str()).collect();
+    batches.batch(&format!("Rows of {}", table.shown()), &like_target(&stage(table), table, &columns))?;
+    parts.rows(place, batches.between())?;
+    batches.batch(&format!("All rows of {} are here.", table.shown()), &guard::all_staged(table))
 }
 
 /// Says what the script is made of.

@@ -44,6 +44,11 @@ impl<'a> Plan<'a> {
         self.exact(alias).into_iter().chain(set.into_iter().flatten().map(|c| exact(alias, c))).collect()
     }
 
+    /// Says that staged row `s` and target row `t` differ in any column.
+    pub fn differ(&self) -> String {
+        format!("EXISTS (\n  SELECT {}\n  EXCEPT\n  SELECT {}\n)", self.exact("s").join(", "), self.exact("t").join(", "))
+    }
+
     fn upsert(&self) -> Option<&Upsert> {
         match &self.table.mode {
             Mode::Upsert(upsert) => Some(upsert),

@@ -13,6 +13,7 @@ mod deploy;
 mod guard;
 mod inserts;
 mod merge;
+mod preview;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -62,6 +63,10 @@ impl Dialect for AzureSql {
 
     fn verify(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {
         verify::write(script, parts, out)
+    }
+
+    fn preview(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<bool> {
+        preview::write(script, parts, out).map(|()| true)
     }
 }
 
