@@ -297,7 +297,7 @@ impl Session<'_> {
             "X0520",
             format!("the connection to {} ended during the commit, and nobody can tell how it went", self.run.address.place()),
         )
-        .help("It is wholly there or not at all: `pipe verify` tells which, once the server is back."))
+        .help("It is wholly there or not at all: `pipe verify` tells which, once the server is back. Azure SQL can be asked where the target names a table with `runs`."))
     }
 
     fn connect(&self) -> Result<Box<dyn Connection>, Error> {

@@ -126,13 +126,13 @@ pub trait Connection: Send {
     /// Waits for the one turn of this name, which ends with the transaction or the session. Errors: `X0512` if it was not free in time.
     fn take_turn(&mut self, name: &str) -> Result<(), Error>;
 
-    /// Names the transaction, so that another session can ask for its fate.
+    /// Names the transaction, after it was recorded, so that another session can ask for its fate.
     fn transaction(&mut self) -> Result<String, Error>;
 
     /// Returns the columns of a table's primary key, in its order; none if it has no such key. The name is quoted where it must be.
     fn primary_key(&mut self, table: &str) -> Result<Vec<String>, Error>;
 
-    /// Tells what became of a transaction of another session.
+    /// Tells what became of a transaction of another session, by the name that it was given there.
     fn fate(&mut self, transaction: &str) -> Result<Fate, Error>;
 
     /// Adds a row about what the transaction does to a table of such rows, which is made if it is not there.

@@ -22,7 +22,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from azure_catalog import differs, imports
 from azure_preview import previews
-from azure_sources import sources
+from azure_sources import reads_types, sources
 from harness import Failures, folder, run
 from tds import Server
 from tsql import batches
@@ -262,12 +262,41 @@ def drops(place, check, requests):
                 check(done.code in (0, 3) and not first, "drop after the login: no COMMIT", done)
             else:
                 check(done.code == 0 and not first and commits(server, 2) == ["COMMIT"] and "at attempt 2" in done.stdout, f"drop at request {at}: taken back, then done", done)
+    settled(place, check)
     with Server({i: ("drop",) for i in range(12, 400)}) as server:
         done = place.do(server, "deploy", "azure")
         check(done.code == 3 and re.search(r"error\[X05(04|10)\]", done.stderr) and not commits(server), "drops without end: told", done)
     with Server({0: ("drop",)}) as server:
         done = place.do(server, "deploy", "azure")
         check(done.code == 3 and "error[X0504]" in done.stderr, "drop at the login: told", done)
+
+
+def settled(place, check):
+    """The connection ends at the COMMIT: the row of the target's own table tells what became of the transaction."""
+    def answers(*counts):
+        left = list(counts)
+        return [("SCOPE_IDENTITY", [["number", "nvarchar(20)"]], [["12"]]), ("\\$IDENTITY = 12", [["told", "int"]], lambda: [[left.pop(0) if len(left) > 1 else left[0]]])]
+
+    with Server(answers=answers(1)) as server:
+        place.do(server, "deploy", "azure", "--target", "told")
+        told = server.batches()
+        at = len([e for e in server.log if e["kind"] in ("login", "batch", "bulk")]) - 1
+    check(told[-1] == "COMMIT", "the commit is the last request", told[-1:])
+    for found, sessions, attempt in ((1, 2, None), (0, 3, "at attempt 2")):
+        with Server({at: ("drop",)}, answers=answers(found)) as server:
+            done = place.do(server, "deploy", "azure", "--target", "told")
+            asked = [sql for sql in server.batches(2) if "$IDENTITY" in sql]
+            check(done.code == 0 and server.sessions == sessions and (attempt or "deployed run") in done.stdout and ("at attempt" in done.stdout) == bool(attempt), f"drop at the COMMIT: {found} rows tell of it", done)
+            run_id = json.loads((place.out / "run.json").read_text())["run_id"]
+            check(asked == [f"SELECT COUNT(*) AS told FROM [ops].[Pipe's ]]runs] WITH (READCOMMITTEDLOCK, ROWLOCK) WHERE $IDENTITY = 12 AND [run_id] = N'{run_id}';"] and len(commits(server)) == (2 if attempt else 1), f"drop at the COMMIT: asked once, {found}", (asked, commits(server)))
+    # Another session first waits for the row of the open transaction in vain: the settings of its session, then the question.
+    with Server({at: ("drop",), at + 3: ("error", 1222, "Lock request time out period exceeded.", 16)}, answers=answers(1)) as server:
+        done = place.do(server, "deploy", "azure", "--target", "told")
+        log = (place.out / "deploy.log").read_text()
+        check(done.code == 0 and server.sessions == 3 and "is still open" in log.split("deploy run")[-1] and len(commits(server)) == 1, "drop at the COMMIT: open for a while, then committed", (done, log[-600:]))
+    with Server({at: ("drop",)}, answers=[("SCOPE_IDENTITY", [["number", "nvarchar(20)"]], [[None]])]) as server:
+        done = place.do(server, "deploy", "azure", "--target", "told")
+        check(done.code == 3 and "error[X0520]" in done.stderr and "`runs`" in done.stderr, "drop at the COMMIT: a table that does not number its rows tells nothing", done)
 
 
 def routes(place, check):
@@ -377,7 +406,7 @@ def refused(place, check):
 def parsed(place, check, kit):
     """The statements that are not the script's own, by the vendor's parser."""
     answers = [("CURRENT_TRANSACTION_ID", [["number", "bigint"]], [[1]])]
-    told = []
+    told = ["SELECT COUNT(*) AS told FROM [ops].[runs] WITH (READCOMMITTEDLOCK, ROWLOCK) WHERE $IDENTITY = 12 AND [run_id] = N'1';"]
     for command, target in (("deploy", "told"), ("verify", "here")):
         with Server(answers=answers) as server:
             place.do(server, command, "azure", "--target", target)
@@ -404,7 +433,7 @@ def real(place, check, url):
     def do(*command):
         return run([place.pipe, *command], cwd=place.root, env={"AZURE_URL": url})
 
-    drop = "DROP TABLE IF EXISTS dbo.pipe_child; DROP TABLE IF EXISTS dbo.pipe_parent;"
+    drop = "DROP TABLE IF EXISTS dbo.pipe_child; DROP TABLE IF EXISTS dbo.pipe_parent; DROP TABLE IF EXISTS dbo.pipe_types;"
     sql(drop)
     for statement in SCHEMA.split("GO\n"):
         if statement.strip():
@@ -417,6 +446,11 @@ def real(place, check, url):
             done = do("verify", "azure")
             check(done.code == 0 and "MISMATCH" not in done.stdout, f"real: verified after the {time_}", done)
         check(sql("SELECT COUNT(*) FROM dbo.pipe_parent") == str(ROWS), "real: all rows", sql("SELECT COUNT(*) FROM dbo.pipe_parent"))
+        done = do("schema", "diff", "pipe_parent", "pipe_child", "--target", "here")
+        check(done.code == 0 and "agree" in done.stdout, "real: contract and database agree", done)
+        done = do("run", "azure", "--dry-run", "--deploy", "--format", "json")
+        check([[row[n] for n in ("inserts", "updates", "unchanged")] for row in (done.json() or {}).get("would_change", [])] == [["0", "0", str(ROWS)], ["0", "0", str(len(TEXTS))]], "real: nothing would change", done)
+        reads_types(place, check, sql, do)
         sql("UPDATE dbo.pipe_parent SET name = N'changed' WHERE id = 5")
         check(do("verify", "azure").code == 1, "real: a changed row is a MISMATCH")
         done = do("rollback", "azure")

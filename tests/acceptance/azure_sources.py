@@ -176,6 +176,29 @@ def refused(place, check):
             check(shown in text and any(f"[at] {asked} NULL" in sql for sql in server.batches()), f"the fix that is offered works: {pins}", (text, done))
 
 
+def reads_types(place, check, sql, do):
+    """A table of every type in a real server, read back."""
+    kept = [row for row in TYPES if row[1] != "timestamp" and row[3] is not LONG]
+
+    def constant(value):
+        if isinstance(value, (bool, int, float)):
+            return repr(int(value) if isinstance(value, bool) else value)
+        return value if value.startswith("0x") else "N'" + value.lstrip("\ufeff").replace("'", "''") + "'"
+
+    columns = ", ".join(f"[{name.replace(']', ']]')}] {kind} NULL" for name, kind, *_ in kept)
+    sql(f"CREATE TABLE dbo.pipe_types (number int PRIMARY KEY, {columns});")
+    sql(f"INSERT INTO dbo.pipe_types VALUES (2, {', '.join(constant(value) for _, _, _, value, _ in kept)}); INSERT INTO dbo.pipe_types (number) VALUES (1);")
+    write(place, "  r: {table: dbo.pipe_types, connection: here}\n  s: {query: 'SELECT * FROM dbo.pipe_types ORDER BY number', connection: here}\n", "  one: {from: r, load: {file: one.csv}}\n  two: {from: s, load: {file: two.csv}}\n")
+    done = do("run", "rows")
+    if not check(done.code == 0, "real: every type is read", done):
+        return
+    for name in ("one.csv", "two.csv"):
+        with open(place.root / "out/rows" / name, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        for column, kind, _, _, shown in kept:
+            check(len(rows) == 2 and rows[1][column] == shown and rows[0][column] == "", f"real: {name} {column} {kind}", lambda: (shown, [row[column] for row in rows]))
+
+
 def sources(place, check, kit):
     sent = []
     types(place, check, sent)

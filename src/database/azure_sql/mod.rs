@@ -41,6 +41,10 @@ const LOOK: Duration = Duration::from_millis(100);
 const CANCEL: Duration = Duration::from_secs(5);
 /// How much is read before it is handed on.
 const CHUNK: usize = 256 << 10;
+/// Between the number of a transaction and the row that tells of it.
+const TOLD: &str = ", told in row ";
+const OF: &str = " of run ";
+const IN: &str = " in ";
 /// The most characters of a lock's name.
 const LOCK_NAME: usize = 255;
 
@@ -52,7 +56,7 @@ pub fn open(address: &Address, options: &Options) -> Result<Box<dyn Connection>,
     let (client, encrypted) = entry::enter(&runtime, address, options)?;
     let lock_timeout = address.lock_timeout.unwrap_or(options.lock_timeout).as_millis().clamp(1, i32::MAX as u128);
     let limits = Limits { stopped: options.stopped.clone(), statement: address.statement_timeout.or(options.statement_timeout) };
-    let mut session = AzureSql { runtime, client, place: address.place(), encrypted, lock_timeout, limits };
+    let mut session = AzureSql { runtime, client, place: address.place(), encrypted, lock_timeout, limits, recorded: None };
     session.execute(&format!("SET LOCK_TIMEOUT {lock_timeout}; SET XACT_ABORT ON; SET TEXTSIZE 2147483647;"))?;
     Ok(Box::new(session))
 }
@@ -65,6 +69,8 @@ struct AzureSql {
     /// In milliseconds.
     lock_timeout: u128,
     limits: Limits,
+    /// The row that the transaction has added about itself, by its number and table.
+    recorded: Option<String>,
 }
 
 /// What ends a statement before its time.
@@ -273,9 +279,13 @@ FROM sys.dm_exec_describe_first_result_set({}, NULL, 0) ORDER BY column_ordinal;
         // A batch that went by because an earlier one had failed (NOEXEC) gives no rows.
         let rows =
             self.query("SELECT CASE WHEN @@TRANCOUNT = 1 AND XACT_STATE() = 1 THEN CURRENT_TRANSACTION_ID() END AS number")?;
-        rows.single().map(str::to_string).ok_or_else(|| {
+        let number = rows.single().map(str::to_string).ok_or_else(|| {
             Error::new("X0516", format!("the script's transaction is not open at its end ({})", self.place))
                 .help("The server took it back, so nothing was changed: try again, and look at its log if it happens again.")
+        })?;
+        Ok(match &self.recorded {
+            Some(told) => format!("{number}{TOLD}{told}"),
+            None => number,
         })
     }
 
@@ -289,9 +299,28 @@ WHERE k.type = 'PK' AND k.parent_object_id = OBJECT_ID({}) ORDER BY c.key_ordina
         Ok(rows.rows.into_iter().flatten().flatten().collect())
     }
 
-    fn fate(&mut self, _: &str) -> Result<Fate, Error> {
-        // The server keeps no record of transactions that were taken back.
-        Ok(Fate::Unknown)
+    fn fate(&mut self, transaction: &str) -> Result<Fate, Error> {
+        // The server keeps no record of transactions; a row that one has added is there with all the rest, or gone with all the rest.
+        let parts = || {
+            let (row, rest) = transaction.split_once(TOLD)?.1.split_once(OF)?;
+            let (run, table) = rest.split_once(IN)?;
+            Some((row, run, table))
+        };
+        let Some((row, run, table)) = parts() else { return Ok(Fate::Unknown) };
+        // Only a read that waits for locks tells a transaction that is open from one that was taken back.
+        let asked = self.query(&format!(
+            "SELECT COUNT(*) AS told FROM {table} WITH (READCOMMITTEDLOCK, ROWLOCK) WHERE $IDENTITY = {row} AND [run_id] = {};",
+            literal(run)
+        ));
+        match asked {
+            Ok(rows) => Ok(match rows.single() {
+                Some("0") => Fate::TakenBack,
+                Some(_) => Fate::Committed,
+                None => Fate::Unknown,
+            }),
+            Err(error) if error.code == "X0512" => Ok(Fate::Open),
+            Err(error) => Err(error),
+        }
     }
 
     fn record(&mut self, table: &str, entry: &[(&str, String)]) -> Result<(), Error> {
@@ -306,7 +335,14 @@ WHERE k.type = 'PK' AND k.parent_object_id = OBJECT_ID({}) ORDER BY c.key_ordina
             literal(&name),
             definitions.join(", ")
         ))?;
-        self.execute(&format!("INSERT INTO {name} ({}) VALUES ({});", columns.join(", "), values.join(", ")))
+        let added = self.query(&format!(
+            "INSERT INTO {name} ({}) VALUES ({});\nSELECT CONVERT(nvarchar(20), SCOPE_IDENTITY()) AS number;",
+            columns.join(", "),
+            values.join(", ")
+        ))?;
+        let run = entry.iter().find(|(column, _)| *column == "run_id").map_or("", |(_, value)| value.as_str());
+        self.recorded = added.single().map(|row| format!("{row}{OF}{run}{IN}{name}"));
+        Ok(())
     }
 
     fn notices(&mut self) -> Vec<String> {
