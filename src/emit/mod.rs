@@ -20,7 +20,7 @@ use arrow::datatypes::Schema;
 
 use crate::contract::Generated;
 use crate::error::Error;
-use crate::expr::Expr;
+use crate::expr::{Expr, ExprKind};
 use crate::types::DataType;
 use rows::{Evidence, RowFormat, RowWriter};
 
@@ -163,6 +163,21 @@ pub struct Upsert {
 }
 
 impl Upsert {
+    /// The target's columns that are set or looked at, each once; the first are those that are set.
+    pub fn mentioned(&self) -> Vec<&str> {
+        let mut found: Vec<&str> = self.set.iter().map(|(column, _)| column.as_str()).collect();
+        for expr in self.set.iter().map(|(_, value)| value).chain(&self.when) {
+            expr.walk(&mut |part| match &part.kind {
+                ExprKind::Name(parts) => match parts.as_slice() {
+                    [side, name] if side == "t" && !found.contains(&name.as_str()) => found.push(name),
+                    _ => {}
+                },
+                _ => {}
+            });
+        }
+        found
+    }
+
     /// Tells whether a column becomes something else than the value that comes.
     pub fn sets(&self, column: &str) -> bool {
         self.set.iter().any(|(c, _)| c == column)

@@ -79,6 +79,13 @@ impl Target for AzureSql {
         }
     }
 
+    fn lost(&self, column: &Column, text: &str) -> String {
+        if !collation::is_code_page(column) {
+            return String::new();
+        }
+        text.chars().filter(|c| !collation::in_code_page(*c)).collect()
+    }
+
     fn table_checks(&self, contract: &Contract) -> Vec<Declared> {
         let mut checks = vec![];
         let mut add = |columns: &[String], limit: u32| {

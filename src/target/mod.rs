@@ -39,6 +39,12 @@ pub trait Target: Sync + Send {
         vec![]
     }
 
+    /// The characters of a text that a column would not keep: those that its code page lacks.
+    fn lost(&self, column: &Column, text: &str) -> String {
+        let _ = (column, text);
+        String::new()
+    }
+
     /// How this database writes CREATE TABLE.
     fn flavor(&self) -> Flavor;
 

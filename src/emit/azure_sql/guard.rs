@@ -7,19 +7,37 @@ use super::merge::Plan;
 use super::{relation, scope_condition, stage, text};
 use crate::emit::{Mode, Table};
 
+/// What a script does with a column.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Loaded,
+    Set,
+    Read,
+}
+
+/// The columns of the target that an upsert sets or looks at and that are not loaded.
+fn beside(table: &Table) -> Vec<(&str, Use)> {
+    let Mode::Upsert(upsert) = &table.mode else { return vec![] };
+    let used = |name: &str| if upsert.sets(name) { Use::Set } else { Use::Read };
+    let mentioned = upsert.mentioned().into_iter().filter(|name| table.position(name).is_none());
+    mentioned.map(|name| (name, used(name))).collect()
+}
+
 /// Checks that every table and column is there and can be written; all that is missing is named at once.
 pub fn target_fits(tables: &[&Table]) -> String {
     let mut wanted = vec![];
     for table in tables {
-        for (i, column) in table.columns.iter().enumerate() {
+        let loaded = table.columns.iter().map(|c| (c.name.as_str(), Use::Loaded));
+        for (i, (column, used)) in loaded.chain(beside(table)).enumerate() {
             wanted.push(format!(
-                "    ({}, {}, {}, {}, {}, {})",
+                "    ({}, {}, {}, {}, {}, {}, {})",
                 table.number,
                 i + 1,
                 text::literal(&table.shown()),
                 text::literal(&relation(table)),
-                text::literal(&column.name),
-                u8::from(table.overriding_identity)
+                text::literal(column),
+                u8::from(used != Use::Read),
+                u8::from(used == Use::Loaded && table.overriding_identity)
             ));
         }
     }
@@ -28,7 +46,7 @@ pub fn target_fits(tables: &[&Table]) -> String {
 WITH wanted AS (
   SELECT v.* FROM (VALUES
 {}
-  ) AS v (number, place, shown, relation, name, overriding)
+  ) AS v (number, place, shown, relation, name, written, overriding)
 ), found AS (
   SELECT w.*, OBJECT_ID(w.relation) AS id, c.column_id, c.is_computed, c.is_identity, c.generated_always_type,
     TYPE_NAME(c.system_type_id) AS type_name
@@ -40,10 +58,10 @@ WITH wanted AS (
   SELECT number, place, CONCAT(N'table ', shown, N' has no column ', name) FROM found WHERE id IS NOT NULL AND column_id IS NULL
   UNION ALL
   SELECT number, place, CONCAT(N'column ', name, N' of table ', shown, N' is computed by the database')
-  FROM found WHERE is_computed = 1 OR generated_always_type <> 0 OR type_name = N'timestamp'
+  FROM found WHERE written = 1 AND (is_computed = 1 OR generated_always_type <> 0 OR type_name = N'timestamp')
   UNION ALL
   SELECT number, place, CONCAT(N'column ', name, N' of table ', shown, N' is numbered by the database alone')
-  FROM found WHERE is_identity = 1 AND overriding = 0
+  FROM found WHERE is_identity = 1 AND written = 1 AND overriding = 0
 )
 SELECT @problems = STRING_AGG(CONVERT(nvarchar(max), problem), N'; ') WITHIN GROUP (ORDER BY number, place) FROM problem;
 IF @problems IS NOT NULL

@@ -159,3 +159,15 @@ fn what_is_set_is_compared_after_a_rollback_though_it_was_not_loaded() {
         ]
     );
 }
+
+#[test]
+fn the_guard_looks_at_what_is_set_or_looked_at() {
+    let table = table(&[("version", "t.version + 1"), ("a", "s.a + t.a")], Some("t.at is null and s.a > 0"), &[], &[]);
+    let guard = super::guard::target_fits(&[&table]);
+    // Number, place, name, relation, column, whether it is written, whether a number of its own is given.
+    for (column, rest) in [("id", "1, 0"), ("a", "1, 0"), ("version", "1, 0"), ("at", "0, 0")] {
+        let found = guard.matches(&format!("N'{column}', {rest})")).count();
+        assert_eq!(found, 1, "{column}: {guard}");
+    }
+    assert!(!guard.contains("N'name'") && !guard.contains("N'moment'"), "{guard}");
+}
