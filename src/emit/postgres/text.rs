@@ -40,13 +40,6 @@ pub fn block(body: &str) -> String {
     format!("DO {tag}\n{body}\n{tag};\n")
 }
 
-/// Makes a comment line of a text that may hold anything.
-pub fn comment(text: &str) -> String {
-    let clean: String =
-        text.chars().map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect();
-    format!("-- {}\n", clean.trim_end())
-}
-
 /// Tells whether any byte is such a one; looks at all of them, so that it compiles to vector instructions.
 pub fn any(text: &[u8], is: impl Fn(u8) -> bool) -> bool {
     text.iter().fold(false, |found, b| found | is(*b))
@@ -143,6 +136,7 @@ pub fn element(text: &[u8], out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::emit::Dialect;
 
     fn shown(write: fn(&[u8], &mut Vec<u8>), text: &str) -> String {
         let mut out = vec![];
@@ -181,7 +175,7 @@ mod tests {
     #[test]
     fn a_block_is_never_ended_by_its_content() {
         assert_eq!(block("a $pipe$ $pipe1$"), "DO $pipe2$\na $pipe$ $pipe1$\n$pipe2$;\n");
-        assert_eq!(comment("a\nDROP TABLE b;"), "-- a DROP TABLE b;\n");
+        assert_eq!(super::super::Postgres.comment("a\nDROP TABLE b;"), "-- a DROP TABLE b;\n");
         assert_eq!(relation(Some("My \"s\""), "order"), "\"My \"\"s\"\"\".\"order\"");
     }
 }
