@@ -22,8 +22,7 @@ pub mod torture;
 use arrow::datatypes::Schema;
 
 use crate::error::Error;
-use crate::expr::Expr;
-use crate::sql::Unsupported;
+use crate::sql::view::Tongue;
 use load::{File, Kept, Load, Step};
 use merge::Plan;
 use rows::{Evidence, RowFormat, RowWriter};
@@ -91,11 +90,8 @@ pub trait Dialect: Sync + Send {
     /// A constant of a scope, which takes the type of its column; never NULL.
     fn constant(&self, literal: &Literal) -> String;
 
-    /// An author's value for a column, over `t` and `s`.
-    fn value(&self, upsert: &Upsert, column: &str, value: &Expr) -> Result<String, Unsupported>;
-
-    /// An author's condition over `t` and `s`.
-    fn condition(&self, upsert: &Upsert, condition: &Expr) -> Result<String, Unsupported>;
+    /// How an author's expressions over `t` and `s` are said.
+    fn tongue(&self) -> &'static dyn Tongue;
 
     /// The positions of the columns that tell rows apart.
     fn key(&self, table: &Table, _evidence: &Evidence) -> Vec<usize> {

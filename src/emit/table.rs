@@ -71,6 +71,11 @@ impl Upsert {
         self.set.iter().any(|(c, _)| c == column)
     }
 
+    /// The types of the target's columns.
+    pub fn types(&self) -> Vec<(String, DataType)> {
+        self.columns.iter().map(|c| (c.name.clone(), c.data_type.clone())).collect()
+    }
+
     /// Tells whether a row's column has, once all is done, the value that came.
     fn gives(&self, column: &str) -> bool {
         let changed = self.when.is_none() && (self.when_changed.is_empty() || self.when_changed.iter().any(|c| c == column));

@@ -6,10 +6,8 @@
 use super::{AzureSql, guard, object_id, relation, stage, text};
 use crate::contract::Generated;
 use crate::emit::merge::{Plan, unsayable};
-use crate::emit::{Column, Mode, Table, Upsert};
+use crate::emit::{Column, Mode, Table};
 use crate::error::Error;
-use crate::sql::Unsupported;
-use crate::sql::view::Pair;
 use crate::types::DataType;
 
 /// Deletes what a replacement leaves out; empty in other modes.
@@ -82,12 +80,6 @@ pub fn sayable(table: &Table) -> Result<(), Error> {
         let message = format!("the load of `{}` uses {}, which cannot be said in T-SQL", table.shown(), unsupported.what);
         Err(Error::new("X0401", message))
     })
-}
-
-/// Says something over the columns of `t` and `s`.
-pub fn pair(upsert: &Upsert, say: impl Fn(Pair) -> Result<String, Unsupported>) -> Result<String, Unsupported> {
-    let columns: Vec<(String, DataType)> = upsert.columns.iter().map(|c| (c.name.clone(), c.data_type.clone())).collect();
-    say(Pair { columns: &columns })
 }
 
 /// The columns of `alias` in a form in which only the same value is equal.

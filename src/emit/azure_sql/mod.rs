@@ -25,10 +25,9 @@ use arrow::datatypes::Schema;
 use super::load::{File, Kept, Load, Step};
 use super::merge::Plan;
 use super::rows::{RowFormat, RowWriter};
-use super::{Column, Dialect, Literal, Table, Upsert};
+use super::{Column, Dialect, Literal, Table};
 use crate::error::Error;
-use crate::expr::Expr;
-use crate::sql::Unsupported;
+use crate::sql::view::{self, Tongue};
 
 pub struct AzureSql;
 
@@ -105,12 +104,8 @@ impl Dialect for AzureSql {
         }
     }
 
-    fn value(&self, upsert: &Upsert, column: &str, value: &Expr) -> Result<String, Unsupported> {
-        merge::pair(upsert, |pair| pair.value(column, value))
-    }
-
-    fn condition(&self, upsert: &Upsert, condition: &Expr) -> Result<String, Unsupported> {
-        merge::pair(upsert, |pair| pair.condition(condition))
+    fn tongue(&self) -> &'static dyn Tongue {
+        &view::azure_sql::AzureSql
     }
 
     /// The text of a key may differ by case and still be the same key.

@@ -42,8 +42,8 @@ struct Form {
 
 impl Rows {
     pub fn new(table: &Table, staged: &Schema, format: RowFormat) -> Result<Rows, Error> {
-        let names = table.columns.iter().map(|c| &c.name).chain([&table.name]).chain(&table.schema);
-        for name in names.filter(|name| text::is_unwritable(name)) {
+        let mut names = table.columns.iter().map(|c| &c.name).chain([&table.name]).chain(&table.schema);
+        if let Some(name) = names.find(|name| text::is_unwritable(name)) {
             let message = format!("table `{}`: a T-SQL script cannot hold the name `{}`", table.shown(), name.escape_debug());
             return Err(Error::new("X0403", message)
                 .help("The tools that send scripts replace `$(...)` and split lines, in names too. Rename it."));

@@ -8,8 +8,6 @@ use crate::emit::load::Kept;
 use crate::emit::merge::{Plan, unsayable};
 use crate::emit::{Mode, Table};
 use crate::error::Error;
-use crate::expr::Expr;
-use crate::sql::{self, Binding, Unsupported};
 
 /// Deletes what a replacement leaves out.
 pub fn deletion(plan: &Plan) -> Option<String> {
@@ -51,11 +49,6 @@ fn insert(plan: &Plan, after: Option<&str>, keeps: bool) -> String {
         insert += &format!("\n{}", undo::returning(plan));
     }
     insert
-}
-
-/// Writes an author's expression over target and staged rows.
-pub fn operand(expr: &Expr) -> Result<String, Unsupported> {
-    sql::print::operand(&sql::postgres::Postgres, expr, Binding::Not)
 }
 
 /// Refuses expressions that the database has no words for.

@@ -27,10 +27,9 @@ use super::load::{File, Kept, Load, Step};
 use super::merge::Plan;
 use super::rows::{Evidence, RowFormat, RowWriter};
 use super::script;
-use super::{Dialect, Literal, Mode, Table, Upsert};
+use super::{Dialect, Literal, Mode, Table};
 use crate::error::Error;
-use crate::expr::Expr;
-use crate::sql::Unsupported;
+use crate::sql::view::{self, Tongue};
 
 pub struct Postgres;
 
@@ -112,12 +111,8 @@ impl Dialect for Postgres {
         }
     }
 
-    fn value(&self, _upsert: &Upsert, _column: &str, value: &Expr) -> Result<String, Unsupported> {
-        merge::operand(value)
-    }
-
-    fn condition(&self, _upsert: &Upsert, condition: &Expr) -> Result<String, Unsupported> {
-        merge::operand(condition)
+    fn tongue(&self) -> &'static dyn Tongue {
+        &view::postgres::Postgres
     }
 
     fn key(&self, table: &Table, evidence: &Evidence) -> Vec<usize> {

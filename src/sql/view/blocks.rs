@@ -29,7 +29,7 @@ struct From {
 }
 
 struct Blocks<'a> {
-    tongue: Tongue,
+    tongue: &'static dyn Tongue,
     table: &'a str,
     span: Span,
     known: BTreeMap<String, Rows>,
@@ -61,10 +61,7 @@ pub fn statement(view: &View, needs: &Needs) -> Result<String, Unsupported> {
     let last = view.tables.last().and_then(|(name, _)| blocks.known.get(*name));
     let Some(last) = last else { return Err(Unsupported::new("a view without stages", view.span)) };
     let columns = view.columns.iter().map(|c| view.tongue.quote(c, view.span)).collect::<Result<Vec<_>, _>>()?.join(", ");
-    let create = match view.tongue {
-        Tongue::Postgres => "CREATE OR REPLACE VIEW",
-        Tongue::Tsql => "CREATE OR ALTER VIEW",
-    };
+    let create = view.tongue.create_view();
     let name = view.tongue.relation(view.schema, view.name, view.span)?;
     Ok(format!("{create} {name} AS\nWITH {}\nSELECT {columns}\nFROM {};\n", blocks.written.join(",\n"), last.name))
 }
@@ -94,11 +91,7 @@ impl Blocks<'_> {
                 refused.what = format!("column `{column}` of `{name}`: {}", refused.what);
                 refused
             };
-            let mut wanted = self.tongue.type_name(kind, span).map_err(named)?;
-            // Digits that were never seen in a file may yet come: nothing is rounded.
-            if self.tongue == Tongue::Postgres && matches!(kind, DataType::Decimal(_)) {
-                wanted = "numeric".to_string();
-            }
+            let wanted = self.tongue.read_as(kind, span).map_err(named)?;
             let mut sql = format!("CAST({quoted} AS {wanted})");
             if kind.is_text() {
                 sql = self.tongue.collate(&sql);
@@ -163,11 +156,11 @@ impl Blocks<'_> {
                 let mut group = vec![];
                 for key in keys {
                     let (sql, kind) = (sentence.value(key)?.sql, sentence.kind(key));
-                    if self.tongue == Tongue::Tsql && !matches!(key.kind, ExprKind::Column(_)) {
+                    if !self.tongue.groups_by_expressions() && !matches!(key.kind, ExprKind::Column(_)) {
                         return Err(Unsupported::new("a key of `group_by` that is computed (`derive` it first)", key.span));
                     }
                     group.push(sql.clone());
-                    group.extend(self.told_apart(&sql, &kind));
+                    group.extend(self.tongue.told_apart(&sql, &kind));
                 }
                 let whole = if group.is_empty() { String::new() } else { format!("\n    GROUP BY {}", group.join(", ")) };
                 if group.is_empty() && columns.is_empty() {
@@ -181,7 +174,7 @@ impl Blocks<'_> {
                 let mut keys = vec![];
                 for key in on {
                     let (sql, kind) = (sentence.value(key)?.sql, sentence.kind(key));
-                    keys.extend(self.told_apart(&sql, &kind));
+                    keys.extend(self.tongue.told_apart(&sql, &kind));
                     keys.push(sql);
                 }
                 let order = match order_by.is_empty() {
@@ -234,11 +227,6 @@ impl Blocks<'_> {
         }
     }
 
-    /// The second key that tells texts apart which T-SQL groups together: those that differ in spaces at the end.
-    fn told_apart(&self, sql: &str, kind: &DataType) -> Option<String> {
-        (self.tongue == Tongue::Tsql && kind.is_text()).then(|| format!("DATALENGTH({sql})"))
-    }
-
     /// All columns of what stands behind FROM.
     fn all(&mut self, clause: &str, relation: &Relation) -> Result<Rows, Unsupported> {
         let from = self.from(relation)?;
@@ -286,9 +274,9 @@ impl Blocks<'_> {
             }
             Relation::Join { left, right, kind, on } => self.join(left, right, *kind, on),
             Relation::Unnest { input, list, element, position, keep_empty } => {
-                if self.tongue == Tongue::Tsql {
+                let Some(unnest) = self.tongue.unnest() else {
                     return Err(Unsupported::new("`unnest`: there are no lists", list.span));
-                }
+                };
                 let rows = self.lower(input)?;
                 let mut names = self.named(&rows, Some("i"))?;
                 let sentence = Sentence { tongue: self.tongue, names: &names };
@@ -299,16 +287,8 @@ impl Blocks<'_> {
                 let list = sentence.value(list)?.sql;
                 let (element_name, position_name) =
                     (self.tongue.quote(element, self.span)?, self.tongue.quote(position, self.span)?);
-                let sql = match keep_empty {
-                    true => format!(
-                        "{} AS i LEFT JOIN LATERAL unnest({list}) WITH ORDINALITY AS e({element_name}, {position_name}) ON TRUE",
-                        rows.name
-                    ),
-                    false => format!(
-                        "{} AS i CROSS JOIN LATERAL unnest({list}) WITH ORDINALITY AS e({element_name}, {position_name})",
-                        rows.name
-                    ),
-                };
+                let joined = unnest(&list, &format!("{element_name}, {position_name}"), *keep_empty);
+                let sql = format!("{} AS i {joined}", rows.name);
                 let value = format!("e.{element_name}");
                 let value = if kind.is_text() { format!("({})", self.tongue.collate(&value)) } else { value };
                 names.insert(element.clone(), (value, *kind));
@@ -327,10 +307,7 @@ impl Blocks<'_> {
                     kind = sentence.kind(expr);
                 }
                 let (label, cell) = (self.tongue.quote(name, self.span)?, self.tongue.quote(value, self.span)?);
-                let apply = match self.tongue {
-                    Tongue::Postgres => "CROSS JOIN LATERAL",
-                    Tongue::Tsql => "CROSS APPLY",
-                };
+                let apply = self.tongue.apply();
                 let sql = format!("{} AS i {apply} (VALUES {}) AS e({label}, {cell})", rows.name, pairs.join(", "));
                 names.insert(name.clone(), (format!("({})", self.tongue.collate(&format!("e.{label}"))), DataType::Text));
                 names.insert(value.clone(), (format!("e.{cell}"), kind));
@@ -366,7 +343,7 @@ impl Blocks<'_> {
                 rows
             }
         };
-        if kind == JoinKind::Full && self.tongue == Tongue::Postgres && !equalities(on) {
+        if kind == JoinKind::Full && !self.tongue.joins_fully_on_any() && !equalities(on) {
             return Err(Unsupported::new("a full join on other than equal columns", on.span));
         }
         let condition = Sentence { tongue: self.tongue, names: &names }.condition(on)?.sql;

@@ -196,7 +196,6 @@ IF @message IS NOT NULL THROW 50008, @message, 1;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::emit::azure_sql::AzureSql;
     use crate::emit::rows::Evidence;
     use crate::emit::{Column, Header, Mode, Script, Table, Upsert, script};
