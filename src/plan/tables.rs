@@ -11,6 +11,7 @@ use super::{Inputs, TablePlan};
 use crate::check::Measure;
 use crate::contract::Contract;
 use crate::diagnostics::{Diagnostics, SourceMap};
+use crate::expr::parse::is_fleeting;
 use crate::expr::{Expr, ExprKind};
 use crate::relation::{JoinKind, Relation};
 use crate::spec::pipeline::TableSpec;
@@ -217,25 +218,6 @@ fn count_readers(inputs: &Inputs) -> BTreeMap<String, usize> {
     readers
 }
 
-/// Functions that give another value each time they are asked.
-const FLEETING: &[&str] = &[
-    "current_date",
-    "current_localtime",
-    "current_localtimestamp",
-    "current_time",
-    "current_timestamp",
-    "gen_random_uuid",
-    "get_current_time",
-    "get_current_timestamp",
-    "now",
-    "random",
-    "today",
-    "transaction_timestamp",
-    "uuid",
-    "uuidv4",
-    "uuidv7",
-];
-
 fn finish(spec: &TableSpec, flow: &Flow, readers: usize) -> TablePlan {
     let quarantine = on_failure(&spec.clauses);
     // Staging costs a copy: it pays where rows are judged or loaded, or must be put in order, and where dear work would be done once
@@ -248,8 +230,7 @@ fn finish(spec: &TableSpec, flow: &Flow, readers: usize) -> TablePlan {
     let handed_on = readers == 1 && !quarantine && flow.steps.iter().all(light) && flow.checks.iter().all(alone);
     let judged = !flow.checks.is_empty() && !handed_on;
     // A view would give each reader values of its own.
-    let fleeting =
-        flow.relation.has_expression(&|e| matches!(&e.kind, ExprKind::Call(call) if FLEETING.contains(&call.function.as_str())));
+    let fleeting = flow.relation.has_expression(&|e| matches!(&e.kind, ExprKind::Call(call) if is_fleeting(&call.function)));
     let staged = fleeting || judged || loaded || readers == 0 || !flow.ordered || flow.steps.iter().any(dear);
     TablePlan {
         name: spec.name.clone(),
