@@ -3,6 +3,7 @@
 //! An error rolls the transaction back (XACT_ABORT), but tools go on with the next batch: so each batch first looks whether the
 //! transaction is still open, and whether the batch before it was done, which also catches those that failed before they began. If not,
 //! NOEXEC is set: what follows is read but not executed, until the last lines.
+//! Sources: Transact-SQL reference, SET XACT_ABORT, SET NOEXEC, THROW, and the `sqlcmd` utility (GO).
 //! Does not know what the batches do.
 
 use super::text;

@@ -1,7 +1,9 @@
 //! The statements that bring staged rows into their tables.
 //!
 //! In: plans of tables that depend on each other. Out: the DELETE, UPDATE and INSERT statements of their modes, as one statement. Rows that are
-//! already as they should be are not touched. Does not know about guards or the order of tables.
+//! already as they should be are not touched.
+//! Sources: PostgreSQL 15 manual, sections 7.8.4 (data-modifying statements in WITH) and 9.24.6 (composite type comparison).
+//! Does not know about guards or the order of tables.
 
 use super::{guard, relation, stage, text, undo};
 use crate::emit::load::Kept;

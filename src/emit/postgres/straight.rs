@@ -3,6 +3,7 @@
 //! That gives the same rows where every table of the script is empty, a unique index watches over the key, and nothing listens to what
 //! comes in: no triggers, rules or policies. Only the server can tell, so the script asks it, by `psql`'s own `\gset` and `\if`. Such rows are
 //! known by the transaction that wrote them: that is counted here, and is all that `rollback.sql` needs.
+//! Sources: PostgreSQL 15 manual, psql (`\gset`, `\if`), section 5.5 (system columns).
 //! In: plans. Out: the question, and the steps in both of its branches. Does not know how rows are merged where the answer is no.
 
 use super::{guard, relation, stage, staging, text, undo};

@@ -1,6 +1,7 @@
 //! How Postgres wants text inside of statements and COPY data: literals, identifiers, array elements, dollar quotes.
 //!
 //! In: any bytes. Out: the same content in a form that reads back as exactly those bytes.
+//! Sources: PostgreSQL 15 manual, sections 4.1.1 (identifiers), 4.1.2 (constants, dollar quotes), 8.15.6 (array elements), and COPY (text format).
 //! Does not know about types.
 
 /// Quotes a name.

@@ -9,7 +9,7 @@ use super::prune::{Needed, Needs};
 use super::say::{Names, Sentence};
 use super::{Input, Tongue, Unsupported, View};
 use crate::diagnostics::Span;
-use crate::expr::{BinaryOp, Expr, ExprKind};
+use crate::expr::{BinaryOp, Expr, ExprKind, OrderBy};
 use crate::relation::{JoinKind, Relation};
 use crate::types::DataType;
 
@@ -150,74 +150,9 @@ impl Blocks<'_> {
                 let from = self.from(input)?;
                 self.select(clause, &from, columns, "")
             }
-            Relation::Aggregate { input, keys, columns } => {
-                let from = self.from(input)?;
-                let sentence = Sentence { tongue: self.tongue, names: &from.names };
-                let mut group = vec![];
-                for key in keys {
-                    let (sql, kind) = (sentence.value(key)?.sql, sentence.kind(key));
-                    if !self.tongue.groups_by_expressions() && !matches!(key.kind, ExprKind::Column(_)) {
-                        return Err(Unsupported::new("a key of `group_by` that is computed (`derive` it first)", key.span));
-                    }
-                    group.push(sql.clone());
-                    group.extend(self.tongue.told_apart(&sql, &kind));
-                }
-                let whole = if group.is_empty() { String::new() } else { format!("\n    GROUP BY {}", group.join(", ")) };
-                if group.is_empty() && columns.is_empty() {
-                    return Err(Unsupported::new("one group without a column", self.span));
-                }
-                self.select("group_by", &from, columns, &whole)
-            }
-            Relation::Distinct { input, on, order_by } => {
-                let from = self.from(input)?;
-                let sentence = Sentence { tongue: self.tongue, names: &from.names };
-                let mut keys = vec![];
-                for key in on {
-                    let (sql, kind) = (sentence.value(key)?.sql, sentence.kind(key));
-                    keys.extend(self.tongue.told_apart(&sql, &kind));
-                    keys.push(sql);
-                }
-                let order = match order_by.is_empty() {
-                    // Which one is kept does not matter: all that is read of them is the key.
-                    true => "(SELECT NULL)".to_string(),
-                    false => sentence.order_by(order_by)?,
-                };
-                let number = self.tongue.quote("#number", self.span)?;
-                let columns: Vec<(String, DataType)> = from.names.iter().map(|(n, (_, k))| (n.clone(), k.clone())).collect();
-                let mut inner = vec![];
-                let mut outer = vec![];
-                for (name, (sql, _)) in &from.names {
-                    let quoted = self.tongue.quote(name, self.span)?;
-                    inner.push(format!("{sql} AS {quoted}"));
-                    outer.push(quoted);
-                }
-                inner.push(format!("row_number() OVER (PARTITION BY {} ORDER BY {order}) AS {number}", keys.join(", ")));
-                let mut inside = format!("SELECT {} FROM {}", inner.join(", "), from.sql);
-                if let Some(condition) = &from.condition {
-                    inside += &format!(" WHERE {condition}");
-                }
-                let select = format!("SELECT {}\n    FROM ({inside}) AS numbered\n    WHERE {number} = 1", self.list(&outer)?);
-                self.add(&self.label("distinct"), &select, columns)
-            }
-            Relation::Union { inputs } => {
-                let mut parts: Vec<Rows> = vec![];
-                for input in inputs {
-                    parts.push(self.lower(input)?);
-                }
-                let columns = parts.first().map(|p| p.columns.clone()).unwrap_or_default();
-                let mut selects = vec![];
-                for part in &parts {
-                    let other = columns.iter().find(|(name, kind)| {
-                        !part.columns.iter().any(|(n, k)| n == name && super::say::family(k) == super::say::family(kind))
-                    });
-                    if let Some((name, kind)) = other {
-                        return Err(Unsupported::new(format!("a union in which `{name}` is not always {kind}"), self.span));
-                    }
-                    let list = columns.iter().map(|(c, _)| self.tongue.quote(c, self.span)).collect::<Result<Vec<_>, _>>()?;
-                    selects.push(format!("SELECT {} FROM {}", self.list(&list)?, part.name));
-                }
-                self.add(&self.label("union"), &selects.join("\n    UNION ALL "), columns)
-            }
+            Relation::Aggregate { input, keys, columns } => self.aggregate(input, keys, columns),
+            Relation::Distinct { input, on, order_by } => self.distinct(input, on, order_by),
+            Relation::Union { inputs } => self.union(inputs),
             Relation::Sort { input, .. } => self.lower(input),
             Relation::Filter { .. } => self.all("where", relation),
             Relation::Join { .. } => self.all("join", relation),
@@ -225,6 +160,78 @@ impl Blocks<'_> {
             Relation::Unpivot { .. } => self.all("unpivot", relation),
             Relation::Query { .. } => Err(Unsupported::new("a query of the author's own (`sql`)", self.span)),
         }
+    }
+
+    fn aggregate(&mut self, input: &Relation, keys: &[Expr], columns: &[(String, Expr)]) -> Result<Rows, Unsupported> {
+        let from = self.from(input)?;
+        let sentence = Sentence { tongue: self.tongue, names: &from.names };
+        let mut group = vec![];
+        for key in keys {
+            let (sql, kind) = (sentence.value(key)?.sql, sentence.kind(key));
+            if !self.tongue.groups_by_expressions() && !matches!(key.kind, ExprKind::Column(_)) {
+                return Err(Unsupported::new("a key of `group_by` that is computed (`derive` it first)", key.span));
+            }
+            group.push(sql.clone());
+            group.extend(self.tongue.told_apart(&sql, &kind));
+        }
+        let whole = if group.is_empty() { String::new() } else { format!("\n    GROUP BY {}", group.join(", ")) };
+        if group.is_empty() && columns.is_empty() {
+            return Err(Unsupported::new("one group without a column", self.span));
+        }
+        self.select("group_by", &from, columns, &whole)
+    }
+
+    /// Keeps the first row of each key by a number that a window function gives.
+    fn distinct(&mut self, input: &Relation, on: &[Expr], order_by: &[OrderBy]) -> Result<Rows, Unsupported> {
+        let from = self.from(input)?;
+        let sentence = Sentence { tongue: self.tongue, names: &from.names };
+        let mut keys = vec![];
+        for key in on {
+            let (sql, kind) = (sentence.value(key)?.sql, sentence.kind(key));
+            keys.extend(self.tongue.told_apart(&sql, &kind));
+            keys.push(sql);
+        }
+        let order = match order_by.is_empty() {
+            // Which one is kept does not matter: all that is read of them is the key.
+            true => "(SELECT NULL)".to_string(),
+            false => sentence.order_by(order_by)?,
+        };
+        let number = self.tongue.quote("#number", self.span)?;
+        let columns: Vec<(String, DataType)> = from.names.iter().map(|(n, (_, k))| (n.clone(), k.clone())).collect();
+        let mut inner = vec![];
+        let mut outer = vec![];
+        for (name, (sql, _)) in &from.names {
+            let quoted = self.tongue.quote(name, self.span)?;
+            inner.push(format!("{sql} AS {quoted}"));
+            outer.push(quoted);
+        }
+        inner.push(format!("row_number() OVER (PARTITION BY {} ORDER BY {order}) AS {number}", keys.join(", ")));
+        let mut inside = format!("SELECT {} FROM {}", inner.join(", "), from.sql);
+        if let Some(condition) = &from.condition {
+            inside += &format!(" WHERE {condition}");
+        }
+        let select = format!("SELECT {}\n    FROM ({inside}) AS numbered\n    WHERE {number} = 1", self.list(&outer)?);
+        self.add(&self.label("distinct"), &select, columns)
+    }
+
+    fn union(&mut self, inputs: &[Relation]) -> Result<Rows, Unsupported> {
+        let mut parts: Vec<Rows> = vec![];
+        for input in inputs {
+            parts.push(self.lower(input)?);
+        }
+        let columns = parts.first().map(|p| p.columns.clone()).unwrap_or_default();
+        let mut selects = vec![];
+        for part in &parts {
+            let other = columns.iter().find(|(name, kind)| {
+                !part.columns.iter().any(|(n, k)| n == name && super::say::family(k) == super::say::family(kind))
+            });
+            if let Some((name, kind)) = other {
+                return Err(Unsupported::new(format!("a union in which `{name}` is not always {kind}"), self.span));
+            }
+            let list = columns.iter().map(|(c, _)| self.tongue.quote(c, self.span)).collect::<Result<Vec<_>, _>>()?;
+            selects.push(format!("SELECT {} FROM {}", self.list(&list)?, part.name));
+        }
+        self.add(&self.label("union"), &selects.join("\n    UNION ALL "), columns)
     }
 
     /// All columns of what stands behind FROM.

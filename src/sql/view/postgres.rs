@@ -1,12 +1,15 @@
 //! What PostgreSQL says in its own way in a view.
 //!
-//! Texts are compared by their characters: `COLLATE "C"`. Does not know about relations or how expressions nest.
+//! Texts are compared by their characters: `COLLATE "C"`.
+//! Sources: PostgreSQL 15 manual, sections 9.4 (string functions), 9.7.1 (LIKE), 9.9 (dates and times), 9.21 (aggregates), 24.2 (collations).
+//! Does not know about relations or how expressions nest.
 
 use super::tongue::{Joined, Search, Sought, Tongue, named, no_type};
 use crate::diagnostics::Span;
 use crate::expr::{BinaryOp, Expr};
+use crate::sql::postgres::Postgres as Printer;
 use crate::sql::print::{self, infix, standard};
-use crate::sql::{Binding, Printed, Unsupported};
+use crate::sql::{Binding, Dialect, Printed, Unsupported};
 use crate::types::DataType;
 
 pub struct Postgres;
@@ -21,7 +24,7 @@ impl Tongue for Postgres {
     }
 
     fn quoted(&self, name: &str) -> String {
-        format!("\"{}\"", name.replace('"', "\"\""))
+        Printer.quote(name)
     }
 
     fn text(&self, text: &str) -> String {
@@ -37,21 +40,23 @@ impl Tongue for Postgres {
     }
 
     fn type_name(&self, data_type: &DataType, span: Span) -> Result<String, Unsupported> {
-        Ok(match data_type {
-            DataType::Boolean => "boolean".to_string(),
-            DataType::SmallInt => "smallint".to_string(),
-            DataType::Integer => "integer".to_string(),
-            DataType::BigInt => "bigint".to_string(),
-            DataType::HugeInt => "numeric(39,0)".to_string(),
-            DataType::Decimal(Some((precision, scale))) => format!("numeric({precision},{scale})"),
-            DataType::Double => "double precision".to_string(),
-            DataType::Text | DataType::Varchar(_) => "text".to_string(),
-            DataType::Date => "date".to_string(),
-            DataType::Timestamp(_) => "timestamp".to_string(),
-            DataType::Uuid => "uuid".to_string(),
-            DataType::List(element) if !matches!(**element, DataType::List(_)) => format!("{}[]", self.type_name(element, span)?),
-            other => return Err(no_type(other, span)),
-        })
+        use DataType as T;
+        match data_type {
+            // Lengths and fractions of seconds are judged by the run.
+            T::Text | T::Varchar(_) => Ok("text".to_string()),
+            T::Timestamp(_) => Ok("timestamp".to_string()),
+            T::List(element) if !matches!(**element, T::List(_)) => Ok(format!("{}[]", self.type_name(element, span)?)),
+            T::Boolean
+            | T::SmallInt
+            | T::Integer
+            | T::BigInt
+            | T::HugeInt
+            | T::Decimal(Some(_))
+            | T::Double
+            | T::Date
+            | T::Uuid => Printer.type_name(data_type, span),
+            other => Err(no_type(other, span)),
+        }
     }
 
     /// Digits that were never seen in a file may yet come: nothing is rounded.
@@ -156,10 +161,10 @@ impl Tongue for Postgres {
     }
 
     fn upsert_value(&self, _columns: &[(String, DataType)], _column: &str, value: &Expr) -> Result<String, Unsupported> {
-        print::operand(&crate::sql::postgres::Postgres, value, Binding::Not)
+        print::operand(&Printer, value, Binding::Not)
     }
 
     fn upsert_condition(&self, _columns: &[(String, DataType)], condition: &Expr) -> Result<String, Unsupported> {
-        print::operand(&crate::sql::postgres::Postgres, condition, Binding::Not)
+        print::operand(&Printer, condition, Binding::Not)
     }
 }

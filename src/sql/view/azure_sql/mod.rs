@@ -1,8 +1,9 @@
 //! What T-SQL says in its own way in a view.
 //!
 //! Texts are compared by their characters: by a binary collation of `nvarchar(max)`, and by their length, since spaces at the end do not count
-//! there. Conditions are no values. Decimal results are rounded to keep within 38 digits, so that those which may need more are refused
-//! (Transact-SQL reference, "Precision, scale, and length"). Does not know about relations or how expressions nest.
+//! there. Conditions are no values. Decimal results are rounded to keep within 38 digits, so that those which may need more are refused.
+//! Sources: Transact-SQL reference, "Precision, scale, and length", string functions, LIKE, STRING_AGG, collation and Unicode support.
+//! Does not know about relations or how expressions nest.
 
 mod pair;
 
