@@ -3,8 +3,9 @@
 //! In: tables. Out: statements that throw an error naming the table, what was expected and what was found.
 //! Does not know how rows are merged.
 
-use super::merge::Plan;
-use super::{relation, scope_condition, stage, text};
+use super::merge::exact_columns;
+use super::{AzureSql, relation, stage, text};
+use crate::emit::merge::{Plan, within};
 use crate::emit::{Mode, Table};
 
 /// What a script does with a column.
@@ -24,9 +25,9 @@ fn beside(table: &Table) -> Vec<(&str, Use)> {
 }
 
 /// Checks that every table and column is there and can be written; all that is missing is named at once.
-pub fn target_fits(tables: &[&Table]) -> String {
+pub fn target_fits(plans: &[Plan]) -> String {
     let mut wanted = vec![];
-    for table in tables {
+    for table in plans.iter().map(|p| p.table) {
         let loaded = table.columns.iter().map(|c| (c.name.as_str(), Use::Loaded));
         for (i, (column, used)) in loaded.chain(beside(table)).enumerate() {
             wanted.push(format!(
@@ -86,7 +87,7 @@ pub fn all_staged(table: &Table) -> String {
     {
         sql += &format!(
             "SELECT @found = COUNT_BIG(*) FROM {stage} AS s WHERE NOT EXISTS (SELECT 1 WHERE {});\n{}",
-            scope_condition("s", scope),
+            within(&AzureSql, "s", scope),
             expect(table, 0, "rows outside of the replaced scope")
         );
     }
@@ -100,7 +101,7 @@ pub fn none_there(plan: &Plan) -> String {
     if plan.key.is_empty() {
         // Without a key only this can be told: all of the rows there already, each as often as here, means a second run.
         let numbered = |alias: &str, from: &str| {
-            let list = plan.exact(alias).join(", ");
+            let list = exact_columns(plan, alias).join(", ");
             format!(
                 "SELECT {list}, ROW_NUMBER() OVER (PARTITION BY {list} ORDER BY (SELECT NULL)) AS pipe_copy FROM {from} AS {alias}"
             )
@@ -149,6 +150,7 @@ END;
 
 /// Checks, for a table in append mode, that rows which are there have the content of those that come.
 pub fn none_differs(plan: &Plan) -> String {
+    let columns: Vec<&str> = plan.table.columns.iter().map(|c| c.name.as_str()).collect();
     let shown: Vec<String> =
         plan.table.loaded_key().iter().map(|k| format!("CONVERT(nvarchar(400), s.{})", text::identifier(k))).collect();
     format!(
@@ -167,7 +169,7 @@ END;
         stage(plan.table),
         relation(plan.table),
         plan.same_row(),
-        plan.differ(),
+        plan.differ(&columns).unwrap_or_else(|| "1 = 0".to_string()),
         thrown(&format!("table {}: rows are only appended, but ", plan.table.shown()))
     )
 }

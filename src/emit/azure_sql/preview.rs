@@ -4,32 +4,27 @@
 //! inserted, updated, left alone and deleted, and how many stand in the way of an insertion. Whoever plays it takes its transaction
 //! back; it writes to no table of the target. Does not know how it is played.
 
-use std::io::{self, Write};
+use super::{AzureSql, guard, relation, stage, text};
+use crate::emit::load::{Load, Step};
+use crate::emit::merge::Plan;
+use crate::emit::{Dialect, Mode};
 
-use super::batch::Batches;
-use super::merge::Plan;
-use super::{deploy, guard, relation, stage, text};
-use crate::emit::{Mode, Parts, Script, Table};
-
-/// Writes the script.
-pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {
-    let tables: Vec<&Table> = script.tables.iter().map(|(table, _)| table).collect();
-    out.write_all(deploy::header(script.header, &tables).as_bytes())?;
-    let mut batches = Batches::begin(out)?;
-    if tables.is_empty() {
-        return batches.end("");
+/// The steps of the script.
+pub fn steps(load: &Load) -> Vec<Step> {
+    if load.plans.is_empty() {
+        return vec![];
     }
-    batches.batch("The target has every table and column that is loaded.", &guard::target_fits(&tables))?;
-    for (i, table) in tables.iter().enumerate() {
-        deploy::rows(i, table, parts, &mut batches)?;
+    let mut steps = vec![Step::new("The target has every table and column that is loaded.", guard::target_fits(&load.plans))];
+    for (at, plan) in load.plans.iter().enumerate() {
+        steps.extend(AzureSql.staged(&format!("Rows of {}", plan.table.shown()), at, load));
     }
-    let counted: Vec<String> = script.tables.iter().map(|(table, evidence)| counts(&Plan::new(table, evidence))).collect();
-    let sql = format!(
+    let counted: Vec<String> = load.plans.iter().map(counts).collect();
+    let query = format!(
         "SELECT [table], inserts, updates, unchanged, deletes, in_the_way FROM (\n{}\n) AS c ORDER BY number;\n",
         counted.join("\nUNION ALL\n")
     );
-    batches.batch("What would change", &sql)?;
-    batches.end("")
+    steps.push(Step::new("What would change", query));
+    steps
 }
 
 /// Counts what would happen to one table.
@@ -53,7 +48,8 @@ fn counts(plan: &Plan) -> String {
         (_, true) => (count(&format!("FROM {staged}")), none(), none(), none()),
         (Mode::Insert, false) => (absent(), none(), none(), count(&there)),
         (Mode::Append, false) => {
-            let (differing, same) = split(Some(plan.differ()));
+            let columns: Vec<&str> = table.columns.iter().map(|c| c.name.as_str()).collect();
+            let (differing, same) = split(plan.differ(&columns));
             (absent(), none(), same, differing)
         }
         (Mode::Upsert(_) | Mode::Replace { .. }, false) => {
@@ -61,10 +57,7 @@ fn counts(plan: &Plan) -> String {
             (absent(), changed, same, none())
         }
     };
-    let deletes = plan.goes().map_or_else(none, |condition| {
-        let condition = if condition.is_empty() { condition } else { format!("\n  WHERE {condition}") };
-        count(&format!("FROM {target} AS t{condition}"))
-    });
+    let deletes = plan.goes().map_or_else(none, |clause| count(&format!("FROM {target} AS t{clause}")));
     format!(
         "SELECT {} AS number, {} AS [table], {inserts} AS inserts,\n  {updates} AS updates,\n  {unchanged} AS unchanged,\n  {deletes} AS deletes,\n  {in_the_way} AS in_the_way",
         table.number,
