@@ -100,14 +100,17 @@ pub struct Imported {
     pub unjudged: Vec<String>,
 }
 
+/// Asks a catalog about tables.
+type Ask<T> = fn(&mut dyn Connection, &[TableName], Frame) -> Result<Vec<T>, Error>;
+
 /// A kind of database whose catalog is read.
 pub struct Catalog {
     dialect: &'static str,
     /// The words that its tables come in.
     flavor: Flavor,
     words: diff::Words,
-    import: fn(&mut dyn Connection, &[TableName], Frame) -> Result<Vec<Imported>, Error>,
-    existing: fn(&mut dyn Connection, &[TableName], Frame) -> Result<Vec<TableName>, Error>,
+    import: Ask<Imported>,
+    existing: Ask<TableName>,
 }
 
 /// Every kind of database whose catalog is read.

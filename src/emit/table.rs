@@ -70,12 +70,14 @@ impl Upsert {
     pub fn mentioned(&self) -> Vec<&str> {
         let mut found: Vec<&str> = self.set.iter().map(|(column, _)| column.as_str()).collect();
         for expr in self.set.iter().map(|(_, value)| value).chain(&self.when) {
-            expr.walk(&mut |part| match &part.kind {
-                ExprKind::Name(parts) => match parts.as_slice() {
-                    [side, name] if side == "t" && !found.contains(&name.as_str()) => found.push(name),
-                    _ => {}
-                },
-                _ => {}
+            expr.walk(&mut |part| {
+                if let ExprKind::Name(parts) = &part.kind
+                    && let [side, name] = parts.as_slice()
+                    && side == "t"
+                    && !found.contains(&name.as_str())
+                {
+                    found.push(name);
+                }
             });
         }
         found
