@@ -23,7 +23,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::diagnostics::{Diagnostics, Severity, Span};
-use crate::expr::Expr;
+use crate::expr::{Expr, ExprKind};
 use crate::spec::yaml::Node;
 
 pub use agreement::Agreement;
@@ -117,7 +117,10 @@ pub enum Measure {
 /// What must be unique.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UniqueKey {
+    /// What must differ, in the form in which the target compares it.
     pub parts: Vec<Expr>,
+    /// The columns that the parts are, in whatever form; none where a part is an expression.
+    pub columns: Vec<String>,
     /// Whether two NULLs are equal.
     pub nulls_equal: bool,
     /// Only rows where this is TRUE take part (a partial unique index).
@@ -126,9 +129,22 @@ pub struct UniqueKey {
     pub written: Option<WrittenKey>,
 }
 
+impl UniqueKey {
+    /// Makes a key in which NULLs are distinct, over all rows.
+    pub fn of(parts: Vec<Expr>) -> UniqueKey {
+        let column = |part: &Expr| match &part.kind {
+            ExprKind::Column(name) => Some(name.clone()),
+            _ => None,
+        };
+        let columns = parts.iter().map(column).collect::<Option<Vec<String>>>().unwrap_or_default();
+        UniqueKey { parts, columns, nulls_equal: false, only_where: None, written: None }
+    }
+}
+
 /// The parts of a unique index and its condition as the target reads them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrittenKey {
+    /// None where they are the columns as they are.
     pub parts: Vec<String>,
     pub only_where: Option<String>,
 }

@@ -73,7 +73,7 @@ impl Unique {
     /// Makes a key of plain columns with SQL's meaning of NULL.
     pub fn new(columns: Vec<String>, span: Span) -> Unique {
         let parts = columns.into_iter().map(|c| Expr::column(c, span)).collect();
-        Unique { key: UniqueKey { parts, nulls_equal: false, only_where: None, written: None } }
+        Unique { key: UniqueKey::of(parts) }
     }
 
     /// Makes a key of expressions, as unique indexes have.

@@ -269,8 +269,7 @@ fn keys(contract: &mut Contract, mut keys: Vec<Key>, context: &mut Context<'_>, 
         let kind = if key.primary { ConstraintKind::PrimaryKey } else { ConstraintKind::Other };
         contract.written.constrain(name.clone(), kind, text.trim_end().to_string());
         let parts = columns.into_iter().map(|c| Expr::column(c, key.span)).collect();
-        let check =
-            Unique::of(UniqueKey { parts, nulls_equal: key.nulls_equal && !key.primary, only_where: None, written: None });
+        let check = Unique::of(UniqueKey { nulls_equal: key.nulls_equal && !key.primary, ..UniqueKey::of(parts) });
         contract.checks.push(declared(Arc::new(check), name, key.span));
     }
 }
@@ -336,7 +335,8 @@ pub(super) fn index(contract: &mut Contract, index: WrittenIndex<'_>, context: &
                 parts: index.parts.iter().map(|p| p.source().to_string()).collect(),
                 only_where: index.only_where.map(|w| w.source().to_string()),
             };
-            let check = Unique::of(UniqueKey { parts, nulls_equal: index.nulls_equal, only_where, written: Some(written) });
+            let key = UniqueKey { nulls_equal: index.nulls_equal, only_where, written: Some(written), ..UniqueKey::of(parts) };
+            let check = Unique::of(key);
             contract.checks.push(declared(Arc::new(check), name, index.span));
         }
         _ => contract.unjudged.push((index.text.to_string(), index.span)),

@@ -25,6 +25,9 @@ pub trait Lookup: Sync {
     ///
     /// Errors: the command was interrupted. A target that cannot answer is no error.
     fn find(&self, question: &Question) -> Result<Answer, Error>;
+
+    /// Whether unique keys are looked at once for all rows that a statement changes, so that two of them can swap theirs.
+    fn changes_at_once(&self) -> bool;
 }
 
 /// Which keys are meant, as texts that the target reads as its own types.
@@ -43,13 +46,21 @@ pub struct Question {
 /// A unique index, and what makes another row of one that has the same key.
 #[derive(Debug, Default)]
 pub struct Index {
-    /// The expressions of the index and its condition in the target's words, over the columns.
-    pub parts: Vec<String>,
+    pub parts: Vec<Part>,
+    /// The condition of the index in the target's words, over the columns.
     pub only_where: Option<String>,
     /// Whether two NULLs are equal.
     pub nulls_equal: bool,
     /// Columns of which one must differ: a row that has them all is the same row.
     pub besides: Vec<String>,
+}
+
+/// What an index is made of.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Part {
+    Column(String),
+    /// An expression over the columns in the target's words.
+    Written(String),
 }
 
 /// A key that the target has.

@@ -7,14 +7,13 @@
 use std::collections::BTreeSet;
 
 use super::Facts;
-use super::existing::{Index, Lookup, Question, ask};
+use super::existing::{Index, Lookup, Part, Question, ask};
 use super::judge;
 use super::session::{Session, quote};
 use super::staging::number;
 use crate::check::condition::collect_columns;
 use crate::check::{Measure, UniqueKey};
 use crate::error::Error;
-use crate::expr::ExprKind;
 use crate::plan::{Plan, TablePlan};
 use crate::report::Unjudged;
 use crate::source::Staging;
@@ -71,7 +70,7 @@ fn unique(
     let name = &table.name.value;
     let mut columns = vec![];
     key.parts.iter().chain(&key.only_where).for_each(|part| collect_columns(part, &mut columns));
-    let plain = key.only_where.is_none() && key.parts.iter().all(|p| matches!(p.kind, ExprKind::Column(_)));
+    let plain = key.only_where.is_none() && !key.columns.is_empty();
     let besides = match &load.mode {
         Mode::Insert => vec![],
         Mode::Append { key } | Mode::Upsert { key, .. } => key.clone(),
@@ -85,11 +84,7 @@ fn unique(
     if let Some(why) = undecided(&load.mode, &columns) {
         return Ok(Some(why));
     }
-    let written = match &key.written {
-        Some(written) => written.clone(),
-        None if plain => crate::check::WrittenKey { parts: columns.iter().map(|c| quote(c)).collect(), only_where: None },
-        None => return Ok(Some("the target's own expression".to_string())),
-    };
+    let Some((parts, only_where)) = written(key) else { return Ok(Some("the target's own expression".to_string())) };
     let sent: Vec<String> = columns.iter().chain(&besides).cloned().collect::<BTreeSet<_>>().into_iter().collect();
     let list: Vec<String> = sent.iter().enumerate().map(|(i, c)| format!("{} AS k{i}", quote(c))).collect();
     let select = format!("SELECT DISTINCT {} FROM {} WHERE {}", list.join(", "), quote(name), judge::takes_part(key)?);
@@ -100,25 +95,29 @@ fn unique(
         index,
         ..Question::default()
     };
-    let index =
-        Index { parts: written.parts, only_where: written.only_where, nulls_equal: key.nulls_equal, besides: besides.clone() };
+    let index = Index { parts, only_where, nulls_equal: key.nulls_equal, besides: besides.clone() };
     let live = format!("#taken.{name}.{check}");
     if let Some(why) = ask(&live, &select, question(&sent, Some(index)), lookup, session)? {
         return Ok(Some(why));
     }
     if matches!(load.mode, Mode::Upsert { .. }) {
-        // What another row gives up since it is changed as well, a row that is new may take.
+        // What another row gives up since it is changed as well, a row that is new may take; and one that is there, where the target
+        // looks at all of them at once.
         let types = session.describe(&format!("SELECT * FROM {}", quote(name)))?;
         let given_up = given_up(name, &besides, &types);
-        let own: Vec<String> = besides.iter().filter_map(|c| Some(format!("k{}", sent.iter().position(|s| s == c)?))).collect();
-        let own = own.join(", ");
-        let select = format!("SELECT DISTINCT {own} FROM {} AS live WHERE {given_up}", quote(&live));
+        let mut may_take = String::new();
         let there = format!("{live}.there");
-        if let Some(why) = ask(&there, &select, question(&besides, None), lookup, session)? {
-            return Ok(Some(why));
+        if !lookup.changes_at_once() {
+            let own = besides.iter().filter_map(|c| Some(format!("k{}", sent.iter().position(|s| s == c)?)));
+            let own = own.collect::<Vec<String>>().join(", ");
+            let select = format!("SELECT DISTINCT {own} FROM {} AS live WHERE {given_up}", quote(&live));
+            if let Some(why) = ask(&there, &select, question(&besides, None), lookup, session)? {
+                return Ok(Some(why));
+            }
+            may_take = format!(" AND ({own}) NOT IN (SELECT ({own}) FROM {})", quote(&there));
         }
         session.execute(&format!(
-            "DELETE FROM {} AS live WHERE {given_up} AND ({own}) NOT IN (SELECT ({own}) FROM {}); DROP TABLE {1}",
+            "DELETE FROM {} AS live WHERE {given_up}{may_take}; DROP TABLE IF EXISTS {}",
             quote(&live),
             quote(&there)
         ))?;
@@ -132,6 +131,17 @@ fn unique(
         facts.taken.insert((name.clone(), check), Taken { count, condition, table: load.shown() });
     }
     Ok(None)
+}
+
+/// The parts of a key and its condition in the target's words; nothing where these are not known.
+fn written(key: &UniqueKey) -> Option<(Vec<Part>, Option<String>)> {
+    let told = key.written.as_ref().map_or(&[][..], |w| &w.parts);
+    let parts: Vec<Part> = match told {
+        [] => key.columns.iter().cloned().map(Part::Column).collect(),
+        parts => parts.iter().cloned().map(Part::Written).collect(),
+    };
+    let only_where = key.written.as_ref().and_then(|w| w.only_where.clone());
+    (!parts.is_empty() && key.only_where.is_some() == only_where.is_some()).then_some((parts, only_where))
 }
 
 /// Says why what becomes of the rows that are there is known to the target alone.

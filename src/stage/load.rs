@@ -295,7 +295,7 @@ fn key_repeats(plan: &LoadPlan, flow: &Flow, cx: &Lowering) -> Option<PlannedChe
     let parts: Vec<Expr> = columns.iter().map(|c| Expr::column(c, span)).collect();
     // Rows without a NULL in the key are the other check's.
     let only_where = known.and_then(|_| parts.iter().cloned().map(Expr::is_null).reduce(Expr::or));
-    let check = Unique::of(UniqueKey { parts, nulls_equal: true, only_where, written: None });
+    let check = Unique::of(UniqueKey { nulls_equal: true, only_where, ..UniqueKey::of(parts) });
     let declared = Declared {
         check: Arc::new(check),
         name: None,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{ColumnRule, Target, collation};
 use crate::check::unique::Unique;
-use crate::check::{Declared, Measure, UniqueKey};
+use crate::check::{Declared, Measure, UniqueKey, WrittenKey};
 use crate::contract::ddl::Flavor;
 use crate::contract::{Column, Contract};
 use crate::diagnostics::Span;
@@ -61,11 +61,11 @@ impl Target for AzureSql {
             Measure::Unique(key) => {
                 let parts = key.parts.into_iter().map(|part| collation::key_of(part, contract)).collect();
                 let only_where = key.only_where.map(|condition| collation::condition(condition, contract));
+                // An index has nothing but columns; how they are sorted is no matter.
+                let written = key.written.map(|w| WrittenKey { parts: vec![], ..w });
                 // One NULL is all that a unique key takes.
-                Declared {
-                    check: Arc::new(Unique::of(UniqueKey { parts, nulls_equal: true, only_where, written: None })),
-                    ..declared
-                }
+                let key = UniqueKey { parts, columns: key.columns, nulls_equal: true, only_where, written };
+                Declared { check: Arc::new(Unique::of(key)), ..declared }
             }
             Measure::Row(fails) => {
                 let fails = collation::condition(fails, contract);

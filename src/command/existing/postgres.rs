@@ -1,80 +1,16 @@
-//! Asks a PostgreSQL target which of the needed keys it has.
+//! Asks PostgreSQL which of the needed keys it has.
 //!
-//! In: the target's `url`, and questions of the engine. Out: the places of the keys that are there. Keys travel as arrays of texts that the
-//! server reads as the column's own type, in one transaction that only reads, so nothing can be written. The connection is made with the
-//! first question. Does not know what is asked for which check.
+//! In: a connection in a transaction that only reads, and a question. Out: the places of the keys that are there. Keys travel as arrays of texts
+//! that the server reads as the column's own type. Does not know how the connection is made.
 
 use std::fmt::Write;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
 
-use super::access::{self, Access};
-use super::{Compiled, Options};
-use crate::database::{self, Address, Connection, identifier, literal};
-use crate::diagnostics::SourceMap;
-use crate::engine::existing::{Answer, Hit, Index, Lookup, Question};
+use super::Kind;
+use crate::database::{Connection, identifier, literal};
+use crate::engine::existing::{Answer, Hit, Index, Part, Question};
 use crate::error::Error;
 
-/// A target that has an address.
-pub struct Target {
-    address: Address,
-    schema: String,
-    stopped: Arc<AtomicBool>,
-    /// The connection, or why there is none.
-    connection: Mutex<Option<Result<Box<dyn Connection>, String>>>,
-}
-
-impl Target {
-    /// Returns the target of a pipeline; none where it has no address here, such as a variable of the environment that is not set.
-    pub fn of(compiled: &Compiled, options: &Options, stopped: &Arc<AtomicBool>) -> Option<Target> {
-        let target = &compiled.plan.target;
-        let known = database::SERVERS.iter().any(|s| s.dialect == target.dialect.value);
-        target.url.as_ref().filter(|_| known)?;
-        let access = Access { vars: options.vars.clone(), secrets: options.secrets.clone(), ..Access::default() };
-        // What it would tell of a missing variable is no error of a run, which can do without the target.
-        let address =
-            access::address(target, &compiled.project, &compiled.plan.pipeline, &access, &mut SourceMap::default()).ok()?;
-        let schema = target.schema.clone().unwrap_or_else(|| "public".to_string());
-        Some(Target { address, schema, stopped: stopped.clone(), connection: Mutex::default() })
-    }
-
-    fn connect(&self) -> Result<Box<dyn Connection>, Error> {
-        let options = database::Options { stopped: self.stopped.clone(), ..database::Options::default() };
-        let mut connection = database::connect("postgres", &self.address, &options)?;
-        connection.snapshot()?;
-        Ok(connection)
-    }
-}
-
-impl Lookup for Target {
-    fn find(&self, question: &Question) -> Result<Answer, Error> {
-        // A thread that panicked left at worst a broken transaction, which the server tells.
-        let mut held = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.is_none() {
-            *held = Some(match self.connect() {
-                Ok(connection) => Ok(connection),
-                Err(error) if error.is_interrupted() => return Err(error),
-                Err(error) => Err(format!("the target could not be asked: {}", error.message)),
-            });
-        }
-        let connection = match held.as_mut() {
-            Some(Ok(connection)) => connection,
-            Some(Err(why)) => return Ok(Answer::Unknown(why.clone())),
-            None => return Ok(Answer::Unknown("the target could not be asked".to_string())),
-        };
-        match ask_apart(&mut **connection, question, &self.schema) {
-            Err(error) if error.is_interrupted() => Err(error),
-            Err(error) => {
-                let why = format!("the target could not be asked: {}", error.message);
-                if database::is_lost(&error) {
-                    *held = Some(Err(why.clone()));
-                }
-                Ok(Answer::Unknown(why))
-            }
-            Ok(answer) => Ok(answer),
-        }
-    }
-}
+pub(super) const KIND: Kind = Kind { dialect: "postgres", ask: ask_apart, mend: |_| Ok(()), at_once: false };
 
 /// Asks so that a failure leaves the transaction open for other questions.
 fn ask_apart(connection: &mut dyn Connection, question: &Question, schema: &str) -> Result<Answer, Error> {
@@ -174,7 +110,10 @@ fn repeated<'a>(relation: &'a str, columns: &'a [(String, &'a str)], index: &'a 
                 .parts
                 .iter()
                 .enumerate()
-                .map(|(i, part)| format!("({part}\n) AS \"#e{i}\""))
+                .map(|(i, part)| match part {
+                    Part::Column(column) => format!("{} AS \"#e{i}\"", identifier(column)),
+                    Part::Written(text) => format!("({text}\n) AS \"#e{i}\""),
+                })
                 .chain(besides.iter().enumerate().map(|(i, column)| format!("{column} AS \"#b{i}\""))),
         );
         let condition = index.only_where.as_ref().map(|w| format!(" WHERE ({w}\n)")).unwrap_or_default();
