@@ -102,8 +102,9 @@ pub enum Measure {
     Row(Expr),
     /// No two rows have equal values here.
     Unique(UniqueKey),
-    /// Each row without a NULL here has a partner.
-    References { columns: Vec<String>, table: String, references: Vec<String> },
+    /// Each row without a NULL here has a partner. `compared` has for each column the form in which the target compares its values; where it
+    /// has none, they are compared as they are.
+    References { columns: Vec<String>, table: String, references: Vec<String>, compared: Vec<Option<Expr>> },
     /// The table has this many rows.
     Count(RowCount),
     /// The sum of the column is that of a column of another relation.

@@ -93,7 +93,8 @@ impl Check for References {
     }
 
     fn measure(&self) -> Measure {
-        Measure::References { columns: self.columns.clone(), table: self.table.clone(), references: self.references.clone() }
+        let References { columns, table, references } = self.clone();
+        Measure::References { columns, table, references, compared: vec![] }
     }
 
     fn allowed(&self) -> String {

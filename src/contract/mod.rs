@@ -188,7 +188,7 @@ pub fn complete_references(contracts: &mut [Contract]) {
             key.references = key_of(&key.table);
         }
         for declared in &mut contract.checks {
-            if let Measure::References { columns, table, references } = declared.check.measure()
+            if let Measure::References { columns, table, references, .. } = declared.check.measure()
                 && references.is_empty()
             {
                 let references = key_of(&table);

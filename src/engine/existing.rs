@@ -10,6 +10,7 @@ use super::session::{Session, quote};
 use super::staging::number;
 use crate::check::Declared;
 use crate::error::Error;
+use crate::expr::Expr;
 use crate::plan::TablePlan;
 use crate::source::Staging;
 use crate::sql::print;
@@ -137,6 +138,8 @@ pub struct Reference<'a> {
     pub columns: &'a [String],
     pub to: &'a str,
     pub references: &'a [String],
+    /// The form in which the target compares the columns.
+    pub compared: &'a [Option<Expr>],
     /// The staged rows, if there are any.
     pub parent: Option<Parent<'a>>,
 }
@@ -159,7 +162,7 @@ pub fn refer(reference: &Reference, lookup: &dyn Lookup, session: &Session, fact
     };
     let question = Question { schema, table: name, columns: references.clone(), ..Question::default() };
     let list: Vec<String> = reference.columns.iter().map(|c| quote(c)).collect();
-    let needed = references::orphan(reference.columns, reference.parent.as_ref(), &references, None);
+    let needed = references::orphan(reference.columns, reference.compared, reference.parent.as_ref(), &references, None)?;
     let select = format!("SELECT DISTINCT {} FROM {} AS child WHERE {needed}", list.join(", "), quote(&table.name.value));
     let live = format!("#live.{}.{}", table.name.value, reference.check);
     let at = (table.name.value.clone(), reference.check);

@@ -94,10 +94,10 @@ pub fn separate(
                 // A row outside a partial index repeats nothing.
                 format!("{takes_part} AND count(*) FILTER (WHERE {takes_part}) OVER (PARTITION BY {parts}) > 1")
             }
-            Measure::References { columns, table: to, references } => match references::parent(plan, to, &check.declared) {
-                Some(parent) => references::orphan(columns, Some(&parent), &parent.referenced(references), None),
-                None => continue,
-            },
+            Measure::References { columns, table: to, references, compared } => {
+                let Some(parent) = references::parent(plan, to, &check.declared) else { continue };
+                references::orphan(columns, compared, Some(&parent), &parent.referenced(references), None)?
+            }
             Measure::Count(_) | Measure::Total { .. } | Measure::Fresh { .. } | Measure::Agreement(_) => continue,
         };
         reasons.push(format!("CASE WHEN {condition} THEN {} END", quote_text(&what)));
@@ -134,10 +134,10 @@ fn follow(plan: &Plan, table: &TablePlan, (name, left): (&str, &str), session: &
     loop {
         let before = count(session, &left_table(table))?;
         for check in table.checks.iter().filter(|c| table.quarantine && c.declared.severity == Severity::Error) {
-            if let Measure::References { columns, table: to, references } = &check.measure
+            if let Measure::References { columns, table: to, references, compared } = &check.measure
                 && let Some(parent) = references::parent(plan, to, &check.declared).filter(|p| p.name() == table.name.value)
             {
-                let orphan = references::orphan(columns, Some(&parent), &parent.referenced(references), None);
+                let orphan = references::orphan(columns, compared, Some(&parent), &parent.referenced(references), None)?;
                 let what = format!("{} {}", check.declared.check.rule(), columns.join(", "));
                 let (follower, reason) = (quote(&format!("{}#follower", table.name.value)), quote_text(&what));
                 session.execute(&format!(

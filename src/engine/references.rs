@@ -7,12 +7,13 @@ use rayon::prelude::*;
 
 use super::Facts;
 use super::existing::{self, Lookup, Reference};
-use super::judge::changes;
+use super::judge::{changes, print};
 use super::session::{Session, quote};
 use super::staging::number;
 use super::taken;
 use crate::check::{Declared, Measure};
 use crate::error::Error;
+use crate::expr::{Expr, ExprKind};
 use crate::plan::{Plan, TablePlan};
 use crate::source::Staging;
 use crate::stage::Change;
@@ -22,10 +23,11 @@ pub fn judge(plan: &Plan, session: &Session, lookup: Option<&dyn Lookup>, facts:
     let mut checks = vec![];
     for table in plan.tables.iter().filter(|t| !facts.blocked.contains(&t.name.value)) {
         for (i, check) in table.checks.iter().enumerate() {
-            if let Measure::References { columns, table: to, references } = &check.measure {
+            if let Measure::References { columns, table: to, references, compared } = &check.measure {
                 let parent = parent(plan, to, &check.declared);
                 if parent.is_none_or(|p| !facts.blocked.contains(p.name())) {
-                    checks.push(Reference { table, check: i, declared: &check.declared, columns, to, references, parent });
+                    let declared = &check.declared;
+                    checks.push(Reference { table, check: i, declared, columns, to, references, compared, parent });
                 }
             }
         }
@@ -92,21 +94,55 @@ impl<'a> Parent<'a> {
 
 /// The condition that a row refers to nothing, over the alias `child`: neither to a staged row nor to one of those that the target was found
 /// to have, which stand in the session's table `live`.
-pub fn orphan(columns: &[String], parent: Option<&Parent>, references: &[String], live: Option<&str>) -> String {
+pub fn orphan(
+    columns: &[String],
+    compared: &[Option<Expr>],
+    parent: Option<&Parent>,
+    references: &[String],
+    live: Option<&str>,
+) -> Result<String, Error> {
     let mut conditions: Vec<String> = columns.iter().map(|c| format!("child.{} IS NOT NULL", quote(c))).collect();
-    let mut absent = |relation: &str, their: &[String]| {
-        let same: Vec<String> =
-            columns.iter().zip(their).map(|(c, r)| format!("parent.{} = child.{}", quote(r), quote(c))).collect();
-        let relation = quote(relation);
-        conditions.push(format!("NOT EXISTS (SELECT 1 FROM {relation} AS parent WHERE {})", same.join(" AND ")));
+    let mut absent = |relation: &str, same: String| {
+        conditions.push(format!("NOT EXISTS (SELECT 1 FROM {} AS parent WHERE {same})", quote(relation)));
     };
     if let Some(parent) = parent {
-        absent(parent.name(), references);
+        absent(parent.name(), same(columns, compared, "parent", references)?);
     }
     if let Some(live) = live {
-        absent(live, columns);
+        // It has the keys as they were asked for.
+        absent(live, same(columns, &[], "parent", columns)?);
     }
-    conditions.join(" AND ")
+    Ok(conditions.join(" AND "))
+}
+
+/// Says that columns of `child` are equal to others of `alias`, in the form in which the target compares them.
+fn same(columns: &[String], compared: &[Option<Expr>], alias: &str, their: &[String]) -> Result<String, Error> {
+    let mut same = vec![];
+    for (i, (column, other)) in columns.iter().zip(their).enumerate() {
+        let form = compared.get(i).and_then(Option::as_ref);
+        same.push(format!("{} = {}", compared_as(form, alias, other)?, compared_as(form, "child", column)?));
+    }
+    Ok(same.join(" AND "))
+}
+
+/// Writes a column of `alias` in a form that was made of some other column; as it is without one.
+pub fn compared_as(form: Option<&Expr>, alias: &str, column: &str) -> Result<String, Error> {
+    match form {
+        Some(form) => print(&renamed(form.clone(), alias, column)),
+        None => Ok(format!("{alias}.{}", quote(column))),
+    }
+}
+
+/// Puts a column of `alias` in the place of every column.
+fn renamed(mut form: Expr, alias: &str, column: &str) -> Expr {
+    if let ExprKind::Column(_) = form.kind {
+        form.kind = ExprKind::Name(vec![alias.to_string(), column.to_string()]);
+    }
+    for child in form.children_mut() {
+        let taken = std::mem::replace(child, Expr::null(child.span));
+        *child = renamed(taken, alias, column);
+    }
+    form
 }
 
 /// Whether a table is nothing but the groups of the referring rows by the referring columns, under their names.
@@ -136,12 +172,15 @@ fn orphans(
         return Ok(0);
     }
     let columns = reference.columns;
-    let without = |relation: &str, alias: &str, their: &[String]| {
-        let same = columns.iter().zip(their).map(|(c, r)| format!("{alias}.{} = child.{}", quote(r), quote(c)));
-        format!(" ANTI JOIN {} AS {alias} ON {}", quote(relation), same.collect::<Vec<_>>().join(" AND "))
+    let without = |relation: &str, alias: &str, same: String| format!(" ANTI JOIN {} AS {alias} ON {same}", quote(relation));
+    let staged = match parent {
+        Some(parent) => without(parent.name(), "parent", same(columns, reference.compared, "parent", &references)?),
+        None => String::new(),
     };
-    let staged = parent.map(|p| without(p.name(), "parent", &references)).unwrap_or_default();
-    let live = live.map(|l| without(l, "live", columns)).unwrap_or_default();
+    let live = match live {
+        Some(live) => without(live, "live", same(columns, &[], "live", columns)?),
+        None => String::new(),
+    };
     let there: Vec<String> = columns.iter().map(|c| format!("child.{} IS NOT NULL", quote(c))).collect();
     let sql = format!("SELECT count(*) FROM {} AS child{staged}{live} WHERE {}", quote(rows), there.join(" AND "));
     Ok(number(session.rows(&sql)?.first().and_then(|r| r.first())))

@@ -212,14 +212,14 @@ fn samples(
                  ORDER BY {parts}, {order}"
             )
         }
-        Measure::References { columns, table: to, references } => {
+        Measure::References { columns, table: to, references, compared } => {
             let parent = references::parent(plan, to, &check.declared);
             let references = parent.map(|p| p.referenced(references)).unwrap_or_default();
             let live = facts.live.get(&(table.name.value.clone(), at.1)).map(String::as_str);
             let select = select.replace("#raw.", "").replace("#written.", "");
             format!(
                 "SELECT {select} FROM {name} AS child WHERE {} ORDER BY {order}",
-                references::orphan(columns, parent.as_ref(), &references, live)
+                references::orphan(columns, compared, parent.as_ref(), &references, live)?
             )
         }
         Measure::Count(_) | Measure::Total { .. } | Measure::Fresh { .. } | Measure::Agreement(_) => return Ok(vec![]),

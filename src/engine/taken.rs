@@ -9,11 +9,13 @@ use std::collections::BTreeSet;
 use super::Facts;
 use super::existing::{Index, Lookup, Part, Question, ask};
 use super::judge;
+use super::references::compared_as;
 use super::session::{Session, quote};
 use super::staging::number;
 use crate::check::condition::collect_columns;
 use crate::check::{Measure, UniqueKey};
 use crate::error::Error;
+use crate::expr::{Expr, ExprKind};
 use crate::plan::{Plan, TablePlan};
 use crate::report::Unjudged;
 use crate::source::Staging;
@@ -104,7 +106,7 @@ fn unique(
         // What another row gives up since it is changed as well, a row that is new may take; and one that is there, where the target
         // looks at all of them at once.
         let types = session.describe(&format!("SELECT * FROM {}", quote(name)))?;
-        let given_up = given_up(name, &besides, &types);
+        let given_up = given_up(table, &besides, &types)?;
         let mut may_take = String::new();
         let there = format!("{live}.there");
         if !lookup.changes_at_once() {
@@ -161,18 +163,26 @@ fn undecided(mode: &Mode, columns: &[String]) -> Option<String> {
 }
 
 /// Holds for found keys whose row in the target is itself among the staged ones.
-fn given_up(name: &str, besides: &[String], types: &[(String, DataType)]) -> String {
-    let same: Vec<String> = besides
-        .iter()
-        .enumerate()
-        .map(|(i, column)| {
-            let data_type = types.iter().find(|(c, _)| c == column).map_or(DataType::Text, |(_, t)| t.clone());
-            let told = match data_type {
-                DataType::Bytes => format!("unhex(substring(live.\"#{i}\", 3))"),
-                _ => format!("TRY_CAST(live.\"#{i}\" AS {})", type_name(&data_type)),
-            };
-            format!("mine.{} = {told}", quote(column))
-        })
-        .collect();
-    format!("EXISTS (SELECT 1 FROM {} AS mine WHERE {})", quote(name), same.join(" AND "))
+fn given_up(table: &TablePlan, besides: &[String], types: &[(String, DataType)]) -> Result<String, Error> {
+    let mut same = vec![];
+    for (i, column) in besides.iter().enumerate() {
+        let form = form(table, column);
+        let mine = compared_as(form, "mine", column)?;
+        let data_type = types.iter().find(|(c, _)| c == column).map_or(DataType::Text, |(_, t)| t.clone());
+        same.push(match data_type {
+            DataType::Bytes => format!("{mine} = unhex(substring(live.\"#{i}\", 3))"),
+            _ if form.is_some() => format!("{mine} = {}", compared_as(form, "live", &format!("#{i}"))?),
+            _ => format!("{mine} = TRY_CAST(live.\"#{i}\" AS {})", type_name(&data_type)),
+        });
+    }
+    Ok(format!("EXISTS (SELECT 1 FROM {} AS mine WHERE {})", quote(&table.name.value), same.join(" AND ")))
+}
+
+/// The form in which the target compares a column of a key, where that is not as it is.
+fn form<'a>(table: &'a TablePlan, column: &str) -> Option<&'a Expr> {
+    let parts = table.checks.iter().find_map(|check| match &check.measure {
+        Measure::Unique(key) => key.parts.get(key.columns.iter().position(|c| c == column)?),
+        _ => None,
+    });
+    parts.filter(|part| !matches!(part.kind, ExprKind::Column(_)))
 }

@@ -68,14 +68,15 @@ impl Target for AzureSql {
                 Declared { check: Arc::new(Unique::of(key)), ..declared }
             }
             Measure::Row(fails) => {
-                let fails = collation::condition(fails, contract);
-                Declared { check: Arc::new(collation::Collated::new(declared.check.clone(), fails)), ..declared }
+                let measure = Measure::Row(collation::condition(fails, contract));
+                Declared { check: Arc::new(collation::Collated::new(declared.check.clone(), measure)), ..declared }
             }
-            Measure::References { .. }
-            | Measure::Count(_)
-            | Measure::Total { .. }
-            | Measure::Fresh { .. }
-            | Measure::Agreement(_) => declared,
+            Measure::References { columns, table, references, .. } => {
+                let compared = columns.iter().map(|c| collation::column(c, declared.span, contract)).collect();
+                let measure = Measure::References { columns, table, references, compared };
+                Declared { check: Arc::new(collation::Collated::new(declared.check.clone(), measure)), ..declared }
+            }
+            Measure::Count(_) | Measure::Total { .. } | Measure::Fresh { .. } | Measure::Agreement(_) => declared,
         }
     }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::check::{Check, Measure};
 use crate::contract::{Column, Contract};
+use crate::diagnostics::Span;
 use crate::expr::{BinaryOp, Expr, ExprKind, Literal};
 
 /// The characters of code page 1252, as a class of a regular expression.
@@ -103,16 +104,22 @@ fn is_text(expr: &Expr, contract: &Contract) -> bool {
     }
 }
 
+/// The form of a column's values, if they are text.
+pub(super) fn column(name: &str, span: Span, contract: &Contract) -> Option<Expr> {
+    let column = Expr::column(name, span);
+    is_text(&column, contract).then(|| collated(column))
+}
+
 /// A check whose comparisons have the collation's meaning; all else is as declared.
 #[derive(Clone, Debug)]
 pub(super) struct Collated {
     declared: Arc<dyn Check>,
-    fails: Expr,
+    measure: Measure,
 }
 
 impl Collated {
-    pub(super) fn new(declared: Arc<dyn Check>, fails: Expr) -> Collated {
-        Collated { declared, fails }
+    pub(super) fn new(declared: Arc<dyn Check>, measure: Measure) -> Collated {
+        Collated { declared, measure }
     }
 }
 
@@ -126,7 +133,7 @@ impl Check for Collated {
     }
 
     fn measure(&self) -> Measure {
-        Measure::Row(self.fails.clone())
+        self.measure.clone()
     }
 
     fn allowed(&self) -> String {

@@ -21,6 +21,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from azure_catalog import differs, imports
+from azure_existing import existing
 from azure_preview import previews
 from azure_sources import reads_types, sources
 from harness import Failures, folder, run
@@ -498,6 +499,7 @@ def main():
         differs(place, failures.check, a.kit)
         sources(place, failures.check, a.kit)
         previews(place, failures.check, a.kit)
+        existing(place, failures.check, a.kit)
         if a.kit and (a.kit / "ve/bin/python").exists():
             parsed(place, failures.check, a.kit)
         else:

@@ -72,7 +72,9 @@ def previews(place, check, kit):
     before = {p: p.read_bytes() for p in place.root.rglob("*") if p.is_file()}
     with Server(answers=answers) as server:
         done = place.do(server, "run", "preview", "--dry-run", "--deploy", "--format", "json")
-        told, entries = server.batches(), len([e for e in server.log if e["kind"] in ("login", "batch", "bulk")])
+        # The first session looks up keys: see `azure_existing.py`.
+        told, entries = server.batches(server.sessions), len([e for e in server.log if e["kind"] in ("login", "batch", "bulk")])
+        login = next(e["n"] for e in server.log if e["kind"] == "login" and e["session"] == server.sessions)
     shown = (done.json() or {}).get("would_change") or []
     check(done.code == 0 and [list(row.values()) for row in shown] == [[str(v) if i else v for i, v in enumerate(row)] for row in answer] or [[str(v) for v in row.values()] for row in shown] == [[str(v) for v in row] for row in answer], "preview: the counts are shown", done)
     check({p: p.read_bytes() for p in place.root.rglob("*") if p.is_file()} == before, "preview: no file is written")
@@ -93,11 +95,11 @@ def previews(place, check, kit):
     with Server(answers=[(answers[0][0], COUNTED, answer[:3])]) as server:
         done = place.do(server, "run", "preview", "--dry-run", "--deploy")
         check(done.code == 3 and "error[X0517]" in done.stderr and "3 of 8 tables" in done.stderr, "preview: silence is no answer", done)
-    for at in range(1, entries):
+    for at in range(login + 1, entries):
         with Server({at: ("error", 8134, "Divide by zero error encountered.", 16)}, answers=answers) as server:
             done = place.do(server, "run", "preview", "--dry-run", "--deploy")
             last = at == entries - 1  # the ROLLBACK itself, after which nothing is left
-            check((done.code == 0) == last and not any("COMMIT" in sql for sql in server.batches()) and (last or "X0517" in done.stderr), f"preview: an error at request {at}", done)
+            check((done.code == 0) == last and not any("COMMIT" in sql for sql in server.batches(server.sessions)) and (last or "X0517" in done.stderr), f"preview: an error at request {at}", done)
     many = [{"id": i, "k": i, "name": "x", "n": i} for i in range(2500)]
     (place.root / "data/many.json").write_text(json.dumps(many))
     (place.root / "pipelines/many.yaml").write_text("pipeline: many\nextract: {raw: {file: data/many.json}}\ntables:\n  one: {from: raw, load: {table: dbo.pv_upsert, mode: upsert, key: id}}\n")
