@@ -180,9 +180,11 @@ fn given_up(table: &TablePlan, besides: &[String], types: &[(String, DataType)])
 
 /// The form in which the target compares a column of a key, where that is not as it is.
 fn form<'a>(table: &'a TablePlan, column: &str) -> Option<&'a Expr> {
-    let parts = table.checks.iter().find_map(|check| match &check.measure {
-        Measure::Unique(key) => key.parts.get(key.columns.iter().position(|c| c == column)?),
+    table.checks.iter().find_map(|check| match &check.measure {
+        Measure::Unique(key) => {
+            let part = key.parts.get(key.columns.iter().position(|c| c == column)?)?;
+            (!matches!(part.kind, ExprKind::Column(_))).then_some(part)
+        }
         _ => None,
-    });
-    parts.filter(|part| !matches!(part.kind, ExprKind::Column(_)))
+    })
 }

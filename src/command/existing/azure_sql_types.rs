@@ -140,8 +140,9 @@ impl Typed {
             (_, "money" | "smallmoney") => format!("CONVERT(nvarchar(40), {value}, 2)"),
             (Some(Kind::Date), _) => format!("CONVERT(nvarchar(10), {value}, 23)"),
             (Some(Kind::Moment | Kind::OldMoment), _) => format!("CONVERT(nvarchar(40), CONVERT(datetime2(6), {value}), 121)"),
+            // The engine reads no offset behind a space.
             (Some(Kind::Instant), _) => {
-                format!("CONVERT(nvarchar(40), CONVERT(datetimeoffset(6), SWITCHOFFSET({value}, '+00:00')), 121)")
+                format!("CONVERT(nvarchar(40), CONVERT(datetime2(6), SWITCHOFFSET({value}, '+00:00')), 121) + N'+00'")
             }
             (Some(Kind::Time), _) => format!("CONVERT(nvarchar(16), CONVERT(time(6), {value}), 121)"),
             _ => format!("CONVERT(nvarchar(max), {value})"),
@@ -228,6 +229,18 @@ mod tests {
             assert_eq!(sent(data_type, scale, text).as_deref(), wanted, "{data_type} {text}");
         }
         assert!(!typed("xml", "-1", "0", "0").is_known() && !typed("", "8", "0", "0").is_known());
+    }
+
+    #[test]
+    fn values_are_told_as_the_engine_reads_them() {
+        let told = |data_type: &str| typed(data_type, "8", "9", "3").told("v");
+        assert_eq!(told("varbinary"), "CONVERT(nvarchar(max), v, 1)");
+        assert_eq!(
+            told("datetimeoffset"),
+            "CONVERT(nvarchar(40), CONVERT(datetime2(6), SWITCHOFFSET(v, '+00:00')), 121) + N'+00'"
+        );
+        assert_eq!(told("datetime"), "CONVERT(nvarchar(40), CONVERT(datetime2(6), v), 121)");
+        assert_eq!(told("int"), "CONVERT(nvarchar(max), v)");
     }
 
     #[test]
