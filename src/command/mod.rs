@@ -132,7 +132,7 @@ fn attempt(
         report.written = outputs.write(&compiled, &report, emission)?;
     }
     if !emission.dry_run {
-        outputs.write_report(&compiled, &report, &options.secrets)?;
+        outputs.write_report(&compiled, &mut report, &options.secrets)?;
     }
     let preview = match &emission.preview {
         Some(access) if !report.failed() => Some(preview::preview(&mut compiled, emission, access, progress, stopped)?),

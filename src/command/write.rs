@@ -124,8 +124,8 @@ impl Outputs {
         pending.into_iter().map(Pending::keep).collect()
     }
 
-    /// Writes the page that tells people of the run, whether it has passed or not.
-    pub fn write_report(&self, compiled: &Compiled, done: &RunReport, secrets: &Secrets) -> Result<(), Error> {
+    /// Writes the page that tells people of the run, whether it has passed or not, and notes that it was written.
+    pub fn write_report(&self, compiled: &Compiled, done: &mut RunReport, secrets: &Secrets) -> Result<(), Error> {
         let warnings: Vec<_> = compiled.warnings.iter().map(|w| render::json(&compiled.sources, w)).collect();
         let mut run = report::json::report(done, &compiled.sources, false);
         // Beside the page, files go by their names, so that a run gives the same page in every folder.
@@ -133,7 +133,8 @@ impl Outputs {
         run["written"] = done.written.iter().map(|path| path.strip_prefix(&folder).unwrap_or(path)).collect();
         let page = report::html::page(&run, &warnings, &|text| secrets.mask(text))
             .map_err(|e| Error::new("X0104", format!("cannot write `{REPORT}`: {e}")))?;
-        self.file(REPORT, |out| out.write_all(page.as_bytes()))?.keep().map(|_| ())
+        done.written.push(self.file(REPORT, |out| out.write_all(page.as_bytes()))?.keep()?);
+        Ok(())
     }
 
     /// Writes the script that only counts what would change, and returns its path.
