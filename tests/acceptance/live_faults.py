@@ -72,9 +72,9 @@ class Cases(live_world.Cases):
             other = subprocess.Popen(["psql", url, "-XqAt"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             other.stdin.write("SET deadlock_timeout = '60s'; BEGIN; UPDATE child SET note = 'y' WHERE id = 11;\n")
             other.stdin.flush()
-            self.until(url, "SELECT count(*) FROM pg_locks WHERE relation = 'child'::regclass AND mode = 'RowExclusiveLock'", "1")
+            self.until(url, "SELECT count(*) FROM pg_locks WHERE relation = 'child'::regclass AND mode = 'RowExclusiveLock' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", "1")
             deploy = subprocess.Popen([self.pipe, "deploy", place.out["a"], "--format", "json"], cwd=place.root, env={**os.environ, "LIVE_URL": url}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-            self.until(url, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pipe' AND wait_event_type = 'Lock'", "1")
+            self.until(url, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'pipe' AND wait_event_type = 'Lock'", "1")
             other.stdin.write("UPDATE parent SET name = 'y' WHERE id = 1; COMMIT;\n")
             other.stdin.close()
             out, err = deploy.communicate(timeout=60)
@@ -92,7 +92,7 @@ class Cases(live_world.Cases):
             try:
                 slow = url + "?options=-c%20synchronous_commit%3Don"
                 deploy = subprocess.Popen([self.pipe, "deploy", place.out["a"], "--format", "json"], cwd=place.root, env={**os.environ, "LIVE_URL": slow}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-                self.until(url, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pipe' AND wait_event = 'SyncRep'", "1")
+                self.until(url, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'pipe' AND wait_event = 'SyncRep'", "1")
                 query(url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pipe' AND datname = current_database()")
                 out, err = deploy.communicate(timeout=60)
             finally:
@@ -109,9 +109,9 @@ class Cases(live_world.Cases):
             place.do("deploy", url)
             before = state(url)
             holder = subprocess.Popen(["psql", url, "-Xqc", "BEGIN; LOCK TABLE child; SELECT pg_sleep(31)"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            self.until(url, "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'child'::regclass AND granted", "1")
+            self.until(url, "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'child'::regclass AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", "1")
             deploy = subprocess.Popen([self.pipe, "deploy", place.out["b"]], cwd=place.root, env={**os.environ, "LIVE_URL": url}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-            self.until(url, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pipe' AND wait_event_type = 'Lock'", "1")
+            self.until(url, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'pipe' AND wait_event_type = 'Lock'", "1")
             started = time.time()
             deploy.send_signal(signal.SIGINT)
             out, err = deploy.communicate(timeout=30)
