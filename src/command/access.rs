@@ -3,18 +3,16 @@
 //! In: a pipeline or an output folder, and flags. Out: a [`Run`] with its record and an [`Address`]. Every secret that it comes across is noted.
 //! Does not connect.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::variables::Variables;
 use super::{Failure, Secrets};
 use crate::database::Address;
 use crate::diagnostics::{Diagnostics, SourceMap, Spanned};
 use crate::error::Error;
 use crate::spec::pipeline::{self, TargetChoice};
-use crate::spec::template::{Names, Templates};
 use crate::spec::{self, PipelineSpec, Project, TargetSpec};
 
 /// What the command line says about reaching a target.
@@ -121,18 +119,9 @@ pub fn address(
             .into());
     };
     let mut out = Diagnostics::default();
-    let mut vars: BTreeMap<String, Value> =
-        project.vars.entries.iter().map(|(name, node)| (name.value.clone(), node.to_json())).collect();
-    vars.extend(
-        access.vars.iter().filter_map(|v| v.split_once('=')).map(|(name, value)| (name.trim().to_string(), value.into())),
-    );
-    let secrets = access.secrets.clone();
-    let templates = Templates::new(Names {
-        vars,
-        env: Arc::new(move |name| std::env::var(name).ok().inspect(|value| secrets.keep(value))),
-        pipeline: Some(pipeline.to_string()),
-        target: Some(target.name.value.clone()),
-    });
+    let variables =
+        Variables { declared: &[&project.vars], given: &access.vars, place: target.name.span, secrets: &access.secrets };
+    let templates = variables.templates(pipeline, &target.name.value, &mut out)?;
     let Some(rendered) = templates.bare(url, &mut out) else {
         return Err(Failure::Spec(std::mem::take(sources), out.into_sorted()));
     };

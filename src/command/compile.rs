@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 
+use super::variables::Variables;
 use super::{Failure, Secrets};
 use crate::contract::{self, Contract};
 use crate::diagnostics::{Diagnostic, Diagnostics, SourceMap, Span, Spanned};
@@ -17,7 +18,7 @@ use crate::error::Error;
 use crate::plan::{self, ExtractPlan, Inputs, Plan, Selection};
 use crate::source::{Scope, Staging};
 use crate::spec::pipeline::{self, TargetChoice};
-use crate::spec::template::{Names, Templates};
+use crate::spec::template::Templates;
 use crate::spec::yaml::{self, Map, Node, Value};
 use crate::spec::{self, PipelineSpec, Project, TargetSpec};
 use crate::stop::Watch;
@@ -69,7 +70,13 @@ pub fn compile(name: &Path, options: &Options, scope: Scope, stopped: Arc<Atomic
     let Some((target, dialect)) = choose_target(&spec, &project, options, &mut out) else {
         return Err(Failure::of(sources, out));
     };
-    let templates = templates(&spec, &project, &target, options, &mut sources, &mut out)?;
+    let variables = Variables {
+        declared: &[&project.vars, &spec.vars],
+        given: &options.vars,
+        place: spec.name.span,
+        secrets: &options.secrets,
+    };
+    let templates = templates(&spec, &project, &variables, &target.name.value, &mut sources, &mut out)?;
     let contracts = contracts(&project, dialect, &mut sources, &mut out)?;
     let mut extracts = plan::extracts(&spec, &project, &templates, options.limit, &stopped, &mut out);
     for extract in &mut extracts {
@@ -80,7 +87,7 @@ pub fn compile(name: &Path, options: &Options, scope: Scope, stopped: Arc<Atomic
         plan::survey(&spec, &project, &templates, &mut sources, &mut out);
         return Err(Failure::of(sources, out));
     }
-    let namespace = namespace(&spec, &project, options, &mut out);
+    let namespace = namespace(&spec, &variables, &mut out);
     let session = Arc::new(Session::open(&options.resources, stopped)?);
     // Sources are read to find their types, which may take long.
     let watch = watch(session.clone());
@@ -205,58 +212,16 @@ pub(super) fn choose_target(
     Some((target, dialect?))
 }
 
-/// Gathers the variables: the command line's before the pipeline's before the project's.
-fn variables(spec: &PipelineSpec, project: &Project, options: &Options) -> Result<BTreeMap<String, Node>, Error> {
-    let mut vars: BTreeMap<String, Node> = BTreeMap::new();
-    let add = |vars: &mut BTreeMap<String, Node>, map: &Map| {
-        vars.extend(map.entries.iter().map(|(name, node)| (name.value.clone(), node.clone())));
-    };
-    add(&mut vars, &project.vars);
-    add(&mut vars, &spec.vars);
-    for given in &options.vars {
-        let Some((name, value)) = given.split_once('=') else {
-            let error = Error::new("X0106", format!("`--var {given}` has no value"));
-            return Err(error.help("Write `--var name=value`."));
-        };
-        let value = Value::Text { text: value.to_string(), plain: false };
-        vars.insert(name.trim().to_string(), Node { value, span: spec.name.span });
-    }
-    Ok(vars)
-}
-
+/// Makes the templates of a pipeline, with its macros.
 fn templates(
     spec: &PipelineSpec,
     project: &Project,
-    target: &TargetSpec,
-    options: &Options,
+    variables: &Variables,
+    target: &str,
     sources: &mut SourceMap,
     out: &mut Diagnostics,
 ) -> Result<Templates, Error> {
-    let nodes = variables(spec, project, options)?;
-    let given: Vec<&str> = options.vars.iter().filter_map(|v| v.split_once('=')).map(|(name, _)| name.trim()).collect();
-    let secrets = options.secrets.clone();
-    let names = |vars: BTreeMap<String, serde_json::Value>| Names {
-        vars,
-        env: {
-            let secrets = secrets.clone();
-            Arc::new(move |name| std::env::var(name).ok().inspect(|value| secrets.keep(value)))
-        },
-        pipeline: Some(spec.name.value.clone()),
-        target: Some(target.name.value.clone()),
-    };
-    let mut values: BTreeMap<String, serde_json::Value> =
-        nodes.iter().map(|(name, node)| (name.clone(), node.to_json())).collect();
-    let plain = Templates::new(names(values.clone()));
-    for (name, node) in &nodes {
-        // What the command line gives is data, never a template.
-        if let (Value::Text { text, .. }, false) = (&node.value, given.contains(&name.as_str()))
-            && (text.contains("{{") || text.contains("{%"))
-            && let Some(rendered) = plain.bare(&Spanned::new(text.clone(), node.span), out)
-        {
-            values.insert(name.clone(), rendered.into());
-        }
-    }
-    let mut templates = Templates::new(names(values));
+    let mut templates = variables.templates(&spec.name.value, target, out)?;
     for name in &spec.transforms.macros {
         let Some(path) = templates.bare(name, out) else { continue };
         match spec::read_text(sources, &project.root.join(&path)) {
@@ -319,9 +284,8 @@ pub(super) fn contracts(
 }
 
 /// The namespace of `uuid5`: `vars.namespace`, else one made of the pipeline's name.
-fn namespace(spec: &PipelineSpec, project: &Project, options: &Options, out: &mut Diagnostics) -> String {
-    let vars = variables(spec, project, options).unwrap_or_default();
-    if let Some(node) = vars.get("namespace") {
+fn namespace(spec: &PipelineSpec, variables: &Variables, out: &mut Diagnostics) -> String {
+    if let Some(node) = variables.values().unwrap_or_default().get("namespace") {
         let text = node.expect_text("`namespace`", out).map(|t| t.value).unwrap_or_default();
         let digits: String = text.chars().filter(|c| *c != '-').collect();
         if digits.len() == 32 && digits.chars().all(|c| c.is_ascii_hexdigit()) {

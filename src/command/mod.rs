@@ -19,6 +19,7 @@ mod schema_diff;
 mod schema_import;
 mod secrets;
 mod test;
+mod variables;
 mod write;
 
 use std::path::{Path, PathBuf};

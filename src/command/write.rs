@@ -18,7 +18,7 @@ use crate::contract::Generated;
 use crate::diagnostics::render;
 use crate::digest::Digest;
 use crate::emit::rows::{Evidence, RowFormat};
-use crate::emit::{self, Column, Dialect, Header, Parts, Script, Table};
+use crate::emit::{self, Column, Dialect, Header, Parts, Script, Table, script};
 use crate::engine::session::{Session, quote};
 use crate::error::Error;
 use crate::plan::{Plan, TablePlan};
@@ -104,13 +104,12 @@ impl Outputs {
         };
         let (tables, mut parts) = self.format_all(compiled, dialect, format)?;
         let header = header(compiled, &tables)?;
-        let rollback = dialect.rollback().filter(|_| emission.undo);
-        let script = Script { header: &header, tables: &tables, format, undo: rollback.is_some() };
-        let deploy = self.file("deploy.sql", |out| dialect.deploy(&script, &mut parts, out))?;
-        let verify = self.file("verify.sql", |out| dialect.verify(&script, &mut parts, out))?;
+        let script = Script { header: &header, tables: &tables, format, undo: emission.undo };
+        let deploy = self.file("deploy.sql", |out| script::deploy(dialect, &script, &mut parts, out))?;
+        let verify = self.file("verify.sql", |out| script::verify(dialect, &script, &mut parts, out))?;
         let mut scripts = vec![("deploy.sql", deploy), ("verify.sql", verify)];
-        if let Some(rollback) = rollback {
-            scripts.push(("rollback.sql", self.file("rollback.sql", |out| rollback(&script, out))?));
+        if emission.undo {
+            scripts.push(("rollback.sql", self.file("rollback.sql", |out| script::rollback(dialect, &script, out))?));
         } else {
             self.withdraw(&["rollback.sql"])?;
         }
@@ -146,7 +145,8 @@ impl Outputs {
         let header = header(compiled, &tables)?;
         let script = Script { header: &header, tables: &tables, format, undo: false };
         let mut known = true;
-        let file = self.file("preview.sql", |out| dialect.preview(&script, &mut parts, out).map(|wrote| known = wrote))?;
+        let file =
+            self.file("preview.sql", |out| script::preview(dialect, &script, &mut parts, out).map(|wrote| known = wrote))?;
         let path = file.path.clone();
         file.keep()?;
         if known { Ok(path) } else { Err(none()) }
@@ -183,7 +183,9 @@ impl Outputs {
     fn views(&self, plan: &Plan, header: &Header) -> Result<Option<Pending>, Error> {
         let statements: Vec<&str> = plan.views.iter().map(|v| v.sql.as_str()).collect();
         match emit::find(plan.dialect.name()) {
-            Some(dialect) if !statements.is_empty() => self.file(VIEWS, |out| dialect.views(header, &statements, out)).map(Some),
+            Some(dialect) if !statements.is_empty() => {
+                self.file(VIEWS, |out| script::views(dialect, header, &statements, out)).map(Some)
+            }
             _ => Ok(None),
         }
     }

@@ -315,20 +315,8 @@ impl Reader {
             return Ok(());
         }
         let draft = ddl_table::elements(cursor.group()?, &self.types, out);
-        let mut contract = Contract {
-            schema: table.schema,
-            table: table.name.value,
-            span: Span { end: table.name.span.end, ..span },
-            columns: vec![],
-            primary_key: vec![],
-            foreign_keys: vec![],
-            checks: vec![],
-            indexes: vec![],
-            grants: vec![],
-            allow: vec![],
-            unjudged: vec![],
-            written: Default::default(),
-        };
+        let span = Span { end: table.name.span.end, ..span };
+        let mut contract = Contract::new(table.schema, table.name.value, span);
         self.names.take_relation(schema_of(&contract), &contract.table);
         let mut context = Context { flavor: self.flavor, types: &self.types, names: &mut self.names };
         settle(&mut contract, draft, &mut context, out);

@@ -113,15 +113,7 @@ impl<'a> Draft<'a> {
 
     fn column(&mut self, mut cursor: Cursor<'a>, types: &Types) -> Read<()> {
         let name = cursor.identifier()?;
-        let mut column = Column {
-            name: name.value.clone(),
-            span: name.span,
-            data_type: DataType::Unknown,
-            type_name: None,
-            not_null: false,
-            default: None,
-            generated: Generated::No,
-        };
+        let mut column = Column::new(&name);
         let mut definition = String::new();
         let mut note = |from: Cursor<'a>, to: &Cursor<'a>| {
             definition.push_str(if definition.is_empty() { "" } else { " " });

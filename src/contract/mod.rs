@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use crate::check::references::References;
 use crate::check::{Declared, Measure};
-use crate::diagnostics::{Diagnostics, Span};
+use crate::diagnostics::{Diagnostics, Span, Spanned};
 use crate::types::DataType;
 
 /// One target table.
@@ -138,8 +138,41 @@ pub struct Index {
 }
 
 impl Contract {
+    /// Makes one that demands nothing yet.
+    fn new(schema: Option<String>, table: String, span: Span) -> Contract {
+        Contract {
+            schema,
+            table,
+            span,
+            columns: vec![],
+            primary_key: vec![],
+            foreign_keys: vec![],
+            checks: vec![],
+            indexes: vec![],
+            grants: vec![],
+            allow: vec![],
+            unjudged: vec![],
+            written: Written::default(),
+        }
+    }
+
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|c| c.name == name)
+    }
+}
+
+impl Column {
+    /// Makes one of which only the name is known.
+    fn new(name: &Spanned<String>) -> Column {
+        Column {
+            name: name.value.clone(),
+            span: name.span,
+            data_type: DataType::Unknown,
+            type_name: None,
+            not_null: false,
+            default: None,
+            generated: Generated::No,
+        }
     }
 }
 

@@ -44,20 +44,7 @@ pub fn decode(node: &Node, out: &mut Diagnostics) -> Option<Contract> {
     let table = named.expect_text("`table`", out)?;
     let (schema, name) = yaml_keys::split_name(&table.value);
     let written = map.get("schema").and_then(|n| n.expect_text("`schema`", out)).map(|t| t.value);
-    let mut contract = Contract {
-        schema: written.or(schema),
-        table: name,
-        span: table.span,
-        columns: vec![],
-        primary_key: vec![],
-        foreign_keys: vec![],
-        checks: vec![],
-        indexes: vec![],
-        grants: vec![],
-        allow: vec![],
-        unjudged: vec![],
-        written: Default::default(),
-    };
+    let mut contract = Contract::new(written.or(schema), name, table.span);
     let Some(columns) = map.get("columns") else {
         out.error("E0502", node.span, format!("contract `{}` has no `columns`", contract.table))
             .help("List each column with its type: `columns: {id: {type: uuid, primary_key: true}}`.");
@@ -107,15 +94,7 @@ fn decode_column(
             .label(first.span, "first here");
         return;
     }
-    let mut column = Column {
-        name: name.value.clone(),
-        span: name.span,
-        data_type: DataType::Unknown,
-        type_name: None,
-        not_null: false,
-        default: None,
-        generated: Generated::No,
-    };
+    let mut column = Column::new(name);
     let Value::Map(map) = &body.value else {
         // The short form: `id: uuid`.
         set_type(&mut column, body, out);

@@ -1,28 +1,34 @@
 //! From staged rows to the scripts that deploy and verify them.
 //!
-//! In: what is loaded ([`Table`], in load order, parents first) and its rows as Arrow batches. Out: `deploy.sql`, `rollback.sql` and
-//! `verify.sql` in the words of a [`Dialect`]. First every table's batches pass a [`RowWriter`], in parallel if wanted, which formats them and
-//! sums up the [`Evidence`]; then the dialect writes the scripts around those rows. The same input gives the same bytes: no
-//! clock, no random names. Does not know about plans, the engine, or where the scripts are kept.
+//! In: what is loaded ([`Table`], in load order, parents first) and its rows as Arrow batches. Out: `deploy.sql`, `rollback.sql`,
+//! `verify.sql` and `views.sql`. First every table's batches pass a [`RowWriter`], in parallel if wanted, which formats them and sums up the
+//! [`Evidence`]; then [`script`], which lists the steps that each script consists of, asks the [`Dialect`] for the statements of each. A new
+//! dialect is a folder here and a line in [`DIALECTS`]. The same input gives the same bytes: no clock, no random names.
+//! Does not know about plans, the engine, or where the scripts are kept.
 
 pub mod azure_sql;
 pub mod cells;
+pub mod load;
+pub mod merge;
 pub mod numbers;
 pub mod postgres;
 pub mod rows;
+pub mod script;
+pub mod table;
 pub mod times;
 #[cfg(test)]
 pub mod torture;
 
-use std::io::{self, Write};
-
 use arrow::datatypes::Schema;
 
-use crate::contract::Generated;
 use crate::error::Error;
-use crate::expr::Expr;
-use crate::types::DataType;
+use crate::sql::view::Tongue;
+use load::{File, Kept, Load, Step};
+use merge::Plan;
 use rows::{Evidence, RowFormat, RowWriter};
+
+pub use load::{Header, Parts, Script};
+pub use table::{Column, Literal, Mode, Table, Upsert};
 
 /// Every dialect, by the word in `dialect:`.
 pub const DIALECTS: &[&dyn Dialect] = &[&postgres::Postgres, &azure_sql::AzureSql];
@@ -32,10 +38,7 @@ pub fn find(name: &str) -> Option<&'static dyn Dialect> {
     DIALECTS.iter().find(|d| d.name() == name).copied()
 }
 
-/// Writes a script of its own.
-pub type WriteScript = fn(&Script, &mut dyn Write) -> io::Result<()>;
-
-/// How a database wants its scripts.
+/// What a database says in its own way. Which of it comes when, and below which title, is said by [`script`].
 pub trait Dialect: Sync + Send {
     /// The word in `dialect:`.
     fn name(&self) -> &'static str;
@@ -43,189 +46,134 @@ pub trait Dialect: Sync + Send {
     /// Makes the formatter of one table's rows; `staged` is the schema of the batches, in the order of the table's columns.
     fn rows(&self, table: &Table, staged: &Schema, format: RowFormat) -> Result<Box<dyn RowWriter>, Error>;
 
-    /// Writes the script that loads the rows, in one transaction.
-    fn deploy(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()>;
+    // How a script is wrapped.
 
-    /// Writes the script that creates views by these statements.
-    fn views(&self, header: &Header, statements: &[&str], out: &mut dyn Write) -> io::Result<()>;
+    /// The program that runs a file, behind `Run with: `.
+    fn run_with(&self, file: File, format: RowFormat) -> String;
 
-    /// What writes the script that undoes what the deploy script did, if there is one.
-    fn rollback(&self) -> Option<WriteScript>;
+    /// Settings, and the beginning of the transaction.
+    fn begin(&self, file: File, format: RowFormat) -> String;
 
-    /// Writes the script that compares the target with what was loaded and changes nothing.
-    fn verify(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()>;
+    /// A step behind `done` others, in a form in which nothing follows it if it fails.
+    fn step(&self, done: u32, title: &str, sql: &str) -> String;
 
-    /// Writes the script that counts what a deployment would change; answers whether there is one.
-    fn preview(&self, _script: &Script, _parts: &mut dyn Parts, _out: &mut dyn Write) -> io::Result<bool> {
-        Ok(false)
-    }
-}
+    /// The end of the transaction.
+    fn end(&self, file: File, load: &Load, done: u32) -> String;
 
-/// Everything that a script says besides the rows.
-pub struct Script<'a> {
-    pub header: &'a Header,
-    /// In load order, parents first, each with what its rows gave.
-    pub tables: &'a [(Table, Evidence)],
-    pub format: RowFormat,
-    /// Whether the deploy script keeps what it changes, so that it can be undone.
-    pub undo: bool,
-}
-
-/// What the row writers wrote, kept wherever the caller likes (memory, temporary files), by position in [`Script::tables`].
-pub trait Parts {
-    /// Copies the formatted rows of a table.
-    fn rows(&mut self, table: usize, out: &mut dyn Write) -> io::Result<()>;
-
-    /// Copies the formatted keys of a table.
-    fn keys(&mut self, table: usize, out: &mut dyn Write) -> io::Result<()>;
-}
-
-/// The parts in memory: rows and keys of each table.
-impl Parts for Vec<(Vec<u8>, Vec<u8>)> {
-    fn rows(&mut self, table: usize, out: &mut dyn Write) -> io::Result<()> {
-        self.get(table).map_or(Ok(()), |(rows, _)| out.write_all(rows))
+    /// A comment line of a text that may hold anything.
+    fn comment(&self, text: &str) -> String {
+        format!("-- {}\n", load::one_line(text).trim_end())
     }
 
-    fn keys(&mut self, table: usize, out: &mut dyn Write) -> io::Result<()> {
-        self.get(table).map_or(Ok(()), |(_, keys)| out.write_all(keys))
-    }
-}
+    // The words that rows are compared with: see `Plan`.
 
-/// Where a script comes from; nothing in it may depend on when or where it was made.
-#[derive(Clone, Debug, Default)]
-pub struct Header {
-    pub pipeline: String,
-    pub run_id: String,
-    pub tool_version: String,
-    pub spec_hash: String,
-    /// Name and SHA-256 in hexadecimal digits of each source.
-    pub sources: Vec<(String, String)>,
-    pub target: String,
-}
+    /// Quotes a name.
+    fn identifier(&self, name: &str) -> String;
 
-/// A target table and how its rows get there.
-#[derive(Clone, Debug)]
-pub struct Table {
-    /// The position in load order, from 1: it names the staging table.
-    pub number: usize,
-    pub schema: Option<String>,
-    pub name: String,
-    pub columns: Vec<Column>,
-    pub mode: Mode,
-    /// The columns that tell one row from another: the load's key, else the primary key, else a unique key; may be empty.
-    pub key: Vec<String>,
-    /// The number of rows by the ledger.
-    pub rows: u64,
-    /// Whether values are given for columns that the database alone fills unless overridden; also where nobody knows.
-    pub overriding_identity: bool,
-    /// Whether the table is part of a cycle of foreign keys; such tables stand side by side in load order and are merged in one
-    /// statement.
-    pub in_cycle: bool,
-}
+    /// The staging table of a table.
+    fn stage(&self, table: &Table) -> String;
 
-/// A column that is loaded.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Column {
-    pub name: String,
-    /// The target's type as the contract says, else the staged one.
-    pub data_type: DataType,
-    /// The type's name in the target where it is not one of ours: an enum, a domain.
-    pub type_name: Option<String>,
-    pub generated: Generated,
-}
-
-/// How rows meet those that are already there.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Mode {
-    /// Only new rows; one that is there already fails the load before anything changed.
-    Insert,
-    /// New rows are inserted, rows with the same key are changed to these.
-    Upsert(Box<Upsert>),
-    /// New rows are inserted; one that is there already with other content fails the load before anything changed.
-    Append,
-    /// The rows in scope become exactly these; an empty scope is the whole table.
-    Replace { scope: Vec<(String, Literal)> },
-}
-
-/// What an upsert does to rows that are there, besides giving them the values that come.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Upsert {
-    /// Columns that keep their value in rows that are there.
-    pub keep: Vec<String>,
-    /// Only rows that differ in one of these are changed; empty for any column.
-    pub when_changed: Vec<String>,
-    /// Columns that become something else than the value that comes; names are `t.<column>` in the target and `s.<column>` staged.
-    pub set: Vec<(String, Expr)>,
-    /// Only rows for which this is true are changed.
-    pub when: Option<Expr>,
-    /// The columns of the target, loaded or not, as far as a contract tells their types.
-    pub columns: Vec<Column>,
-}
-
-impl Upsert {
-    /// Tells whether a column becomes something else than the value that comes.
-    pub fn sets(&self, column: &str) -> bool {
-        self.set.iter().any(|(c, _)| c == column)
+    /// A query for the rows `s` of a table that meet a condition, as EXISTS takes it.
+    fn any_row(&self, relation: &str, condition: &str) -> String {
+        format!("SELECT 1 FROM {relation} AS s WHERE {condition}")
     }
 
-    /// Tells whether a row's column has, once all is done, the value that came.
-    fn gives(&self, column: &str) -> bool {
-        let changed = self.when.is_none() && (self.when_changed.is_empty() || self.when_changed.iter().any(|c| c == column));
-        changed && !self.sets(column) && !self.keep.iter().any(|c| c == column)
-    }
-}
+    /// Says that two expressions are equal; with `nulls`, that NULL is equal to NULL.
+    fn same(&self, left: &str, right: &str, nulls: bool) -> String;
 
-/// A constant of a scope.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Literal {
-    Null,
-    Boolean(bool),
-    /// As written: digits stay exact.
-    Number(String),
-    Text(String),
-}
+    /// Says that `t` and `s` differ in any of these columns, by all that is stored.
+    fn differ(&self, table: &Table, columns: &[&str]) -> String;
 
-impl Mode {
-    /// The word in `mode:`.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Mode::Insert => "insert",
-            Mode::Upsert(_) => "upsert",
-            Mode::Append => "append",
-            Mode::Replace { .. } => "replace",
-        }
+    /// A condition that always holds.
+    fn always(&self) -> &'static str;
+
+    /// A constant of a scope, which takes the type of its column; never NULL.
+    fn constant(&self, literal: &Literal) -> String;
+
+    /// How an author's expressions over `t` and `s` are said.
+    fn tongue(&self) -> &'static dyn Tongue;
+
+    /// The positions of the columns that tell rows apart.
+    fn key(&self, table: &Table, _evidence: &Evidence) -> Vec<usize> {
+        table.key_positions().collect()
     }
 
-    /// Tells whether rows that are there may be changed.
-    pub fn changes_rows(&self) -> bool {
-        matches!(self, Mode::Upsert(_) | Mode::Replace { .. })
-    }
-}
-
-impl Table {
-    /// Returns the key, empty unless all of it is loaded.
-    pub fn loaded_key(&self) -> &[String] {
-        if self.key.iter().all(|k| self.position(k).is_some()) { &self.key } else { &[] }
+    /// Whether a key's column may have another content and still be the same key.
+    fn key_may_change(&self, _column: &Column) -> bool {
+        false
     }
 
-    /// Tells whether the target must have a column's values as they came, so that they can be compared.
-    pub fn is_given(&self, column: &str) -> bool {
-        match &self.mode {
-            Mode::Upsert(upsert) => upsert.gives(column) || self.key.iter().any(|k| k == column),
-            Mode::Insert | Mode::Append | Mode::Replace { .. } => true,
-        }
+    // The steps of `deploy.sql`.
+
+    /// Whether each table has steps of its own, rather than sharing one with the others.
+    fn steps_by_table(&self) -> bool;
+
+    /// Checks that every table and column is there and can be written; all that is missing is named at once.
+    fn target_fits(&self, plans: &[Plan]) -> String;
+
+    /// Brings rows into their tables.
+    fn load(&self, load: &Load) -> Vec<Step> {
+        script::by_stages(load)
     }
 
-    /// Finds a column by its name.
-    pub fn position(&self, column: &str) -> Option<usize> {
-        self.columns.iter().position(|c| c.name == column)
+    /// Makes the staging table, fills it, and checks that all rows arrived, those of a replaced scope in that scope.
+    fn staged(&self, title: &str, at: usize, load: &Load) -> Vec<Step>;
+
+    /// Checks, for a table in insert mode, that none of the rows is there.
+    fn none_there(&self, plan: &Plan) -> String;
+
+    /// Checks, for a table in append mode, that rows which are there have the content of those that come.
+    fn none_differs(&self, plan: &Plan) -> String;
+
+    /// Makes the tables that keep what `rollback.sql` needs.
+    fn keep(&self, kept: &Kept, plans: &[Plan]) -> Vec<Step>;
+
+    /// Keeps the rows that will change or go.
+    fn capture(&self, kept: &Kept, plans: &[Plan]) -> Vec<Step>;
+
+    /// Sets foreign keys aside that cannot wait by themselves.
+    fn suspend(&self, _plans: &[Plan]) -> String {
+        String::new()
     }
 
-    /// The name as messages show it.
-    pub fn shown(&self) -> String {
-        match &self.schema {
-            Some(schema) => format!("{schema}.{}", self.name),
-            None => self.name.clone(),
-        }
+    /// Deletes what a replacement leaves out of tables that depend on each other.
+    fn delete(&self, plans: &[Plan]) -> String;
+
+    /// Changes and inserts rows of tables that depend on each other.
+    fn merge(&self, plans: &[Plan], kept: Option<&Kept>) -> String;
+
+    /// Checks the foreign keys that were set aside.
+    fn resume(&self) -> String {
+        String::new()
+    }
+
+    /// Checks that each row is in the target, once.
+    fn all_there(&self, plan: &Plan) -> String;
+
+    /// What is to be done once all rows are there.
+    fn settle(&self, _load: &Load) -> Vec<Step> {
+        vec![]
+    }
+
+    /// Notes how rows were left, for `rollback.sql`.
+    fn left(&self, kept: &Kept, plans: &[Plan]) -> Vec<Step>;
+
+    // The steps of the other scripts.
+
+    /// Brings back what was there before the deployment.
+    fn rollback(&self, load: &Load) -> Vec<Step>;
+
+    /// Gives a row for each table: counts, checksums, `ok` or `MISMATCH`.
+    fn verify(&self, load: &Load) -> Vec<Step>;
+
+    /// Why a column's values are not compared.
+    fn not_compared(&self, table: &Table, column: &str) -> &'static str;
+
+    /// A statement that creates a view.
+    fn view(&self, statement: &str) -> String;
+
+    /// Counts what a deployment would change; nothing where that cannot be asked.
+    fn preview(&self, _load: &Load) -> Option<Vec<Step>> {
+        None
     }
 }

@@ -4,20 +4,17 @@
 //! that nobody wrote.
 
 use super::places::Places;
+use super::samples::{SAMPLES, broken};
 use super::session::{Session, quote};
 use super::staging::number;
 use crate::check::Check;
 use crate::check::data_type::ReadsAs;
-use crate::diagnostics::Severity;
 use crate::error::Error;
 use crate::plan::{ExtractPlan, Pinned, Plan};
 use crate::relation::ROW;
 use crate::report::{Sample, Violation};
 use crate::source::Staging;
 use crate::sql;
-
-/// How many records of a violation are shown.
-const SAMPLES: usize = 10;
 
 /// Returns a violation for each pinned column with a value that does not cast.
 pub fn violations(plan: &Plan, session: &Session) -> Result<Vec<Violation>, Error> {
@@ -56,21 +53,8 @@ fn judge(extract: &ExtractPlan, pinned: &Pinned, session: &Session) -> Result<Ve
             Places::of_extract(extract).locate(&origin, &mut sample, session)?;
             samples.push(sample);
         }
-        found.push(Violation {
-            table: extract.extract.request.name.clone(),
-            columns: vec![column.clone()],
-            rule: check.rule().to_string(),
-            name: None,
-            severity: Severity::Error,
-            allowed: check.allowed(),
-            why: None,
-            found: None,
-            count,
-            rows: number(counted.first()),
-            span: extract.extract.span,
-            samples,
-            consequences: vec![],
-        });
+        let (name, span) = (&extract.extract.request.name, extract.extract.span);
+        found.push(Violation { samples, ..broken(name, &check, span, count, number(counted.first())) });
     }
     Ok(found)
 }

@@ -10,7 +10,7 @@ use super::session::{Session, quote};
 use super::{Facts, judge::TableFacts, references};
 use crate::check::rows::Rows;
 use crate::check::{Check, Measure, RowCount, Tolerance};
-use crate::diagnostics::Severity;
+use crate::diagnostics::{Severity, Span};
 use crate::error::Error;
 use crate::plan::{Plan, TablePlan};
 use crate::report::{Consequence, Sample, Tolerated, Violation};
@@ -19,7 +19,7 @@ use crate::sql;
 use crate::stage::PlannedCheck;
 
 /// How many rows of a violation are shown.
-const SAMPLES: usize = 10;
+pub const SAMPLES: usize = 10;
 
 /// Returns the violations of all tables; those that follow from another are folded under it.
 ///
@@ -95,21 +95,7 @@ fn expectations(plan: &Plan, facts: &Facts) -> Vec<Violation> {
         let (expected, name) = (extract.expected_rows.as_ref()?, &extract.request.name);
         let rows = *facts.sources.get(name)?;
         let check = Rows::new(expected.value.clone());
-        (!holds(&expected.value, rows, facts)).then(|| Violation {
-            table: name.clone(),
-            columns: vec![],
-            rule: check.rule().to_string(),
-            name: None,
-            severity: Severity::Error,
-            allowed: check.allowed(),
-            why: None,
-            found: None,
-            count: 1,
-            rows,
-            span: expected.span,
-            samples: vec![],
-            consequences: vec![],
-        })
+        (!holds(&expected.value, rows, facts)).then(|| broken(name, &check, expected.span, 1, rows))
     });
     judged.collect()
 }
@@ -159,17 +145,27 @@ fn tolerate(violation: Violation, tolerance: &Tolerance, finding: Option<&Findin
 fn describe(table: &TablePlan, check: &PlannedCheck, count: u64, rows: u64) -> Violation {
     let declared = &check.declared;
     Violation {
-        table: table.name.value.clone(),
-        columns: declared.check.columns(),
-        rule: declared.check.rule().to_string(),
         name: declared.name.clone(),
         severity: declared.severity,
-        allowed: declared.check.allowed(),
         why: declared.why.clone(),
+        ..broken(&table.name.value, &*declared.check, declared.span, count, rows)
+    }
+}
+
+/// Says that rows of a relation break a check that nobody has named; samples are still to come.
+pub fn broken(relation: &str, check: &dyn Check, span: Span, count: u64, rows: u64) -> Violation {
+    Violation {
+        table: relation.to_string(),
+        columns: check.columns(),
+        rule: check.rule().to_string(),
+        name: None,
+        severity: Severity::Error,
+        allowed: check.allowed(),
+        why: None,
         found: None,
         count,
         rows,
-        span: declared.span,
+        span,
         samples: vec![],
         consequences: vec![],
     }

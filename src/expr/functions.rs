@@ -13,73 +13,109 @@ use super::{BinaryOp, Call, Expr, ExprKind, Literal, OrderBy, Window};
 use crate::diagnostics::Span;
 use crate::types::DataType;
 
-/// The aggregate functions of the engine that pipelines use, in order.
-const AGGREGATES: &[&str] = &[
-    "any_value",
-    "approx_count_distinct",
-    "approx_quantile",
-    "arbitrary",
-    "arg_max",
-    "arg_min",
-    "argmax",
-    "argmin",
-    "array_agg",
-    "avg",
-    "bit_and",
-    "bit_or",
-    "bit_xor",
-    "bool_and",
-    "bool_or",
-    "corr",
-    "count",
-    "count_if",
-    "count_star",
-    "countif",
-    "covar_pop",
-    "covar_samp",
-    "entropy",
-    "favg",
-    "first",
-    "fsum",
-    "geomean",
-    "geometric_mean",
-    "group_concat",
-    "histogram",
-    "json_group_array",
-    "json_group_object",
-    "kahan_sum",
-    "kurtosis",
-    "last",
-    "list",
-    "listagg",
-    "mad",
-    "max",
-    "max_by",
-    "mean",
-    "median",
-    "min",
-    "min_by",
-    "mode",
-    "product",
-    "quantile",
-    "quantile_cont",
-    "quantile_disc",
-    "regr_slope",
-    "skewness",
-    "stddev",
-    "stddev_pop",
-    "stddev_samp",
-    "string_agg",
-    "sum",
-    "sumkahan",
-    "var_pop",
-    "var_samp",
-    "variance",
+/// What is known of a function besides what it returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Property {
+    /// Makes one value of many rows (without OVER).
+    Aggregate,
+    /// Gives another value each time it is asked (DuckDB's manual: "Utility functions", "Timestamp functions").
+    Fleeting,
+}
+
+use Property::{Aggregate, Fleeting};
+
+/// The functions of the engine that are more than a value of their arguments, in order.
+const FUNCTIONS: &[(&str, Property)] = &[
+    ("any_value", Aggregate),
+    ("approx_count_distinct", Aggregate),
+    ("approx_quantile", Aggregate),
+    ("arbitrary", Aggregate),
+    ("arg_max", Aggregate),
+    ("arg_min", Aggregate),
+    ("argmax", Aggregate),
+    ("argmin", Aggregate),
+    ("array_agg", Aggregate),
+    ("avg", Aggregate),
+    ("bit_and", Aggregate),
+    ("bit_or", Aggregate),
+    ("bit_xor", Aggregate),
+    ("bool_and", Aggregate),
+    ("bool_or", Aggregate),
+    ("corr", Aggregate),
+    ("count", Aggregate),
+    ("count_if", Aggregate),
+    ("count_star", Aggregate),
+    ("countif", Aggregate),
+    ("covar_pop", Aggregate),
+    ("covar_samp", Aggregate),
+    ("current_date", Fleeting),
+    ("current_localtime", Fleeting),
+    ("current_localtimestamp", Fleeting),
+    ("current_time", Fleeting),
+    ("current_timestamp", Fleeting),
+    ("entropy", Aggregate),
+    ("favg", Aggregate),
+    ("first", Aggregate),
+    ("fsum", Aggregate),
+    ("gen_random_uuid", Fleeting),
+    ("geomean", Aggregate),
+    ("geometric_mean", Aggregate),
+    ("get_current_time", Fleeting),
+    ("get_current_timestamp", Fleeting),
+    ("group_concat", Aggregate),
+    ("histogram", Aggregate),
+    ("json_group_array", Aggregate),
+    ("json_group_object", Aggregate),
+    ("kahan_sum", Aggregate),
+    ("kurtosis", Aggregate),
+    ("last", Aggregate),
+    ("list", Aggregate),
+    ("listagg", Aggregate),
+    ("mad", Aggregate),
+    ("max", Aggregate),
+    ("max_by", Aggregate),
+    ("mean", Aggregate),
+    ("median", Aggregate),
+    ("min", Aggregate),
+    ("min_by", Aggregate),
+    ("mode", Aggregate),
+    ("now", Fleeting),
+    ("product", Aggregate),
+    ("quantile", Aggregate),
+    ("quantile_cont", Aggregate),
+    ("quantile_disc", Aggregate),
+    ("random", Fleeting),
+    ("regr_slope", Aggregate),
+    ("skewness", Aggregate),
+    ("stddev", Aggregate),
+    ("stddev_pop", Aggregate),
+    ("stddev_samp", Aggregate),
+    ("string_agg", Aggregate),
+    ("sum", Aggregate),
+    ("sumkahan", Aggregate),
+    ("today", Fleeting),
+    ("transaction_timestamp", Fleeting),
+    ("uuid", Fleeting),
+    ("uuidv4", Fleeting),
+    ("uuidv7", Fleeting),
+    ("var_pop", Aggregate),
+    ("var_samp", Aggregate),
+    ("variance", Aggregate),
 ];
 
 /// Tells whether a function makes one value of many rows (without OVER).
 pub fn is_aggregate(function: &str) -> bool {
-    AGGREGATES.binary_search(&function.to_lowercase().as_str()).is_ok()
+    property(function) == Some(Aggregate)
+}
+
+/// Tells whether a function gives another value each time it is asked.
+pub fn is_fleeting(function: &str) -> bool {
+    property(function) == Some(Fleeting)
+}
+
+fn property(function: &str) -> Option<Property> {
+    let found = FUNCTIONS.binary_search_by_key(&function.to_lowercase().as_str(), |(name, _)| name);
+    found.ok().and_then(|at| FUNCTIONS.get(at)).map(|(_, property)| *property)
 }
 
 impl Lowerer<'_, '_> {
@@ -347,12 +383,13 @@ impl Lowerer<'_, '_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{AGGREGATES, is_aggregate};
+    use super::{FUNCTIONS, is_aggregate, is_fleeting};
 
     #[test]
-    fn aggregates_are_found_in_any_case() {
-        assert!(AGGREGATES.is_sorted());
+    fn properties_are_found_in_any_case() {
+        assert!(FUNCTIONS.is_sorted_by_key(|(name, _)| *name));
         assert!(is_aggregate("SUM") && is_aggregate("string_agg"));
         assert!(!is_aggregate("lower") && !is_aggregate("row_number"));
+        assert!(is_fleeting("Now") && is_fleeting("uuid") && !is_fleeting("uuid5") && !is_fleeting("sum"));
     }
 }

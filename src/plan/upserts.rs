@@ -7,23 +7,19 @@
 use super::{Inputs, TablePlan};
 use crate::diagnostics::Diagnostics;
 use crate::expr::Expr;
-use crate::sql::postgres::Postgres;
-use crate::sql::view::{Pair, Tongue};
-use crate::sql::{Binding, Unsupported, print};
+use crate::sql::{Unsupported, view};
 use crate::stage::{LoadPlan, Mode};
 use crate::types::DataType;
 
 /// Judges the expressions of every upsert.
 pub fn judge(inputs: &Inputs, tables: &[TablePlan], out: &mut Diagnostics) {
-    let Some(tongue) = Tongue::find(inputs.dialect.name()) else { return };
+    let Some(tongue) = view::find(inputs.dialect.name()) else { return };
     for load in tables.iter().flat_map(|t| &t.loads) {
         let Mode::Upsert { changes, .. } = &load.mode else { continue };
         let types = types(load);
-        let pair = Pair { columns: &types };
-        let said = |column: Option<&str>, expr: &Expr| match (tongue, column) {
-            (Tongue::Postgres, _) => print::operand(&Postgres, expr, Binding::Not),
-            (Tongue::Tsql, Some(column)) => pair.value(column, expr),
-            (Tongue::Tsql, None) => pair.condition(expr),
+        let said = |column: Option<&str>, expr: &Expr| match column {
+            Some(column) => tongue.upsert_value(&types, column, expr),
+            None => tongue.upsert_condition(&types, expr),
         };
         let set = changes.set.iter().map(|(column, value)| (Some(column.as_str()), value));
         for (column, expr) in set.chain(changes.when.iter().map(|when| (None, when))) {

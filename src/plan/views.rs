@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{ExtractPlan, Inputs, TablePlan};
 use crate::contract::Contract;
 use crate::diagnostics::{Diagnostics, Spanned};
-use crate::sql::view::{self, Input, Tongue};
+use crate::sql::view::{self, Input};
 use crate::stage::{Change, ViewPlan, is_made_unique};
 use crate::types::DataType;
 
@@ -43,7 +43,7 @@ fn one(
     out: &mut Diagnostics,
 ) -> Option<View> {
     let errors = out.errors();
-    let tongue = Tongue::find(inputs.dialect.name())?;
+    let tongue = view::find(inputs.dialect.name())?;
     let known: Vec<&str> =
         extracts.iter().map(|e| e.extract.request.name.as_str()).chain(tables.iter().map(|t| t.name.value.as_str())).collect();
     for (relation, _) in plan.over.iter().filter(|(relation, _)| !known.contains(&relation.value.as_str())) {

@@ -3,10 +3,10 @@
 //! In: printed parts. Out: DuckDB 2 SQL, with all names quoted, so that no name can be a keyword.
 //! Does not know about relations, or about the crate that runs it.
 
-use super::print::{infix, like, standard, text};
+use super::print::{infix, like, membership, standard, text};
 use super::{Binding, Dialect, Printed, PrintedCall, PrintedLike, Unsupported};
 use crate::diagnostics::Span;
-use crate::expr::{BinaryOp, Expr, Literal};
+use crate::expr::{BinaryOp, Expr, ExprKind, Literal};
 use crate::types::DataType;
 
 /// DuckDB.
@@ -15,6 +15,12 @@ pub struct DuckDb;
 /// Functions that are written without parentheses.
 const BARE: &[&str] =
     &["current_date", "current_role", "current_time", "current_timestamp", "current_user", "localtime", "localtimestamp"];
+
+/// From how many values on the engine joins with a list.
+const JOINED: usize = 5;
+
+/// Up to how many values comparing them one by one costs no more than a join.
+const LONGEST_CASE: usize = 20;
 
 impl Dialect for DuckDb {
     fn name(&self) -> &'static str {
@@ -76,6 +82,21 @@ impl Dialect for DuckDb {
 
     fn like(&self, printed: PrintedLike, _span: Span) -> Result<Printed, Unsupported> {
         Ok(like(&printed))
+    }
+
+    /// The engine makes a join of a longer list, and of one that is put together by AND: whoever reads other columns of a view pays for that
+    /// as well. The last branch leaves NULL what is NULL.
+    fn membership(&self, tree: &Expr, operand: &Printed, items: &[Printed], negated: bool) -> Printed {
+        let text = |e: &Expr| matches!(e.kind, ExprKind::Literal(Literal::Text(_)));
+        let plain = matches!(&tree.kind, ExprKind::InList { operand, list, .. }
+            if matches!(operand.kind, ExprKind::Column(_)) && list.iter().all(text));
+        if !plain || !(JOINED..=LONGEST_CASE).contains(&items.len()) {
+            return membership(operand, items, negated);
+        }
+        let (among, other) = if negated { ("FALSE", "TRUE") } else { ("TRUE", "FALSE") };
+        let branches: String = items.iter().map(|item| format!(" WHEN {} THEN {among}", item.sql)).collect();
+        let operand = &operand.sql;
+        Printed::atom(format!("CASE {operand}{branches} WHEN {operand} THEN {other} END"))
     }
 
     fn list(&self, items: &[Printed], _span: Span) -> Result<Printed, Unsupported> {

@@ -137,6 +137,11 @@ pub trait Dialect: Sync + Send {
 
     fn like(&self, like: PrintedLike, span: Span) -> Result<Printed, Unsupported>;
 
+    /// Writes whether an operand is among items, of which there is at least one; `tree` is the whole test.
+    fn membership(&self, _tree: &Expr, operand: &Printed, items: &[Printed], negated: bool) -> Printed {
+        print::membership(operand, items, negated)
+    }
+
     fn list(&self, items: &[Printed], span: Span) -> Result<Printed, Unsupported>;
 
     fn subscript(&self, list: &Printed, index: &Printed, span: Span) -> Result<Printed, Unsupported>;

@@ -39,13 +39,10 @@ fn print(dialect: &dyn Dialect, expr: &Expr) -> Result<Printed, Unsupported> {
             let operand = child(operand)?.within(Binding::Other);
             Ok(Printed::new(format!("{operand} IS {}NULL", if *negated { "NOT " } else { "" }), Binding::Comparison))
         }
+        ExprKind::InList { list, .. } if list.is_empty() => Err(Unsupported::new("IN with an empty list", span)),
         ExprKind::InList { operand, list, negated } => {
-            let operand = child(operand)?.within(Binding::Other);
-            if list.is_empty() {
-                return Err(Unsupported::new("IN with an empty list", span));
-            }
-            let sql = format!("{operand} {}IN ({})", not(*negated), all(dialect, list)?);
-            Ok(Printed::new(sql, Binding::Comparison))
+            let items = list.iter().map(child).collect::<Result<Vec<_>, _>>()?;
+            Ok(dialect.membership(expr, &child(operand)?, &items, *negated))
         }
         ExprKind::Between { operand, low, high, negated } => {
             let (operand, low, high) = (child(operand)?, child(low)?, child(high)?);
@@ -95,6 +92,13 @@ fn print(dialect: &dyn Dialect, expr: &Expr) -> Result<Printed, Unsupported> {
         }
         ExprKind::Lambda { parameters, body } => dialect.lambda(parameters, &child(body)?, span),
     }
+}
+
+/// Writes `operand IN (items)`.
+pub fn membership(operand: &Printed, items: &[Printed], negated: bool) -> Printed {
+    let items: Vec<&str> = items.iter().map(|i| i.sql.as_str()).collect();
+    let sql = format!("{} {}IN ({})", operand.within(Binding::Other), not(negated), items.join(", "));
+    Printed::new(sql, Binding::Comparison)
 }
 
 fn all(dialect: &dyn Dialect, list: &[Expr]) -> Result<String, Unsupported> {

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from harness import Failures, database, folder, leftovers, psql, query, run
+from harness import Failures, database, folder, identifier, leftovers, psql, query, run
 
 KINDS = """
 CREATE SCHEMA s;
@@ -55,10 +55,6 @@ TYPES = [
 ]
 
 HOSTILE = ['a"b', "it's", "x; DROP TABLE safe; --", "new\nline", "sp ace", "select", "Caps", "a.b", "$$", "--", "/*", "{tables}", "{names}", "back\\slash", "\u00fc\U0001f642", "%s", "'); DROP TABLE safe; --"]
-
-
-def quoted(name):
-    return '"' + name.replace('"', '""') + '"'
 
 
 @contextmanager
@@ -185,9 +181,9 @@ def hostile(pipe, server, failures):
         query(url, "CREATE TABLE safe (a int)")
         for name in HOSTILE:
             text = name.replace("'", "''")
-            query(url, f"CREATE TABLE {quoted(name)} ({quoted(name)} text DEFAULT '{text}' CONSTRAINT {quoted(name)} CHECK ({quoted(name)} <> '{text}; DROP TABLE safe'), id int PRIMARY KEY);"
-                       f"CREATE UNIQUE INDEX {quoted('i' + name)} ON {quoted(name)} ({quoted(name)}) WHERE {quoted(name)} <> '{text}'")
-        done = pipe(root, url, "schema", "import", *(quoted(name) for name in HOSTILE), "--format", "json")
+            query(url, f"CREATE TABLE {identifier(name)} ({identifier(name)} text DEFAULT '{text}' CONSTRAINT {identifier(name)} CHECK ({identifier(name)} <> '{text}; DROP TABLE safe'), id int PRIMARY KEY);"
+                       f"CREATE UNIQUE INDEX {identifier('i' + name)} ON {identifier(name)} ({identifier(name)}) WHERE {identifier(name)} <> '{text}'")
+        done = pipe(root, url, "schema", "import", *(identifier(name) for name in HOSTILE), "--format", "json")
         tables = {t["table"]: t for t in (done.json() or {}).get("tables", [])}
         failures.check(done.code == 0 and set(tables) == {f"public.{n}" for n in HOSTILE}, "hostile names are imported", done)
         failures.check(all(t["columns"] == 2 and not t["unjudged"] for t in tables.values()), "each with its columns and checks", tables)

@@ -10,28 +10,12 @@ import argparse
 import json
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import KIT, ROOT, Failures, database, folder, leftovers, psql, query, run, standing, verified
+from harness import KIT, ROOT, Failures, contents, database, folder, generate, leftovers, psql, query, run, standing, verified
 
 PROFILE = "SELECT count(*) FROM personas p JOIN dh_personas d USING (id) WHERE p.profile IS DISTINCT FROM (SELECT jsonb_object_agg(key, value) " \
     "FROM jsonb_each(to_jsonb(d)) WHERE key LIKE 'attr%' AND value <> 'null')"
 LOST = "SELECT (SELECT count(*) FROM dh_personas WHERE id NOT IN (SELECT id FROM personas)) + (SELECT count(*) FROM org_personas WHERE unique_id NOT IN (SELECT unique_id FROM personas))"
 ORDER = "SELECT count(*) FROM personas p WHERE computed_from_data_ids <> (SELECT array_agg(id ORDER BY created_at) FROM person_data d WHERE d.person_id = p.person_id)"
-
-
-def generate(out, case, seed, defects=False):
-    made = run(["python3", KIT / "generate.py", out, "--case", case, "--seed", seed, *(["--defects"] if defects else [])])
-    if made.code:
-        raise SystemExit(str(made))
-    return out / case
-
-
-def dump(url):
-    """The schema as it is, and the data in the order of its lines: restored rows may lie elsewhere on the disk."""
-    parts = [run(["pg_dump", url, "--no-owner", part]) for part in ("--schema-only", "--data-only")]
-    if any(p.code for p in parts):
-        raise RuntimeError("\n".join(map(str, parts)))
-    schema, data = ([line for line in p.stdout.splitlines() if not line.startswith(("\\restrict", "\\unrestrict"))] for p in parts)
-    return schema, sorted(data)
 
 
 class Case:
@@ -66,7 +50,7 @@ class Case:
 
     def deploys(self, pipeline, out, tables, stage):
         """Emits, deploys, compares, deploys again, verifies, rolls back and deploys once more."""
-        before = dump(self.url)
+        before = contents(self.url)
         if not (self.emits(pipeline, out) and self.play(out / "deploy.sql", f"{pipeline} deploys the first time")):
             return False
         self.holds(stage)
@@ -76,7 +60,7 @@ class Case:
         wrong = verified(self.url, out / "verify.sql", tables)
         self.check(not wrong, f"{pipeline} verifies", wrong)
         self.play(out / "rollback.sql", f"{pipeline} rolls back")
-        after = dump(self.url)
+        after = contents(self.url)
         self.check(after == before, f"{pipeline}: as before", lambda: "\n".join(sorted(set(before[0] + before[1]) ^ set(after[0] + after[1]))))
         return self.play(out / "deploy.sql", f"{pipeline} deploys after the rollback")
 
@@ -94,7 +78,7 @@ def consolidation(a, seed, failures):
 
 def faulty(a, seed, failures):
     with folder("consolidation") as temporary, database(a.db, f"consolidation_faulty_{seed}") as url:
-        case = Case(a.pipe, url, generate(temporary, "consolidation", seed, True), "personas.sql", f"consolidation, seed {seed} with defects", failures)
+        case = Case(a.pipe, url, generate(temporary, "consolidation", seed, defects=True), "personas.sql", f"consolidation, seed {seed} with defects", failures)
         ran, wanted = case.run("consolidation", temporary / "out"), json.loads((case.case / "expected/violations.json").read_text())
         case.check(ran.code == 1, "exit code 1", ran)
         want = {(f["table"], f["column"], f["rule"], f["row"]) for f in wanted}

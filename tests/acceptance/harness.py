@@ -90,6 +90,32 @@ def query(url, sql):
     return done.stdout
 
 
+def identifier(name):
+    """A name, quoted for SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def dump(url, *options):
+    """The lines of a dump; the key that newer versions write for each dump is taken out."""
+    done = run(["pg_dump", url, "--no-owner", *options])
+    if done.code:
+        raise RuntimeError(str(done))
+    return [line for line in done.stdout.splitlines() if not line.startswith(("\\restrict", "\\unrestrict"))]
+
+
+def contents(url):
+    """Schema, and data in the order of its lines: restored rows may lie elsewhere on the disk."""
+    return dump(url, "--schema-only"), sorted(dump(url, "--data-only"))
+
+
+def generate(out, case, seed, *options, defects=False):
+    """Writes a case of `cases_kit` and returns its folder."""
+    made = run([sys.executable, KIT / "generate.py", out, "--case", case, "--seed", seed, *options, *(["--defects"] if defects else [])])
+    if made.code:
+        raise SystemExit(str(made))
+    return Path(out) / case
+
+
 @contextmanager
 def database(server, name, schema=None, options=""):
     """Makes an empty database with the statements of `schema` applied, and drops it in the end. Gives its URL."""

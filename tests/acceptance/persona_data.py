@@ -13,30 +13,10 @@ import json
 import sys
 from pathlib import Path
 
-from harness import KIT, ROOT, Failures, database, folder, leftovers, psql, query, run, standing, verified
+from harness import KIT, ROOT, Failures, contents, database, folder, generate, leftovers, psql, query, run, standing, verified
 
 PROJECT = ROOT / "examples/persona_data"
 COLUMNS = {"core_persona": "corePersona", "platform_personas": "platformPersonas", "quality_metrics": "qualityMetrics", "selected_platforms": "selectedPlatforms"}
-
-
-def generate(out, seed, defects=False):
-    """Writes the case and returns its folder."""
-    done = run([sys.executable, KIT / "generate.py", out, "--case", "persona_data", "--seed", seed, *(["--defects"] if defects else [])])
-    if done.code:
-        sys.exit(str(done))
-    return out / "persona_data"
-
-
-def dump(url):
-    """Schema, and data in the order of its lines; the key that newer versions write for each dump is taken out."""
-    parts = []
-    for options in ("--schema-only", "--data-only"):
-        done = run(["pg_dump", url, "--no-owner", options])
-        if done.code:
-            raise RuntimeError(str(done))
-        lines = [line for line in done.stdout.splitlines() if not line.startswith(("\\restrict", "\\unrestrict"))]
-        parts.append(lines if options == "--schema-only" else sorted(lines))
-    return parts
 
 
 def exact(value):
@@ -68,10 +48,10 @@ def prepared(pipe, url, check, name):
     missing = run([pipe, "schema", "diff", "persona_data"], cwd=PROJECT, env={"DATABASE_URL": url})
     check(missing.code != 0, f"{name}: schema diff tells a missing table", missing)
     for time in ("first", "second"):
-        before = dump(url)
+        before = contents(url)
         done = psql(url, "-c", made.stdout)
         check(done.code == 0, f"{name}: schema ddl, {time} time", done)
-        check((dump(url) == before) == (time == "second"), f"{name}: schema ddl, {time} time: the database")
+        check((contents(url) == before) == (time == "second"), f"{name}: schema ddl, {time} time: the database")
     there = run([pipe, "schema", "diff", "persona_data"], cwd=PROJECT, env={"DATABASE_URL": url})
     check(there.code == 0, f"{name}: schema diff agrees", there)
     what = query(url, "SELECT (SELECT count(*) FROM pg_indexes WHERE tablename = 'persona_data'), "
@@ -92,17 +72,17 @@ def prepared(pipe, url, check, name):
 def clean(pipe, server, seed, failures):
     name, check = f"persona_data seed {seed}", failures.check
     with folder("persona") as temporary:
-        case, out = generate(temporary, seed), temporary / "out"
+        case, out = generate(temporary, "persona_data", seed), temporary / "out"
         with database(server, f"persona_{seed}", case / "data/sessions.sql") as url:
             prepared(pipe, url, check, name)
-            empty = dump(url)
+            empty = contents(url)
             command = [pipe, "run", "persona_data", "--var", f"data={case / 'data'}", "--out", out, "--format", "json"]
             ran = run(command, cwd=PROJECT, env={"DATABASE_URL": url})
             report = ran.json() or {}
             if not check(ran.code == 0, f"{name}: run", ran):
                 return
             check(report.get("unjudged") == [] and report.get("violations") == [], f"{name}: everything is judged", ran)
-            check(dump(url) == empty, f"{name}: a run writes nothing into the target")
+            check(contents(url) == empty, f"{name}: a run writes nothing into the target")
             done = psql(url, "-f", out / "deploy.sql")
             if not check(done.code == 0 and not done.stderr, f"{name}: first deploy", done):
                 return
@@ -117,7 +97,7 @@ def clean(pipe, server, seed, failures):
             check(not wrong, f"{name}: verify", wrong)
             done = psql(url, "-f", out / "rollback.sql")
             check(done.code == 0, f"{name}: rollback", done)
-            check(dump(url) == empty, f"{name}: rollback leaves what was there before")
+            check(contents(url) == empty, f"{name}: rollback leaves what was there before")
         alone = run([*command[:-2], "--dry-run"], cwd=PROJECT, env={"DATABASE_URL": ""})
         check(alone.code == 0 and "not judged: persona_data session_id references onboarding_sessions" in alone.stdout,
               f"{name}: without a database the reference is listed", alone)
@@ -126,7 +106,7 @@ def clean(pipe, server, seed, failures):
 def faulty(pipe, server, seed, failures):
     name, check = f"persona_data seed {seed} with defects", failures.check
     with folder("persona") as temporary:
-        case, out = generate(temporary, seed, defects=True), temporary / "out"
+        case, out = generate(temporary, "persona_data", seed, defects=True), temporary / "out"
         faults = json.loads((case / "expected/violations.json").read_text(encoding="utf-8"))
         with database(server, f"persona_bad_{seed}", case / "data/sessions.sql") as url:
             query(url, (PROJECT / "schemas/persona_data.sql").read_text(encoding="utf-8"))
@@ -157,7 +137,7 @@ def main():
     pipe, failures = a.pipe.resolve(), Failures()
     low, _, high = a.seeds.partition("-")
     with folder("persona") as temporary:
-        case = generate(temporary, 1)
+        case = generate(temporary, "persona_data", 1)
         for made in sorted([*(case / "data").iterdir(), *(case / "schemas").iterdir()]):
             own = PROJECT / made.relative_to(case)
             failures.check(own.is_file() and own.read_bytes() == made.read_bytes(), f"{own.name} of the example is what the generator writes")

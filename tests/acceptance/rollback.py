@@ -9,7 +9,7 @@ import argparse
 import json
 import random
 
-from harness import Failures, database, folder, psql, query, run
+from harness import Failures, contents, database, dump, folder, psql, query, run
 
 FAILURES = Failures()
 TYPES = {
@@ -28,19 +28,6 @@ TYPES = {
     "mood": lambda r: r.choice(["glad", "sad"]),
     "interval": lambda r: f"{r.randint(-9, 9)} days {r.randint(0, 9)} hours",
 }
-
-
-def dump(url, *options):
-    """The text of a dump; the key that newer versions write for each dump is taken out."""
-    done = run(["pg_dump", url, "--no-owner", *options])
-    if done.code:
-        raise RuntimeError(str(done))
-    return [line for line in done.stdout.splitlines() if not line.startswith(("\\restrict", "\\unrestrict"))]
-
-
-def state(url):
-    """Schema, and data in the order of its lines: restored rows may lie elsewhere on the disk."""
-    return dump(url, "--schema-only"), sorted(dump(url, "--data-only"))
 
 
 class Case:
@@ -71,13 +58,13 @@ class Case:
         return FAILURES.check(done.code == 0 and not done.stderr, f"{self.name}: {what}", done)
 
     def refuses(self, script, said, what):
-        before = state(self.url)
+        before = contents(self.url)
         done = self.play(script)
         FAILURES.check(done.code == 3 and said in done.stderr, f"{self.name}: {what}", done)
-        FAILURES.check(state(self.url) == before, f"{self.name}: {what}: something was changed")
+        FAILURES.check(contents(self.url) == before, f"{self.name}: {what}: something was changed")
 
     def same(self, before, what):
-        after = state(self.url)
+        after = contents(self.url)
         for kind, old, new in zip(("schema", "data"), before, after):
             FAILURES.check(old == new, f"{self.name}: {what}: {kind}", lambda old=old, new=new: "\n".join(
                 [f"- {line}" for line in old if line not in new] + [f"+ {line}" for line in new if line not in old]))
@@ -126,7 +113,7 @@ def modes(arguments, temporary):
             with database(arguments.db, "rollback") as url:
                 case = Case(f"{name}_{format_rows}", arguments.pipe, url, temporary)
                 query(url, SHOP + EXTRAS)
-                before = state(url)
+                before = contents(url)
                 if not case.emit(SHOP, TABLES.format(shops=shops, goods=goods), data, "--format-rows", format_rows):
                     continue
                 case.refuses("rollback.sql", "nothing to roll back", "no rollback before the deployment")
@@ -135,7 +122,7 @@ def modes(arguments, temporary):
                 kept = query(url, "SELECT relname FROM pg_class WHERE relname LIKE 'pipe\\_undo%' AND relkind = 'r' ORDER BY 1").split()
                 FAILURES.check(len(kept) >= 5 and not any("new" in k for k in kept), f"{case.name}: kept tables", kept)
                 if name not in ("insert",):
-                    deployed = state(url)
+                    deployed = contents(url)
                     case.works("deploy.sql", "second deploy")
                     case.same(deployed, "a second deploy changes nothing and keeps the way back")
                 drift(case, url)
@@ -169,13 +156,13 @@ def stacked(arguments, temporary):
     """Two deployments, rolled back in reverse order; in the wrong order it is refused."""
     with database(arguments.db, "rollback") as url:
         query(url, SHOP + EXTRAS)
-        states, cases = [state(url)], []
+        states, cases = [contents(url)], []
         for name in ("upsert", "replace"):
             shops, goods, data = MODES[name]
             case = Case(f"stacked_{name}", arguments.pipe, url, temporary)
             if not (case.emit(SHOP, TABLES.format(shops=shops, goods=goods), data) and case.works("deploy.sql", "deploy")):
                 return
-            states.append(state(url))
+            states.append(contents(url))
             cases.append(case)
         cases[0].refuses("rollback.sql", "since the deployment", "the first before the second")
         cases[1].works("rollback.sql", "rollback of the second")
@@ -192,7 +179,7 @@ def numbered(arguments, temporary):
     with database(arguments.db, "rollback") as url:
         query(url, schema + "INSERT INTO notes (code, label) VALUES (1, 'x'), (2, 'y'); INSERT INTO lines (label) VALUES ('a'), ('z')")
         case = Case("numbered", arguments.pipe, url, temporary)
-        before = state(url)
+        before = contents(url)
         if not case.emit(schema, tables, data):
             return
         case.works("deploy.sql", "deploy")
@@ -227,7 +214,7 @@ def careful(arguments, temporary):
     data = {"fact": [{"id": 1, "body": "same", "made": "new", "note": "new"}, {"id": 2, "body": "new", "made": "new", "note": "new"}, {"id": 3, "body": "b", "made": "m", "note": "n"}]}
     with database(arguments.db, "rollback") as url:
         query(url, schema + "INSERT INTO facts VALUES (1, 'same', 'old', 'old'), (2, 'old', 'old', 'old')")
-        before = state(url)
+        before = contents(url)
         case = Case("careful", arguments.pipe, url, temporary)
         if case.emit(schema, "  facts: {from: fact, load: {mode: append, key: id}}\n", data):
             case.refuses("deploy.sql", "are there with other content", "an append onto rows with other content")
@@ -253,7 +240,7 @@ def history(arguments, temporary):
 """
     with database(arguments.db, "rollback") as url:
         query(url, schema + "INSERT INTO people VALUES (1, 'old', 1, '{d0}', NULL), (2, 'two', 7, '{d1,d2}', NULL)")
-        before = state(url)
+        before = contents(url)
         case = Case("history", arguments.pipe, url, temporary)
         data = {"person": [{"id": 1, "name": "new", "data": "d3"}, {"id": 2, "name": "other", "data": "d2"}, {"id": 3, "name": "three", "data": "d4"}]}
         if not case.emit(schema, tables, data):
@@ -284,7 +271,7 @@ def kept(arguments, temporary):
             cases.append(case)
         found = query(url, registers).strip()
         FAILURES.check(found == "15|3", "kept: that of the other pipeline and the last two", found)
-        before = state(url)
+        before = contents(url)
         cases[3].works("deploy.sql", "deploy what is there")
         FAILURES.check(query(url, registers).strip() == found, "kept: a deployment that changes nothing drops nothing")
         cases[3].same(before, "deploy what is there")
@@ -324,14 +311,14 @@ def random_round(arguments, temporary, seed):
             done = psql(url, "-f", script)
             if done.code:
                 raise RuntimeError(str(done))
-        before = state(url)
+        before = contents(url)
         case = Case(f"seed{seed}", arguments.pipe, url, temporary)
         text_types = "".join(f'\n      "{n}": {{from: "\\"{n}\\"", type: "{k}"}}' for n, k in zip(names, kinds) if k in ("integer", "numeric(20,5)", "boolean", "date", "timestamptz"))
         plain = "".join(f'\n      "{n}": "\\"{n}\\""' for n, k in zip(names, kinds) if k not in ("integer", "numeric(20,5)", "boolean", "date", "timestamptz", "text[]", "bytea"))
         tables = f"  things:\n    from: thing\n    map:\n      id: id\n      part: part{text_types}{plain}\n    load: {{{mode}}}\n"
         if not (case.emit(schema, tables, {"thing": coming}) and case.works("deploy.sql", f"deploy, {mode}, {kinds}")):
             return
-        if state(url)[1] == before[1]:
+        if contents(url)[1] == before[1]:
             return case.refuses("rollback.sql", "nothing to roll back", "nothing was changed")
         case.works("rollback.sql", f"rollback, {mode}, {kinds}")
         case.same(before, f"rollback, {mode}, {kinds}")

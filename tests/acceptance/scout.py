@@ -11,9 +11,8 @@ import argparse
 import csv
 import json
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-from harness import KIT, ROOT, Failures, folder, run
+from harness import ROOT, Failures, folder, generate, run
 
 NAIVE = {
     "interactions": "join: {to: interactions, on: {transaction_id: canonical_tx_id}, columns: [age_bracket]}",
@@ -21,14 +20,6 @@ NAIVE = {
             "{to: insights, on: {transaction_id: session_id}, columns: [emotion]}]",
     "insights": "join: {to: insights, on: {transaction_id: session_id}, type: inner, columns: [emotion]}",
 }
-
-
-def generate(out, seed, scale=1.0, defects=False):
-    command = ["python3", KIT / "generate.py", out, "--case", "scout", "--seed", seed, "--scale", scale]
-    made = run(command + (["--defects"] if defects else []))
-    if made.code:
-        raise SystemExit(str(made))
-    return Path(out) / "scout"
 
 
 def export(pipe, case, out):
@@ -43,7 +34,7 @@ def rows(path):
 
 def clean(pipe, seed, scale, failures):
     with folder("scout") as temporary:
-        case = generate(temporary, seed, scale)
+        case = generate(temporary, "scout", seed, "--scale", scale)
         name = f"seed {seed} scale {scale}"
         ran = export(pipe, case, temporary / "out")
         if not failures.check(ran.code == 0, f"{name}: run", ran):
@@ -55,7 +46,7 @@ def clean(pipe, seed, scale, failures):
 
 def faulty(pipe, seed, failures):
     with folder("scout") as temporary:
-        case = generate(temporary, seed, defects=True)
+        case = generate(temporary, "scout", seed, defects=True)
         ran = export(pipe, case, temporary / "out")
         name = f"seed {seed} with defects"
         failures.check(ran.code == 1, f"{name}: exit code 1", ran)
@@ -68,7 +59,7 @@ def faulty(pipe, seed, failures):
 
 def naive(pipe, failures):
     with folder("scout") as temporary:
-        case = generate(temporary, 1)
+        case = generate(temporary, "scout", 1)
         joined = json.loads((case / "expected/join.json").read_text())
         for name, join in NAIVE.items():
             pipeline = temporary / f"{name}.yaml"

@@ -14,7 +14,7 @@ import sys
 import unicodedata
 from pathlib import Path
 
-from harness import Failures, database, folder, leftovers, psql, run, verified
+from harness import Failures, database, folder, identifier, leftovers, psql, run, verified
 
 NULL = "<null>"                                              # how the CSV input writes a missing value
 LONG = "n" * 59 + "\u00fcbe"                                 # 63 bytes, the most that PostgreSQL keeps of a name
@@ -57,10 +57,6 @@ NAMES = ["select", "order", "user", "with space", "CamelCase", 'quo"te', "quo'te
 TABLE = 'Nasty "Table"; --'
 
 
-def quoted(name):
-    return '"' + name.replace('"', '""') + '"'
-
-
 def rows():
     """The rows as dictionaries of written values (None is missing), and as what the database must print."""
     written, printed = [], []
@@ -80,8 +76,8 @@ def project(root, source, extract):
     """Writes the project that loads `source`."""
     for name in ("pipelines", "schemas", "data"):
         (root / name).mkdir(exist_ok=True)
-    columns = ["id integer PRIMARY KEY", "v text"] + [f"{n} {t}" for n, t, _ in EXACT + QUOTED] + [f"{quoted(n)} text" for n in NAMES]
-    (root / "schemas/nasty.sql").write_text(f"CREATE TABLE {quoted(TABLE)} (\n    " + ",\n    ".join(columns) + ");\n", encoding="utf-8")
+    columns = ["id integer PRIMARY KEY", "v text"] + [f"{n} {t}" for n, t, _ in EXACT + QUOTED] + [f"{identifier(n)} text" for n in NAMES]
+    (root / "schemas/nasty.sql").write_text(f"CREATE TABLE {identifier(TABLE)} (\n    " + ",\n    ".join(columns) + ");\n", encoding="utf-8")
     (root / "pipe.yaml").write_text("project: torture\n")
     text = lambda value: json.dumps(value, ensure_ascii=False)   # a JSON text is a YAML text
     lines = ["pipeline: torture", "target: {dialect: postgres}", "extract:", f"  raw: {{file: {text(source)}{extract}}}", "tables:", f"  {text(TABLE)}:", "    from: raw", "    map:",
@@ -108,8 +104,8 @@ def as_csv(written):
 def fetched(url, names):
     """Returns the rows of the table as text; what is text by type comes as hex, so that no client touches it."""
     hexed = {"v", "limited", *NAMES}
-    columns = ", ".join(f"encode(convert_to({quoted(n)}, 'UTF8'), 'hex')" if n in hexed else f"{quoted(n)}::text" for n in names)
-    done = psql(url, "--csv", "-t", "-P", "null=\\N", "-c", f"SELECT {columns} FROM {quoted(TABLE)} AS t ORDER BY t.id", env={"PGDATESTYLE": "ISO"})
+    columns = ", ".join(f"encode(convert_to({identifier(n)}, 'UTF8'), 'hex')" if n in hexed else f"{identifier(n)}::text" for n in names)
+    done = psql(url, "--csv", "-t", "-P", "null=\\N", "-c", f"SELECT {columns} FROM {identifier(TABLE)} AS t ORDER BY t.id", env={"PGDATESTYLE": "ISO"})
     if done.code:
         raise RuntimeError(str(done))
     booleans = {"true": "t", "false": "f"}

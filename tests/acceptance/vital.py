@@ -16,30 +16,18 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from harness import KIT, ROOT, Failures, database, folder, leftovers, psql, run, standing, verified
+from harness import KIT, ROOT, Failures, database, folder, generate, leftovers, psql, run, standing, verified
 
 PIPELINE = "pipelines/medical_affairs.yaml"
 FUNCTIONS = {"medical_affairs": 1, "sales": 2, "product_management": 3}      # pipeline, and the seed of its data
 TABLES = 8
 
 
-def generate(out, seed, scale=1.0, defects=False):
-    """Writes the case and returns its folder."""
-    done = run([sys.executable, KIT / "generate.py", out, "--case", "vital", "--seed", seed, "--scale", scale, *(["--defects"] if defects else [])])
-    if done.code:
-        sys.exit(str(done))
-    return out / "vital"
-
-
-def deployed(url, script):
-    return psql(url, "-f", script)
-
-
 def clean(pipe, server, seed, scale, failures):
     """A case without faults: deploys at the first attempt and leaves what is expected."""
     name = f"vital seed {seed} scale {scale:g}"
     with folder("vital") as temporary:
-        case = generate(temporary, seed, scale)
+        case = generate(temporary, "vital", seed, "--scale", scale)
         command = [pipe, "run", PIPELINE, "--var", f"source={case / 'data/personas.json'}"]
         first = run([*command, "--out", temporary / "first"], cwd=ROOT)
         if not failures.check(first.code == 0, f"{name}: run", first):
@@ -51,13 +39,13 @@ def clean(pipe, server, seed, scale, failures):
                 failures.check(same, f"{name}: {script} is the same, run {other}", lambda: differing(temporary / "first" / script, temporary / other / script, again))
         script = temporary / "first/deploy.sql"
         with database(server, f"vital_{seed}_{int(scale * 10)}", ROOT / "schemas/vital.sql") as url:
-            done = deployed(url, script)
+            done = psql(url, "-f", script)
             if not failures.check(done.code == 0, f"{name}: first deploy", done):
                 return
             compared = run([sys.executable, KIT / "compare.py", case, "--db", url])
             failures.check(compared.code == 0, f"{name}: expected rows", compared.stdout + compared.stderr)
             before = standing(url)
-            done = deployed(url, script)
+            done = psql(url, "-f", script)
             failures.check(done.code == 0, f"{name}: second deploy", done)
             after = standing(url)
             failures.check(before == after, f"{name}: a second deploy changes nothing", lambda: changed(before, after))
@@ -103,7 +91,7 @@ def faulty(pipe, seed, scale, failures):
     """A case with faults: all of them are reported, nothing else is, and no script is written."""
     name = f"vital seed {seed} scale {scale:g} with defects"
     with folder("vital") as temporary:
-        case = generate(temporary, seed, scale, defects=True)
+        case = generate(temporary, "vital", seed, "--scale", scale, defects=True)
         documents, faults = expected_faults(case)
         out = temporary / "out"
         ran = run([pipe, "run", PIPELINE, "--var", f"source={case / 'data/personas.json'}", "--out", out, "--format", "json"], cwd=ROOT)
@@ -152,7 +140,7 @@ def together(pipe, server, failures):
         union.mkdir(parents=True)
         rows = {}
         for function, seed in FUNCTIONS.items():
-            case = generate(temporary / function, seed)
+            case = generate(temporary / function, "vital", seed)
             pairs = [("data/personas.json", f"examples/vital/data/{function}_personas.json"), ("schemas/vital.sql", "schemas/vital.sql"),
                      ("transforms/VALUE_MAPPINGS.json", "transforms/VALUE_MAPPINGS.json"), ("transforms/DEFAULT_VALUES.json", "transforms/DEFAULT_VALUES.json")]
             for made, kept in pairs:
@@ -169,7 +157,7 @@ def together(pipe, server, failures):
                 ran = run([pipe, "run", f"{function}.yaml", "--out", temporary / "out" / function], cwd=ROOT)
                 if not failures.check(ran.code == 0, f"{function}.yaml: run", ran):
                     return
-                done = deployed(url, temporary / "out" / function / "deploy.sql")
+                done = psql(url, "-f", temporary / "out" / function / "deploy.sql")
                 if not failures.check(done.code == 0, f"{function}.yaml: deploy", done):
                     return
                 wrong = verified(url, temporary / "out" / function / "verify.sql", TABLES)

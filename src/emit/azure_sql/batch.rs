@@ -3,14 +3,14 @@
 //! An error rolls the transaction back (XACT_ABORT), but tools go on with the next batch: so each batch first looks whether the
 //! transaction is still open, and whether the batch before it was done, which also catches those that failed before they began. If not,
 //! NOEXEC is set: what follows is read but not executed, until the last lines.
+//! Sources: Transact-SQL reference, SET XACT_ABORT, SET NOEXEC, THROW, and the `sqlcmd` utility (GO).
 //! Does not know what the batches do.
 
-use std::io::{self, Write};
-
 use super::text;
+use crate::emit::load::File;
 
 /// Settings that the statements rely on; `sqlcmd` has other defaults than its siblings.
-pub const SETTINGS: &str = "SET NOEXEC OFF;
+const SETTINGS: &str = "SET NOEXEC OFF;
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET IMPLICIT_TRANSACTIONS OFF;
@@ -27,7 +27,7 @@ GO
 ";
 
 /// Stops before anything is done where the tool reads the file in another encoding.
-pub const ENCODING: &str = "IF UNICODE(N'é') <> 233
+const ENCODING: &str = "IF UNICODE(N'é') <> 233
 BEGIN
   RAISERROR(N'this script is UTF-8 but was read as something else: run sqlcmd with -f 65001', 16, 1);
   SET NOEXEC ON;
@@ -35,7 +35,7 @@ END;
 ";
 
 /// Begins the transaction.
-pub const BEGIN: &str = "IF @@TRANCOUNT > 0
+const BEGIN: &str = "IF @@TRANCOUNT > 0
 BEGIN
   RAISERROR(N'this script opens its own transaction: run it outside of any other', 16, 1);
   SET NOEXEC ON;
@@ -48,7 +48,7 @@ BEGIN TRANSACTION;
 GO
 ";
 
-/// The end of every script: what is left of a failed one is undone and said, and the session works again.
+/// The end of a transaction: what is left of a failed one is undone and said, and the session works again.
 const END: &str = "SET NOEXEC OFF;
 GO
 IF @@TRANCOUNT > 0 AND OBJECT_ID(N'tempdb..#pipe_run') IS NOT NULL
@@ -60,40 +60,37 @@ DROP TABLE IF EXISTS #pipe_run;
 GO
 ";
 
-/// Numbers the batches of a transaction while they are written.
-pub struct Batches<'a> {
-    out: &'a mut dyn Write,
-    done: u32,
+/// What a view, which keeps them, relies on.
+const SETTINGS_OF_VIEWS: &str = "SET ANSI_NULLS ON;
+SET QUOTED_IDENTIFIER ON;
+GO
+";
+
+/// The settings and, where something changes, the beginning of the transaction.
+pub fn begin(file: File) -> String {
+    match file {
+        File::Deploy | File::Rollback => format!("{SETTINGS}{ENCODING}{BEGIN}"),
+        File::Verify => format!("{SETTINGS}{ENCODING}GO\n"),
+        File::Views | File::Preview => SETTINGS_OF_VIEWS.to_string(),
+    }
 }
 
-impl<'a> Batches<'a> {
-    /// Writes the settings and the beginning of the transaction.
-    pub fn begin(out: &'a mut dyn Write) -> io::Result<Batches<'a>> {
-        write!(out, "{SETTINGS}{ENCODING}{BEGIN}")?;
-        Ok(Batches { out, done: 0 })
-    }
+/// A batch under its title, behind `done` others.
+pub fn batch(done: u32, title: &str, sql: &str) -> String {
+    format!("\n{}{}{sql}UPDATE #pipe_run SET done = {};\nGO\n", text::comment(title), guard(done), done + 1)
+}
 
-    /// Writes a batch under its title; nothing if there are no statements.
-    pub fn batch(&mut self, title: &str, sql: &str) -> io::Result<()> {
-        if sql.is_empty() {
-            return Ok(());
+/// The end: the last statements and the commit, where there is a transaction.
+pub fn end(file: File, done: u32, sql: &str) -> String {
+    match file {
+        File::Deploy | File::Rollback => {
+            format!("\n{}{}{sql}COMMIT TRANSACTION;\nGO\n{END}", text::comment("All is done, or nothing."), guard(done))
         }
-        write!(self.out, "\n{}{}{sql}", text::comment(title), self.guard())?;
-        self.done += 1;
-        write!(self.out, "UPDATE #pipe_run SET done = {};\nGO\n", self.done)
+        File::Verify => "SET NOEXEC OFF;\nGO\n".to_string(),
+        File::Views | File::Preview => String::new(),
     }
+}
 
-    /// Lets batches in between be written that guard themselves.
-    pub fn between(&mut self) -> &mut dyn Write {
-        self.out
-    }
-
-    /// Commits, after the last statements.
-    pub fn end(self, sql: &str) -> io::Result<()> {
-        write!(self.out, "\n{}{}{sql}COMMIT TRANSACTION;\nGO\n{END}", text::comment("All is done, or nothing."), self.guard())
-    }
-
-    fn guard(&self) -> String {
-        format!("IF @@TRANCOUNT = 0 OR NOT EXISTS (SELECT 1 FROM #pipe_run WHERE done = {}) SET NOEXEC ON;\n", self.done)
-    }
+fn guard(done: u32) -> String {
+    format!("IF @@TRANCOUNT = 0 OR NOT EXISTS (SELECT 1 FROM #pipe_run WHERE done = {done}) SET NOEXEC ON;\n")
 }

@@ -4,13 +4,12 @@
 //! and check them, with every row, before the commit; those that were not checked before are only switched on again. Where there are
 //! none, nothing is altered, and no right to alter is needed. Does not know about rows.
 
-use super::merge::Plan;
 use super::object_id;
+use crate::emit::merge::Plan;
 
 /// Sets aside the enabled foreign keys within each group.
-pub fn suspend(groups: &[&[Plan]]) -> String {
+pub fn suspend<'a>(groups: impl Iterator<Item = &'a [Plan<'a>]>) -> String {
     let within: Vec<String> = groups
-        .iter()
         .map(|group| {
             let ids: Vec<String> = group.iter().map(|p| object_id(p.table)).collect();
             let ids = ids.join(", ");
@@ -35,12 +34,9 @@ IF @sql IS NOT NULL EXEC sys.sp_executesql @sql;
 }
 
 /// Checks them all and switches them on again.
-pub fn resume() -> String {
-    "DECLARE @sql nvarchar(max);
+pub const RESUME: &str = "DECLARE @sql nvarchar(max);
 SELECT @sql = STRING_AGG(CONVERT(nvarchar(max), CONCAT(N'ALTER TABLE ', relation, N' WITH ',
   CASE WHEN is_trusted = 1 THEN N'CHECK' ELSE N'NOCHECK' END, N' CHECK CONSTRAINT ', name, N';')), N' ')
 FROM #pipe_cycle;
 IF @sql IS NOT NULL EXEC sys.sp_executesql @sql;
-"
-    .to_string()
-}
+";

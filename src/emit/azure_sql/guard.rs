@@ -3,14 +3,15 @@
 //! In: tables. Out: statements that throw an error naming the table, what was expected and what was found.
 //! Does not know how rows are merged.
 
-use super::merge::Plan;
-use super::{relation, scope_condition, stage, text};
+use super::merge::exact_columns;
+use super::{AzureSql, relation, stage, text};
+use crate::emit::merge::{Plan, within};
 use crate::emit::{Mode, Table};
 
 /// Checks that every table and column is there and can be written; all that is missing is named at once.
-pub fn target_fits(tables: &[&Table]) -> String {
+pub fn target_fits(plans: &[Plan]) -> String {
     let mut wanted = vec![];
-    for table in tables {
+    for table in plans.iter().map(|p| p.table) {
         for (i, column) in table.columns.iter().enumerate() {
             wanted.push(format!(
                 "    ({}, {}, {}, {}, {}, {})",
@@ -68,7 +69,7 @@ pub fn all_staged(table: &Table) -> String {
     {
         sql += &format!(
             "SELECT @found = COUNT_BIG(*) FROM {stage} AS s WHERE NOT EXISTS (SELECT 1 WHERE {});\n{}",
-            scope_condition("s", scope),
+            within(&AzureSql, "s", scope),
             expect(table, 0, "rows outside of the replaced scope")
         );
     }
@@ -82,7 +83,7 @@ pub fn none_there(plan: &Plan) -> String {
     if plan.key.is_empty() {
         // Without a key only this can be told: all of the rows there already, each as often as here, means a second run.
         let numbered = |alias: &str, from: &str| {
-            let list = plan.exact(alias).join(", ");
+            let list = exact_columns(plan, alias).join(", ");
             format!(
                 "SELECT {list}, ROW_NUMBER() OVER (PARTITION BY {list} ORDER BY (SELECT NULL)) AS pipe_copy FROM {from} AS {alias}"
             )
@@ -153,8 +154,8 @@ END;
         stage(plan.table),
         relation(plan.table),
         plan.same_row(),
-        plan.exact("s").join(", "),
-        plan.exact("t").join(", "),
+        exact_columns(plan, "s").join(", "),
+        exact_columns(plan, "t").join(", "),
         thrown(&format!("table {}: rows are only appended, but ", plan.table.shown()))
     )
 }

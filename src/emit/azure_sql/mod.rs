@@ -9,7 +9,6 @@
 mod batch;
 mod canon;
 mod cycle;
-mod deploy;
 mod guard;
 mod inserts;
 mod merge;
@@ -21,13 +20,14 @@ mod undo;
 mod value;
 mod verify;
 
-use std::io::{self, Write};
-
 use arrow::datatypes::Schema;
 
+use super::load::{File, Kept, Load, Step};
+use super::merge::Plan;
 use super::rows::{RowFormat, RowWriter};
-use super::{Dialect, Header, Literal, Parts, Script, Table, WriteScript};
+use super::{Column, Dialect, Literal, Table};
 use crate::error::Error;
+use crate::sql::view::{self, Tongue};
 
 pub struct AzureSql;
 
@@ -41,27 +41,158 @@ impl Dialect for AzureSql {
         Ok(Box::new(rows::Rows::new(table, staged, format)?))
     }
 
-    fn deploy(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {
-        deploy::write(script, parts, out)
+    fn run_with(&self, file: File, _format: RowFormat) -> String {
+        format!("sqlcmd -b -f 65001 -i {}, or in Azure Data Studio or SSMS", file.name())
     }
 
-    fn views(&self, header: &Header, statements: &[&str], out: &mut dyn Write) -> io::Result<()> {
-        out.write_all(deploy::header(header, &[]).as_bytes())?;
-        out.write_all(b"--\n-- Run with: sqlcmd -b -f 65001 -i views.sql, or in Azure Data Studio or SSMS\n\n")?;
-        out.write_all(b"SET ANSI_NULLS ON;\nSET QUOTED_IDENTIFIER ON;\nGO\n")?;
-        // A view must be the first statement of its batch.
-        for statement in statements {
-            write!(out, "\n{statement}GO\n")?;
+    fn begin(&self, file: File, _format: RowFormat) -> String {
+        batch::begin(file)
+    }
+
+    fn step(&self, done: u32, title: &str, sql: &str) -> String {
+        batch::batch(done, title, sql)
+    }
+
+    fn end(&self, file: File, load: &Load, done: u32) -> String {
+        let left = match file {
+            File::Deploy if !load.plans.is_empty() => {
+                let stages: Vec<String> = load.plans.iter().map(|p| stage(p.table)).collect();
+                format!("DROP TABLE {}, #pipe_cycle;\n", stages.join(", "))
+            }
+            File::Rollback => load.kept.as_ref().map_or(String::new(), |kept| undo::drop(kept, &load.plans)),
+            _ => String::new(),
+        };
+        batch::end(file, done, &left)
+    }
+
+    fn comment(&self, text: &str) -> String {
+        text::comment(text)
+    }
+
+    fn identifier(&self, name: &str) -> String {
+        text::identifier(name)
+    }
+
+    fn stage(&self, table: &Table) -> String {
+        stage(table)
+    }
+
+    fn same(&self, left: &str, right: &str, nulls: bool) -> String {
+        match nulls {
+            true => format!("EXISTS (SELECT {left} INTERSECT SELECT {right})"),
+            false => format!("{left} = {right}"),
         }
-        Ok(())
     }
 
-    fn rollback(&self) -> Option<WriteScript> {
-        Some(undo::write)
+    /// Compares text by its code points and its length, because the target's collation takes `Ana`, `ANA` and `Ana ` for equal.
+    fn differ(&self, table: &Table, columns: &[&str]) -> String {
+        let among = || table.columns.iter().filter(|c| columns.contains(&c.name.as_str()));
+        let all = |alias: &str| among().map(|c| merge::exact(alias, c)).collect::<Vec<_>>().join(", ");
+        format!("EXISTS (\n  SELECT {}\n  EXCEPT\n  SELECT {}\n)", all("s"), all("t"))
     }
 
-    fn verify(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {
-        verify::write(script, parts, out)
+    fn always(&self) -> &'static str {
+        "1 = 1"
+    }
+
+    fn constant(&self, literal: &Literal) -> String {
+        match literal {
+            Literal::Null => "NULL".to_string(),
+            Literal::Boolean(value) => u8::from(*value).to_string(),
+            Literal::Number(digits) if value::is_plain_number(digits) => digits.clone(),
+            Literal::Number(value) | Literal::Text(value) => text::literal(value),
+        }
+    }
+
+    fn tongue(&self) -> &'static dyn Tongue {
+        &view::azure_sql::AzureSql
+    }
+
+    /// The text of a key may differ by case and still be the same key.
+    fn key_may_change(&self, column: &Column) -> bool {
+        column.data_type.is_text()
+    }
+
+    fn steps_by_table(&self) -> bool {
+        true
+    }
+
+    fn target_fits(&self, plans: &[Plan]) -> String {
+        guard::target_fits(plans)
+    }
+
+    fn staged(&self, title: &str, at: usize, load: &Load) -> Vec<Step> {
+        let Some(table) = load.plans.get(at).map(|p| p.table) else { return vec![] };
+        let columns: Vec<&str> = table.columns.iter().map(|c| c.name.as_str()).collect();
+        vec![
+            Step::new(title, like_target(&stage(table), table, &columns)),
+            Step::Rows(at),
+            Step::new(&format!("All rows of {} are here.", table.shown()), guard::all_staged(table)),
+        ]
+    }
+
+    fn none_there(&self, plan: &Plan) -> String {
+        guard::none_there(plan)
+    }
+
+    fn none_differs(&self, plan: &Plan) -> String {
+        guard::none_differs(plan)
+    }
+
+    fn keep(&self, kept: &Kept, _plans: &[Plan]) -> Vec<Step> {
+        vec![Step::new("What rollback.sql needs is kept in tables of its own.", undo::begin(kept))]
+    }
+
+    fn capture(&self, kept: &Kept, plans: &[Plan]) -> Vec<Step> {
+        let step = |p: &Plan| Step::new(&format!("What will change or come in {}", p.table.shown()), undo::capture(kept, p));
+        plans.iter().map(step).collect()
+    }
+
+    fn suspend(&self, plans: &[Plan]) -> String {
+        cycle::suspend(plans.chunk_by(|a, b| a.table.in_cycle && b.table.in_cycle))
+    }
+
+    fn delete(&self, plans: &[Plan]) -> String {
+        plans.iter().map(merge::delete).collect()
+    }
+
+    fn merge(&self, plans: &[Plan], _kept: Option<&Kept>) -> String {
+        plans.iter().map(merge::merge).collect()
+    }
+
+    fn resume(&self) -> String {
+        cycle::RESUME.to_string()
+    }
+
+    fn all_there(&self, plan: &Plan) -> String {
+        guard::all_there(plan)
+    }
+
+    fn left(&self, kept: &Kept, plans: &[Plan]) -> Vec<Step> {
+        let note = |p: &Plan| Step::new(&format!("How rows of {} were left", p.table.shown()), undo::note(kept, p));
+        let finish =
+            Step::new("A deployment that changed nothing keeps the way back of the one before.", undo::finish(kept, plans));
+        plans.iter().map(note).chain([finish]).collect()
+    }
+
+    fn rollback(&self, load: &Load) -> Vec<Step> {
+        load.kept.as_ref().map_or(vec![], |kept| undo::rollback::steps(kept, &load.plans))
+    }
+
+    fn verify(&self, load: &Load) -> Vec<Step> {
+        verify::steps(load)
+    }
+
+    fn not_compared(&self, table: &Table, column: &str) -> &'static str {
+        match table.is_given(column) {
+            true => "which the database shows in its own way",
+            false => "which the upsert may leave as it was, or make another",
+        }
+    }
+
+    /// A view must be the first statement of its batch.
+    fn view(&self, statement: &str) -> String {
+        format!("\n{statement}GO\n")
     }
 }
 
@@ -95,33 +226,4 @@ fn like_target(session_table: &str, table: &Table, columns: &[&str]) -> String {
         "DROP TABLE IF EXISTS {session_table};\nSELECT TOP (0) {list}\nINTO {session_table}\nFROM {relation}\n\
          UNION ALL\nSELECT TOP (0) {list}\nFROM {relation};\n"
     )
-}
-
-/// Says which rows of `alias` are in a scope.
-fn scope_condition(alias: &str, scope: &[(String, Literal)]) -> String {
-    let parts: Vec<String> = scope
-        .iter()
-        .map(|(column, value)| {
-            let column = format!("{alias}.{}", text::identifier(column));
-            match value {
-                Literal::Null => format!("{column} IS NULL"),
-                Literal::Boolean(value) => format!("{column} = {}", u8::from(*value)),
-                Literal::Number(digits) if value::is_plain_number(digits) => format!("{column} = {digits}"),
-                Literal::Number(value) | Literal::Text(value) => format!("{column} = {}", text::literal(value)),
-            }
-        })
-        .collect();
-    parts.join(" AND ")
-}
-
-/// Says that two rows have the same key; with `nulls`, that NULL is equal to NULL.
-fn same_key(left: &str, right: &str, key: &[(String, bool)]) -> String {
-    let parts: Vec<String> = key
-        .iter()
-        .map(|(name, nulls)| match nulls {
-            true => format!("EXISTS (SELECT {left}.{name} INTERSECT SELECT {right}.{name})"),
-            false => format!("{left}.{name} = {right}.{name}"),
-        })
-        .collect();
-    parts.join(" AND ")
 }

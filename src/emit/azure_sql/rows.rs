@@ -13,9 +13,9 @@ use super::canon::Canon;
 use super::inserts::{Cell, Inserts, Layout, STILL_OPEN};
 use super::value::Written;
 use super::{keys, stage, text};
+use crate::emit::Table;
 use crate::emit::cells::{Cells, Value};
-use crate::emit::rows::{Evidence, RowFormat, RowWriter};
-use crate::emit::{Mode, Table};
+use crate::emit::rows::{Evidence, RowFormat, RowWriter, Tally};
 use crate::error::Error;
 
 /// The most rows that are written as VALUES where the bulk form is asked for.
@@ -23,14 +23,11 @@ const READABLE: usize = 1_000;
 
 /// The formatter of one table.
 pub struct Rows {
-    table: String,
-    columns: Vec<Target>,
+    tally: Tally<Form>,
     inserts: Inserts,
     keys: Inserts,
     /// Batches that wait until it is known how many rows there are; `None` once it is.
     waiting: Option<Vec<RecordBatch>>,
-    rows: u64,
-    checksum: u128,
     plain: Vec<u8>,
     form: Vec<u8>,
     image: Vec<u8>,
@@ -38,64 +35,40 @@ pub struct Rows {
 }
 
 /// What is known of a column before its rows are seen.
-struct Target {
-    name: String,
+struct Form {
     written: Written,
     canon: Option<Canon>,
-    is_key: bool,
-    nulls: bool,
 }
 
 impl Rows {
     pub fn new(table: &Table, staged: &Schema, format: RowFormat) -> Result<Rows, Error> {
-        let found = staged.fields().len();
-        if found != table.columns.len() {
-            let message = format!("table `{}` has {} columns, its staged rows {found}", table.shown(), table.columns.len());
-            return Err(Error::new("X0401", message));
+        let mut names = table.columns.iter().map(|c| &c.name).chain([&table.name]).chain(&table.schema);
+        if let Some(name) = names.find(|name| text::is_unwritable(name)) {
+            let message = format!("table `{}`: a T-SQL script cannot hold the name `{}`", table.shown(), name.escape_debug());
+            return Err(Error::new("X0403", message)
+                .help("The tools that send scripts replace `$(...)` and split lines, in names too. Rename it."));
         }
-        let names = table.columns.iter().map(|c| &c.name).chain([&table.name]).chain(&table.schema);
-        for name in names {
-            if text::is_unwritable(name) {
-                let message = format!("table `{}`: a T-SQL script cannot hold the name `{}`", table.shown(), name.escape_debug());
-                return Err(Error::new("X0403", message)
-                    .help("The tools that send scripts replace `$(...)` and split lines, in names too. Rename it."));
-            }
-        }
-        // The rows of a whole table need no keys to be found again.
-        let key: &[String] = if matches!(table.mode, Mode::Replace { .. }) { &[] } else { table.loaded_key() };
-        let mut columns = vec![];
-        for (column, field) in table.columns.iter().zip(staged.fields()) {
-            let Some(written) = Written::choose(field.data_type(), column) else {
-                let message = format!(
-                    "column `{}` of table `{}` is staged as {}, which T-SQL has no type for",
-                    column.name,
-                    table.shown(),
-                    field.data_type()
-                );
-                return Err(Error::new("X0401", message).help(
+        let tally = Tally::new(table, staged, |column, field| {
+            let (name, staged) = (&column.name, field.data_type());
+            let written = Written::choose(staged, column).ok_or_else(|| {
+                let message =
+                    format!("column `{name}` of table `{}` is staged as {staged}, which T-SQL has no type for", table.shown());
+                Error::new("X0401", message).help(
                     "Give a list a table of its own with `unnest`, or make it JSON text in `map`: `to_json(column)::varchar`.",
-                ));
-            };
-            columns.push(Target {
-                canon: Canon::choose(field.data_type(), column, written.moment()).filter(|_| table.is_given(&column.name)),
-                name: column.name.clone(),
-                written,
-                is_key: key.contains(&column.name),
-                nulls: false,
-            });
-        }
+                )
+            })?;
+            let canon = Canon::choose(staged, column, written.moment()).filter(|_| table.is_given(name));
+            Ok(Form { written, canon })
+        })?;
         let cells = |only_key: bool| -> Vec<Cell> {
-            let wanted = columns.iter().filter(|c| c.is_key || !only_key);
-            wanted.map(|c| Cell { name: c.name.clone(), written: c.written.clone() }).collect()
+            let wanted = tally.columns.iter().filter(|c| c.is_key || !only_key);
+            wanted.map(|c| Cell { name: c.name.clone(), written: c.form.written.clone() }).collect()
         };
         Ok(Rows {
-            table: table.shown(),
             inserts: Inserts::new(&stage(table), cells(false), STILL_OPEN),
             keys: Inserts::new(&keys(table), cells(true), ""),
             waiting: (format == RowFormat::Copy).then(Vec::new),
-            columns,
-            rows: 0,
-            checksum: 0,
+            tally,
             plain: vec![],
             form: vec![],
             image: vec![],
@@ -103,28 +76,13 @@ impl Rows {
         })
     }
 
-    fn unsupported(&self, batch: &RecordBatch, column: usize) -> Error {
-        let name = self.columns.get(column).map_or("", |c| c.name.as_str());
-        let data_type = batch.columns().get(column).map(|c| c.data_type().to_string()).unwrap_or_default();
-        Error::new(
-            "X0401",
-            format!("column `{name}` of table `{}` is staged as {data_type}, which scripts cannot hold", self.table),
-        )
-        .help("Cast the column to text in `map`.")
-    }
-
     fn format(&mut self, batch: &RecordBatch, rows: &mut Vec<u8>, keys: &mut Vec<u8>) -> Result<(), Error> {
-        let mut cells = vec![];
-        for (i, array) in batch.columns().iter().enumerate() {
-            cells.push(Cells::new(array).ok_or_else(|| self.unsupported(batch, i))?);
-        }
-        if cells.len() != self.columns.len() {
-            return Err(Error::new("X0401", format!("table `{}` was staged with other columns than planned", self.table)));
-        }
+        let cells = self.tally.cells(batch)?;
         for row in 0..batch.num_rows() {
             self.row(&cells, row, rows, keys).map_err(|column| {
-                let name = self.columns.get(column).map_or("", |c| c.name.as_str());
-                Error::new("X0404", format!("column `{name}` of table `{}` has a value that T-SQL cannot hold", self.table)).help(
+                let name = self.tally.name(column);
+                let message = format!("column `{name}` of table `{}` has a value that T-SQL cannot hold", self.tally.table);
+                Error::new("X0404", message).help(
                     "It has no infinities, no dates outside of the years 1 to 9999, no time 24:00, and text with the character U+0000 is not \
                      safe there. Give the table a contract, so that such rows are reported before.",
                 )
@@ -143,11 +101,11 @@ impl Rows {
         }
         self.image.clear();
         let mut key = 0;
-        for (i, (column, cells)) in self.columns.iter_mut().zip(cells).enumerate() {
+        for (i, (column, cells)) in self.tally.columns.iter_mut().zip(cells).enumerate() {
             let value = cells.get(row);
             let null = matches!(value, Value::Null);
             self.plain.clear();
-            column.written.print(&value, &mut self.plain).ok_or(i)?;
+            column.form.written.print(&value, &mut self.plain).ok_or(i)?;
             let plain = (!null).then_some(self.plain.as_slice());
             self.inserts.cell(i, plain, out);
             if column.is_key {
@@ -155,7 +113,7 @@ impl Rows {
                 key += 1;
             }
             column.nulls |= null;
-            if let Some(canon) = &column.canon {
+            if let Some(canon) = &column.form.canon {
                 canon.append(&value, &self.plain, &mut self.form, &mut self.image);
             }
         }
@@ -163,8 +121,8 @@ impl Rows {
         if has_keys {
             self.keys.close(keys_start, keys);
         }
-        self.rows += 1;
-        self.checksum += u128::from(self.hash());
+        self.tally.rows += 1;
+        self.tally.checksum += u128::from(self.hash());
         Ok(())
     }
 
@@ -206,15 +164,6 @@ impl RowWriter for Rows {
         self.release(Layout::Values, rows, keys)?;
         self.inserts.finish(rows);
         self.keys.finish(keys);
-        Ok(Evidence {
-            rows: self.rows,
-            checksum: self.checksum,
-            compared: self
-                .columns
-                .iter()
-                .map(|c| c.canon.as_ref().map(|k| k.compared(&format!("t.{}", text::identifier(&c.name)))))
-                .collect(),
-            nulls: self.columns.iter().map(|c| c.nulls).collect(),
-        })
+        Ok(self.tally.evidence(|c| Some(c.form.canon.as_ref()?.compared(&format!("t.{}", text::identifier(&c.name))))))
     }
 }

@@ -3,9 +3,11 @@
 use sqlparser::dialect::MsSqlDialect;
 use sqlparser::parser::Parser;
 
-use super::merge::{Plan, sayable};
+use super::AzureSql;
+use super::merge::{self, exact_columns, exact_with_set, sayable};
 use crate::contract::Generated;
 use crate::diagnostics::{Diagnostics, SourceMap, Span};
+use crate::emit::merge::Plan;
 use crate::emit::rows::Evidence;
 use crate::emit::{Column, Mode, Table, Upsert};
 use crate::expr::{Expr, parse};
@@ -63,8 +65,8 @@ fn table(set: &[(&str, &str)], when: Option<&str>, when_changed: &[&str], keep: 
 fn changes(table: &Table) -> Option<(Vec<String>, String)> {
     sayable(table).unwrap();
     let evidence = Evidence { rows: 2, checksum: 0, compared: vec![None, None], nulls: vec![false, false] };
-    let plan = Plan::new(table, &evidence);
-    let sql = plan.merge();
+    let plan = Plan::new(&AzureSql, table, &evidence);
+    let sql = merge::merge(&plan);
     Parser::parse_sql(&MsSqlDialect {}, &sql).unwrap_or_else(|wrong| panic!("{wrong}\n{sql}"));
     let (given, condition) = plan.changes()?;
     assert!(sql.contains(&format!("WHERE {condition};")), "{sql}");
@@ -149,10 +151,10 @@ fn what_t_sql_cannot_say_or_keep_is_refused() {
 fn what_is_set_is_compared_after_a_rollback_though_it_was_not_loaded() {
     let table = table(&[("version", "t.version + 1"), ("name", "s.name")], None, &[], &[]);
     let evidence = Evidence { rows: 2, checksum: 0, compared: vec![None, None], nulls: vec![false, false] };
-    let plan = Plan::new(&table, &evidence);
-    assert_eq!(plan.exact("k").len(), 2);
+    let plan = Plan::new(&AzureSql, &table, &evidence);
+    assert_eq!(exact_columns(&plan, "k").len(), 2);
     assert_eq!(
-        plan.exact_with_set("k")[2..],
+        exact_with_set(&plan, "k")[2..],
         [
             "CONVERT(nvarchar(max), k.[name], 121) COLLATE Latin1_General_BIN2, DATALENGTH(k.[name])".to_string(),
             "k.[version]".to_string()

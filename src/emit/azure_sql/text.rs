@@ -5,6 +5,8 @@
 //! and a backslash before the end of a line joins it with the next. So no literal holds a line end or `$(`.
 //! Does not know about types.
 
+use crate::emit::load::one_line;
+
 /// The most pieces that a literal is broken into by `+`: deeply nested expressions are refused by the server.
 const PIECES: usize = 16;
 /// The longest text, in UTF-16 code units, that concatenation keeps whole by itself.
@@ -33,10 +35,8 @@ pub fn names<'a>(prefix: &str, names: impl IntoIterator<Item = &'a str>) -> Stri
 
 /// Makes a comment line of a text that may hold anything.
 pub fn comment(text: &str) -> String {
-    let clean: String =
-        text.chars().map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect();
     // The backslash would join the comment with the next line.
-    format!("-- {}\n", clean.replace("$(", "$ (").trim_end_matches(['\\', ' ']))
+    format!("-- {}\n", one_line(text).replace("$(", "$ (").trim_end_matches(['\\', ' ']))
 }
 
 /// Quotes a text as a constant.

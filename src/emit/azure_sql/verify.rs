@@ -4,12 +4,11 @@
 //! the keys in the script, so that others may be there too; a replaced table or scope is compared as a whole; without a key only the
 //! count can be judged, and that only from below. Does not know how rows are hashed on our side.
 
-use std::io::{self, Write};
-
-use super::merge::Plan;
-use super::{batch, deploy, keys, like_target, object_id, relation, same_key, scope_condition, text};
+use super::{AzureSql, keys, like_target, object_id, relation, text};
+use crate::emit::Table;
+use crate::emit::load::{Load, Step};
+use crate::emit::merge::{Plan, Region, within};
 use crate::emit::rows::Evidence;
-use crate::emit::{Mode, Parts, Script, Table};
 
 /// The names of the types of each kind that a comparison takes for granted.
 const KINDS: &[(&str, &str)] = &[
@@ -23,44 +22,24 @@ const KINDS: &[(&str, &str)] = &[
     ("uuid", "N'uniqueidentifier'"),
 ];
 
-/// Writes the script.
-pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {
-    let tables: Vec<&Table> = script.tables.iter().map(|(table, _)| table).collect();
-    out.write_all(deploy::header(script.header, &tables).as_bytes())?;
-    for (table, evidence) in script.tables {
-        for (column, compared) in table.columns.iter().zip(&evidence.compared) {
-            if compared.is_none() {
-                let why = match table.is_given(&column.name) {
-                    true => "which the database shows in its own way",
-                    false => "which the upsert may leave as it was, or make another",
-                };
-                let note = format!("not compared: column {} of {}, {why}", column.name, table.shown());
-                out.write_all(text::comment(&note).as_bytes())?;
-            }
-        }
+/// The steps of the script: keys in tables of the session, and the query.
+pub fn steps(load: &Load) -> Vec<Step> {
+    if load.plans.is_empty() {
+        return vec![];
     }
-    out.write_all(b"--\n-- Reads only. Run with: sqlcmd -b -f 65001 -i verify.sql, or in Azure Data Studio or SSMS\n\n")?;
-    writeln!(out, "{}{}GO", batch::SETTINGS, batch::ENCODING)?;
-    let mut results = vec![];
-    let mut dropped = vec![];
-    for (i, (table, evidence)) in script.tables.iter().enumerate() {
-        let plan = Plan::new(table, evidence);
-        let by_key = !plan.key.is_empty() && !matches!(table.mode, Mode::Replace { .. });
-        if by_key && evidence.rows > 0 {
-            // The writer gathers keys in the order of the columns.
-            let key = table.loaded_key();
-            let columns: Vec<&str> =
-                table.columns.iter().map(|c| c.name.as_str()).filter(|c| key.iter().any(|k| k == c)).collect();
-            write!(out, "\n{}GO\n", like_target(&keys(table), table, &columns))?;
-            parts.keys(i, out)?;
-            dropped.push(keys(table));
-        }
-        results.push(result(&plan, evidence));
+    let mut steps = vec![];
+    let mut listed = vec![];
+    for (at, plan) in load.plans.iter().enumerate().filter(|(_, plan)| matches!(plan.region(), Region::Keys)) {
+        // The writer gathers keys in the order of the columns.
+        let columns: Vec<&str> = plan.table.columns.iter().map(|c| c.name.as_str()).filter(|c| plan.is_key(c)).collect();
+        let keys = keys(plan.table);
+        steps.push(Step::Plain(format!("\n{}GO\n", like_target(&keys, plan.table, &columns))));
+        steps.push(Step::Keys(at));
+        listed.push(keys);
     }
-    if !results.is_empty() {
-        write!(
-            out,
-            "
+    let results: Vec<String> = load.plans.iter().map(result).collect();
+    steps.push(Step::Plain(format!(
+        "
 WITH result AS (
 {}
 )
@@ -75,29 +54,23 @@ FROM result
 ORDER BY number;
 GO
 ",
-            results.join("\n  UNION ALL\n")
-        )?;
+        results.join("\n  UNION ALL\n")
+    )));
+    if !listed.is_empty() {
+        steps.push(Step::Plain(format!("DROP TABLE {};\nGO\n", listed.join(", "))));
     }
-    if !dropped.is_empty() {
-        writeln!(out, "DROP TABLE {};\nGO", dropped.join(", "))?;
-    }
-    out.write_all(b"SET NOEXEC OFF;\nGO\n")
+    steps
 }
 
 /// Writes the query that counts and sums up one table's rows.
-fn result(plan: &Plan, evidence: &Evidence) -> String {
-    let table = plan.table;
-    let whole = matches!(table.mode, Mode::Replace { .. });
-    let exact = whole || !plan.key.is_empty();
-    let region = match &table.mode {
-        Mode::Replace { scope } if !scope.is_empty() => format!("\n  WHERE {}", scope_condition("t", scope)),
-        Mode::Replace { .. } => String::new(),
-        Mode::Insert | Mode::Upsert(_) | Mode::Append if plan.key.is_empty() => String::new(),
-        // Without rows there are no keys.
-        Mode::Insert | Mode::Upsert(_) | Mode::Append if evidence.rows == 0 => "\n  WHERE 1 = 0".to_string(),
-        Mode::Insert | Mode::Upsert(_) | Mode::Append => {
-            format!("\n  INNER JOIN {} AS k ON {}", keys(table), same_key("t", "k", &plan.key))
-        }
+fn result(plan: &Plan) -> String {
+    let (table, evidence) = (plan.table, plan.evidence);
+    let exact = plan.is_exact();
+    let region = match plan.region() {
+        Region::Whole => String::new(),
+        Region::Scope(scope) => format!("\n  WHERE {}", within(&AzureSql, "t", scope)),
+        Region::Nothing => "\n  WHERE 1 = 0".to_string(),
+        Region::Keys => format!("\n  INNER JOIN {} AS k ON {}", keys(table), plan.same_key("t", "k")),
     };
     let compared: Vec<String> = evidence.compared.iter().flatten().map(|c| format!("    {}", c.sql)).collect();
     let comparable = exact && !compared.is_empty();

@@ -3,14 +3,14 @@
 //! In: tables. Out: DO blocks that raise an exception naming the table, what was expected and what was found.
 //! Does not know how rows are merged.
 
-use super::merge::Plan;
-use super::{relation, scope_condition, stage, text};
+use super::{Postgres, relation, stage, text};
+use crate::emit::merge::{Plan, within};
 use crate::emit::{Mode, Table};
 
 /// Checks that every table and column is there and can be written; all that is missing is named at once.
-pub fn target_fits(tables: &[&Table]) -> String {
+pub fn target_fits(plans: &[Plan]) -> String {
     let mut wanted = vec![];
-    for table in tables {
+    for table in plans.iter().map(|p| p.table) {
         for (i, column) in table.columns.iter().enumerate() {
             wanted.push(format!(
                 "      ({}, {}, {}, {}, {}, {})",
@@ -72,7 +72,7 @@ BEGIN
         body += &format!(
             "  SELECT count(*) INTO found FROM {} AS s WHERE ({}) IS NOT TRUE;\n{}",
             stage(table),
-            scope_condition("s", scope),
+            within(&Postgres, "s", scope),
             expect(table, 0, "rows outside of the replaced scope")
         );
     }
@@ -128,8 +128,8 @@ END",
 
 /// Checks, for a table in append mode, that rows which are there have the content of those that come.
 pub fn none_differs(plan: &Plan) -> String {
-    let Some(differ) = plan.differ() else { return String::new() };
     let table = plan.table;
+    let Some(differ) = differ(plan) else { return String::new() };
     let body = format!(
         "DECLARE
   found bigint;
@@ -149,6 +149,12 @@ END",
         text::literal(&table.shown())
     );
     text::block(&body)
+}
+
+/// Says that target row `t` and staged row `s` differ in columns other than the key; nothing if there are no others.
+pub fn differ(plan: &Plan) -> Option<String> {
+    let names = plan.table.columns.iter().map(|c| c.name.as_str()).filter(|c| !plan.is_key(c));
+    plan.differ(&names.collect::<Vec<_>>())
 }
 
 /// Checks that each row is in the target, once.

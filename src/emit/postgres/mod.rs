@@ -5,7 +5,6 @@
 //! the engine.
 
 mod canon;
-mod deploy;
 mod guard;
 mod jsonb;
 mod merge;
@@ -13,6 +12,7 @@ mod preview;
 mod rows;
 pub mod schema;
 mod sequence;
+mod staging;
 mod straight;
 #[cfg(test)]
 mod tests;
@@ -21,13 +21,15 @@ mod undo;
 mod value;
 mod verify;
 
-use std::io::{self, Write};
-
 use arrow::datatypes::Schema;
 
-use super::rows::{RowFormat, RowWriter};
-use super::{Dialect, Header, Literal, Parts, Script, Table, WriteScript};
+use super::load::{File, Kept, Load, Step};
+use super::merge::Plan;
+use super::rows::{Evidence, RowFormat, RowWriter};
+use super::script;
+use super::{Dialect, Literal, Mode, Table};
 use crate::error::Error;
+use crate::sql::view::{self, Tongue};
 
 pub struct Postgres;
 
@@ -41,31 +43,177 @@ impl Dialect for Postgres {
         Ok(Box::new(rows::Rows::new(table, staged, format)?))
     }
 
-    fn deploy(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {
-        deploy::write(script, parts, out)
-    }
-
-    fn views(&self, header: &Header, statements: &[&str], out: &mut dyn Write) -> io::Result<()> {
-        out.write_all(deploy::header(header, &[]).as_bytes())?;
-        out.write_all(b"--\n-- Run with: psql -f views.sql\n\n\\set ON_ERROR_STOP on\n\nBEGIN;\n")?;
-        for statement in statements {
-            write!(out, "\n{statement}")?;
+    fn run_with(&self, file: File, format: RowFormat) -> String {
+        match (file, format) {
+            (File::Deploy | File::Rollback, RowFormat::Insert) => {
+                format!("psql -v ON_ERROR_STOP=1 -f {}, or any tool that stops at an error", file.name())
+            }
+            _ => format!("psql -f {}", file.name()),
         }
-        out.write_all(b"\nCOMMIT;\n")
     }
 
-    fn rollback(&self) -> Option<WriteScript> {
-        Some(undo::write)
+    fn begin(&self, file: File, format: RowFormat) -> String {
+        match (file, format) {
+            // A savepoint around each statement would change who is said to have written a row.
+            (File::Deploy | File::Rollback, RowFormat::Copy) => {
+                format!("\\set ON_ERROR_STOP on\n\\set ON_ERROR_ROLLBACK off\n\nBEGIN;\n\n{SETTINGS}")
+            }
+            (File::Deploy | File::Rollback | File::Preview, _) => format!("BEGIN;\n\n{SETTINGS}"),
+            (File::Verify, _) => format!("START TRANSACTION READ ONLY;\n\n{SETTINGS}"),
+            (File::Views, _) => "\\set ON_ERROR_STOP on\n\nBEGIN;\n".to_string(),
+        }
     }
 
-    fn verify(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {
-        verify::write(script, parts, out)
+    fn step(&self, _done: u32, title: &str, sql: &str) -> String {
+        format!("\n{}{sql}", self.comment(title))
     }
 
-    fn preview(&self, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<bool> {
-        preview::write(script, parts, out).map(|()| true)
+    fn end(&self, _file: File, _load: &Load, _done: u32) -> String {
+        "\nCOMMIT;\n".to_string()
+    }
+
+    fn identifier(&self, name: &str) -> String {
+        text::identifier(name)
+    }
+
+    fn stage(&self, table: &Table) -> String {
+        stage(table)
+    }
+
+    fn any_row(&self, relation: &str, condition: &str) -> String {
+        format!("SELECT FROM {relation} AS s WHERE {condition}")
+    }
+
+    fn same(&self, left: &str, right: &str, nulls: bool) -> String {
+        match nulls {
+            // Elements of arrays are equal where both are NULL, and arrays, unlike IS NOT DISTINCT FROM, can be hashed.
+            true => format!("ARRAY[{left}] = ARRAY[{right}]"),
+            false => format!("{left} = {right}"),
+        }
+    }
+
+    /// Compares their stored bytes, which works for every type and keeps every difference.
+    fn differ(&self, _table: &Table, columns: &[&str]) -> String {
+        let list = |alias| text::names(alias, columns.iter().copied());
+        format!("ROW({})::record OPERATOR(pg_catalog.*<>) ROW({})::record", list("t."), list("s."))
+    }
+
+    fn always(&self) -> &'static str {
+        "true"
+    }
+
+    /// Quoted constants take the column's type, whatever it is.
+    fn constant(&self, literal: &Literal) -> String {
+        match literal {
+            Literal::Null => "NULL".to_string(),
+            Literal::Boolean(value) => format!("'{value}'"),
+            Literal::Number(value) | Literal::Text(value) => text::literal(value),
+        }
+    }
+
+    fn tongue(&self) -> &'static dyn Tongue {
+        &view::postgres::Postgres
+    }
+
+    fn key(&self, table: &Table, evidence: &Evidence) -> Vec<usize> {
+        // In the order of the columns, as the row writer gathers keys, and each once, however the author wrote them.
+        let mut positions: Vec<usize> = table.key_positions().collect();
+        positions.sort_unstable();
+        positions.dedup();
+        // Where NULLs are distinct, a new row with a NULL in its key is none that is there: it has no key at all.
+        if table.mode == Mode::Insert && evidence.has_nulls(&positions) { vec![] } else { positions }
+    }
+
+    fn steps_by_table(&self) -> bool {
+        false
+    }
+
+    fn target_fits(&self, plans: &[Plan]) -> String {
+        guard::target_fits(plans)
+    }
+
+    fn load(&self, load: &Load) -> Vec<Step> {
+        if straight::possible(load) { straight::or_by_stages(load) } else { script::by_stages(load) }
+    }
+
+    fn staged(&self, title: &str, at: usize, load: &Load) -> Vec<Step> {
+        let counted = load.plans.get(at).map_or(String::new(), |plan| guard::all_staged(plan.table));
+        [staging::rows(title, at, load), vec![Step::Plain(counted)]].concat()
+    }
+
+    fn none_there(&self, plan: &Plan) -> String {
+        guard::none_there(plan)
+    }
+
+    fn none_differs(&self, plan: &Plan) -> String {
+        guard::none_differs(plan)
+    }
+
+    fn keep(&self, kept: &Kept, plans: &[Plan]) -> Vec<Step> {
+        vec![Step::new("Here stays what rollback.sql needs.", undo::begin(kept, plans))]
+    }
+
+    fn capture(&self, kept: &Kept, plans: &[Plan]) -> Vec<Step> {
+        vec![Step::new("Rows that change or go are kept.", undo::capture(kept, plans))]
+    }
+
+    fn delete(&self, plans: &[Plan]) -> String {
+        merge::delete(plans)
+    }
+
+    fn merge(&self, plans: &[Plan], kept: Option<&Kept>) -> String {
+        merge::merge(plans, kept)
+    }
+
+    fn all_there(&self, plan: &Plan) -> String {
+        guard::all_there(plan)
+    }
+
+    fn settle(&self, load: &Load) -> Vec<Step> {
+        let straight = if straight::possible(load) { straight::done(&load.plans) } else { String::new() };
+        vec![
+            Step::new(
+                "Constraints that wait for the end of the transaction are checked now.",
+                "SET CONSTRAINTS ALL IMMEDIATE;\n".to_string(),
+            ),
+            Step::new("Sequences go on after the loaded numbers.", sequence::advance(&load.plans)),
+            Step::Plain(straight),
+        ]
+    }
+
+    fn left(&self, kept: &Kept, _plans: &[Plan]) -> Vec<Step> {
+        vec![Step::new("How the rows were left, for rollback.sql.", undo::finish(kept))]
+    }
+
+    fn rollback(&self, load: &Load) -> Vec<Step> {
+        let undone = load.kept.as_ref().map_or("\n-- Nothing was loaded.\n".to_string(), undo::rollback);
+        vec![Step::Plain(undone)]
+    }
+
+    fn verify(&self, load: &Load) -> Vec<Step> {
+        verify::steps(load)
+    }
+
+    fn not_compared(&self, _table: &Table, _column: &str) -> &'static str {
+        "which the database prints in its own way"
+    }
+
+    fn view(&self, statement: &str) -> String {
+        format!("\n{statement}")
+    }
+
+    fn preview(&self, load: &Load) -> Option<Vec<Step>> {
+        Some(preview::steps(load))
     }
 }
+
+/// What the statements rely on, for the transaction only; the search path stays as it is.
+const SETTINGS: &str = "SET LOCAL client_encoding = 'UTF8';
+SET LOCAL standard_conforming_strings = on;
+SET LOCAL DateStyle = 'ISO, YMD';
+SET LOCAL TimeZone = 'UTC';
+SET LOCAL extra_float_digits = 1;
+";
 
 /// Names the staging table of a table.
 fn stage(table: &Table) -> String {
@@ -75,34 +223,4 @@ fn stage(table: &Table) -> String {
 /// Quotes the name of a table in the target.
 fn relation(table: &Table) -> String {
     text::relation(table.schema.as_deref(), &table.name)
-}
-
-/// Says which rows of `alias` are in a scope.
-fn scope_condition(alias: &str, scope: &[(String, Literal)]) -> String {
-    let parts: Vec<String> = scope
-        .iter()
-        .map(|(column, value)| {
-            let column = format!("{alias}.{}", text::identifier(column));
-            // Quoted constants take the column's type, whatever it is.
-            match value {
-                Literal::Null => format!("{column} IS NULL"),
-                Literal::Boolean(value) => format!("{column} = '{value}'"),
-                Literal::Number(value) | Literal::Text(value) => format!("{column} = {}", text::literal(value)),
-            }
-        })
-        .collect();
-    parts.join(" AND ")
-}
-
-/// Says that two rows have the same key; with `nulls`, that NULL is equal to NULL.
-fn same_key(left: &str, right: &str, key: &[(String, String, bool)]) -> String {
-    let parts: Vec<String> = key
-        .iter()
-        .map(|(a, b, nulls)| match nulls {
-            // Elements of arrays are equal where both are NULL, and arrays, unlike IS NOT DISTINCT FROM, can be hashed.
-            true => format!("ARRAY[{left}.{a}] = ARRAY[{right}.{b}]"),
-            false => format!("{left}.{a} = {right}.{b}"),
-        })
-        .collect();
-    parts.join(" AND ")
 }

@@ -4,29 +4,27 @@
 //! inserted, updated, left alone and deleted, and how many stand in the way of an insertion. It ends in a ROLLBACK for whoever plays it: the only
 //! trace would be temporary tables. Does not know how it is played.
 
-use std::io::{self, Write};
+use super::{guard, merge, relation, stage, staging, text};
+use crate::emit::Mode;
+use crate::emit::load::{Load, Step};
+use crate::emit::merge::Plan;
 
-use super::merge::Plan;
-use super::{deploy, guard, relation, stage, text};
-use crate::emit::{Mode, Parts, Script, Table};
-
-/// Writes the script.
-pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {
-    let tables: Vec<&Table> = script.tables.iter().map(|(table, _)| table).collect();
-    write!(out, "BEGIN;\n\n{}", deploy::SETTINGS)?;
-    if tables.is_empty() {
-        return out.write_all(b"\nCOMMIT;\n");
+/// The steps of the script.
+pub fn steps(load: &Load) -> Vec<Step> {
+    if load.plans.is_empty() {
+        return vec![];
     }
-    deploy::section(out, "The target has every table and column that is loaded.", &guard::target_fits(&tables))?;
-    for i in 0..tables.len() {
-        deploy::rows(script, i, parts, out)?;
+    let mut steps = vec![Step::new("The target has every table and column that is loaded.", guard::target_fits(&load.plans))];
+    for (at, plan) in load.plans.iter().enumerate() {
+        steps.extend(staging::rows(&format!("Rows of {}", plan.table.shown()), at, load));
     }
-    let counted: Vec<String> = script.tables.iter().map(|(table, evidence)| counts(&Plan::new(table, evidence))).collect();
-    write!(
-        out,
-        "\n-- What would change\nSELECT \"table\", inserts, updates, unchanged, deletes, in_the_way FROM (\n{}\n) AS c ORDER BY number;\n\nCOMMIT;\n",
+    let counted: Vec<String> = load.plans.iter().map(counts).collect();
+    let query = format!(
+        "SELECT \"table\", inserts, updates, unchanged, deletes, in_the_way FROM (\n{}\n) AS c ORDER BY number;\n",
         counted.join("\nUNION ALL\n")
-    )
+    );
+    steps.push(Step::new("What would change", query));
+    steps
 }
 
 /// Counts what would happen to one table.
@@ -50,15 +48,15 @@ fn counts(plan: &Plan) -> String {
         (_, true) => (all, none(), none(), none()),
         (Mode::Insert, false) => (absent, none(), none(), met("")),
         (Mode::Append, false) => {
-            let (differing, same) = split(plan.differ());
+            let (differing, same) = split(guard::differ(plan));
             (absent, none(), same, differing)
         }
         (Mode::Upsert(_) | Mode::Replace { .. }, false) => {
-            let (changed, same) = split(plan.changes());
+            let (changed, same) = split(plan.changes().map(|(_, condition)| condition));
             (absent, changed, same, none())
         }
     };
-    let deletes = match plan.delete() {
+    let deletes = match merge::deletion(plan) {
         Some(delete) => format!("(SELECT count(*) {})", delete.trim_start_matches("DELETE ")),
         None => none(),
     };

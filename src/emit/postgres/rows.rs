@@ -9,10 +9,10 @@ use arrow::record_batch::RecordBatch;
 use sha2::{Digest, Sha256};
 
 use super::canon::Canon;
-use super::{stage, text, value};
+use super::{relation, stage, text, value};
 use crate::emit::cells::{Cells, Value};
-use crate::emit::rows::{Evidence, RowFormat, RowWriter};
-use crate::emit::{Column, Mode, Table};
+use crate::emit::rows::{Evidence, RowFormat, RowWriter, Tally};
+use crate::emit::{Column, Table};
 use crate::error::Error;
 use crate::types::DataType;
 
@@ -23,28 +23,22 @@ const CHUNK: u64 = 10_000;
 
 /// The formatter of one table.
 pub struct Rows {
-    table: String,
+    tally: Tally<Form>,
     format: RowFormat,
-    columns: Vec<Target>,
     /// `INSERT INTO ... VALUES`.
     statement: String,
     keys: Keys,
-    rows: u64,
-    checksum: u128,
     plain: Vec<u8>,
     image: Vec<u8>,
 }
 
 /// What is known of a column before its rows are seen.
-struct Target {
-    name: String,
+struct Form {
     canon: Option<Canon>,
     /// Whether its values stand in a statement without quotes.
     bare: bool,
     /// Whether zeros at the end of a fraction are left out.
     trimmed: bool,
-    is_key: bool,
-    nulls: bool,
 }
 
 /// The keys that are gathered for the next array.
@@ -58,61 +52,30 @@ struct Keys {
 
 impl Rows {
     pub fn new(table: &Table, staged: &Schema, format: RowFormat) -> Result<Rows, Error> {
-        let found = staged.fields().len();
-        if found != table.columns.len() {
-            let message = format!("table `{}` has {} columns, its staged rows {found}", table.shown(), table.columns.len());
-            return Err(Error::new("X0401", message));
-        }
-        // The rows of a whole table need no keys to be found again.
-        let key: &[String] = if matches!(table.mode, Mode::Replace { .. }) { &[] } else { table.loaded_key() };
-        let columns: Vec<Target> = table
-            .columns
-            .iter()
-            .zip(staged.fields())
-            .map(|(column, field)| Target {
-                name: column.name.clone(),
+        let tally = Tally::new(table, staged, |column, field| {
+            Ok(Form {
                 canon: Canon::choose(field.data_type(), &column.data_type).filter(|_| table.is_given(&column.name)),
                 bare: is_bare(column, field.data_type()),
                 trimmed: column.data_type == DataType::Decimal(None) && matches!(field.data_type(), Staged::Decimal128(..)),
-                is_key: key.contains(&column.name),
-                nulls: false,
             })
-            .collect();
+        })?;
         let list = text::names("", table.columns.iter().map(|c| c.name.as_str()));
+        let names: Vec<String> = tally.columns.iter().filter(|c| c.is_key).map(|c| c.name.clone()).collect();
         Ok(Rows {
-            table: table.shown(),
+            tally,
             format,
             statement: format!("INSERT INTO {} ({list}) VALUES\n", stage(table)),
-            keys: Keys {
-                relation: text::relation(table.schema.as_deref(), &table.name),
-                names: columns.iter().filter(|c| c.is_key).map(|c| c.name.clone()).collect(),
-                arrays: vec![vec![]; columns.iter().filter(|c| c.is_key).count()],
-                count: 0,
-                chunks: 0,
-            },
-            columns,
-            rows: 0,
-            checksum: 0,
+            keys: Keys { relation: relation(table), arrays: vec![vec![]; names.len()], names, count: 0, chunks: 0 },
             plain: vec![],
             image: vec![],
         })
-    }
-
-    fn unsupported(&self, batch: &RecordBatch, column: usize) -> Error {
-        let name = self.columns.get(column).map_or("", |c| c.name.as_str());
-        let data_type = batch.columns().get(column).map(|c| c.data_type().to_string()).unwrap_or_default();
-        Error::new(
-            "X0401",
-            format!("column `{name}` of table `{}` is staged as {data_type}, which scripts cannot hold", self.table),
-        )
-        .help("Cast the column to text in `map`.")
     }
 
     /// Appends one row; fails with the position of a column whose text has the character U+0000.
     fn row(&mut self, cells: &[Cells], row: usize, out: &mut Vec<u8>) -> Result<(), usize> {
         let insert = self.format == RowFormat::Insert;
         if insert {
-            match self.rows % STATEMENT {
+            match self.tally.rows % STATEMENT {
                 0 => out.extend_from_slice(self.statement.as_bytes()),
                 _ => out.extend_from_slice(b",\n"),
             }
@@ -120,14 +83,14 @@ impl Rows {
         }
         self.image.clear();
         let mut key = 0;
-        for (i, (column, cells)) in self.columns.iter_mut().zip(cells).enumerate() {
+        for (i, (column, cells)) in self.tally.columns.iter_mut().zip(cells).enumerate() {
             let value = cells.get(row);
             let plain = match value {
                 Value::Text(text) => text.as_bytes(),
                 _ => {
                     self.plain.clear();
                     value::print(&value, &mut self.plain);
-                    if column.trimmed {
+                    if column.form.trimmed {
                         trim(&mut self.plain);
                     }
                     &self.plain
@@ -141,12 +104,12 @@ impl Rows {
             match (null, insert) {
                 (true, true) => out.extend_from_slice(b"NULL"),
                 (true, false) => out.extend_from_slice(b"\\N"),
-                (false, true) if column.bare => out.extend_from_slice(plain),
+                (false, true) if column.form.bare => out.extend_from_slice(plain),
                 (false, true) => text::constant(plain, out),
                 (false, false) => text::copy_field(plain, out),
             }
             column.nulls |= null;
-            if let Some(canon) = &column.canon {
+            if let Some(canon) = &column.form.canon {
                 if !self.image.is_empty() {
                     self.image.push(b',');
                 }
@@ -162,13 +125,13 @@ impl Rows {
             }
         }
         out.extend_from_slice(if insert { b")" } else { b"\n" });
-        self.rows += 1;
-        if insert && self.rows.is_multiple_of(STATEMENT) {
+        self.tally.rows += 1;
+        if insert && self.tally.rows.is_multiple_of(STATEMENT) {
             out.extend_from_slice(b";\n");
         }
         let digest = Sha256::digest(&self.image);
         let first = digest.iter().take(8).fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
-        self.checksum += u128::from(first >> 4);
+        self.tally.checksum += u128::from(first >> 4);
         Ok(())
     }
 }
@@ -190,17 +153,11 @@ fn is_bare(column: &Column, staged: &Staged) -> bool {
 
 impl RowWriter for Rows {
     fn write(&mut self, batch: &RecordBatch, rows: &mut Vec<u8>, keys: &mut Vec<u8>) -> Result<(), Error> {
-        let mut cells = vec![];
-        for (i, array) in batch.columns().iter().enumerate() {
-            cells.push(Cells::new(array).ok_or_else(|| self.unsupported(batch, i))?);
-        }
-        if cells.len() != self.columns.len() {
-            return Err(Error::new("X0401", format!("table `{}` was staged with other columns than planned", self.table)));
-        }
+        let cells = self.tally.cells(batch)?;
         for row in 0..batch.num_rows() {
             self.row(&cells, row, rows).map_err(|column| {
-                let name = self.columns.get(column).map_or("", |c| c.name.as_str());
-                let message = format!("column `{name}` of table `{}` has a text with the character U+0000", self.table);
+                let name = self.tally.name(column);
+                let message = format!("column `{name}` of table `{}` has a text with the character U+0000", self.tally.table);
                 Error::new("X0402", message).help("PostgreSQL cannot store it; take it out: `replace(column, chr(0), '')`.")
             })?;
             if !self.keys.names.is_empty() {
@@ -214,20 +171,11 @@ impl RowWriter for Rows {
     }
 
     fn finish(&mut self, rows: &mut Vec<u8>, keys: &mut Vec<u8>) -> Result<Evidence, Error> {
-        if self.format == RowFormat::Insert && !self.rows.is_multiple_of(STATEMENT) {
+        if self.format == RowFormat::Insert && !self.tally.rows.is_multiple_of(STATEMENT) {
             rows.extend_from_slice(b";\n");
         }
         self.keys.flush(keys);
-        Ok(Evidence {
-            rows: self.rows,
-            checksum: self.checksum,
-            compared: self
-                .columns
-                .iter()
-                .map(|c| c.canon.as_ref().map(|k| k.compared(&format!("t.{}", text::identifier(&c.name)))))
-                .collect(),
-            nulls: self.columns.iter().map(|c| c.nulls).collect(),
-        })
+        Ok(self.tally.evidence(|c| Some(c.form.canon.as_ref()?.compared(&format!("t.{}", text::identifier(&c.name))))))
     }
 }
 

@@ -4,18 +4,20 @@
 //! Does not know which columns have one: the target does.
 
 use super::{relation, text};
-use crate::emit::{Column, Table};
+use crate::emit::Column;
+use crate::emit::merge::Plan;
 use crate::types::DataType;
 
 /// Writes the block; empty if no column can have a sequence.
 ///
 /// It comes last: what moves a sequence is not undone by a rollback.
-pub fn advance(tables: &[&Table]) -> String {
+pub fn advance(plans: &[Plan]) -> String {
     let numbered = |column: &&Column| {
         column.data_type.is_integer() || matches!(column.data_type, DataType::Unknown | DataType::Decimal(Some((_, 0))))
     };
-    let wanted: Vec<String> = tables
+    let wanted: Vec<String> = plans
         .iter()
+        .map(|plan| plan.table)
         .flat_map(|table| table.columns.iter().filter(numbered).map(move |column| (table, column)))
         .map(|(table, column)| {
             format!("      ({}, {}, {})", table.number, text::literal(&relation(table)), text::literal(&column.name))

@@ -1,6 +1,7 @@
 //! How Postgres wants text inside of statements and COPY data: literals, identifiers, array elements, dollar quotes.
 //!
 //! In: any bytes. Out: the same content in a form that reads back as exactly those bytes.
+//! Sources: PostgreSQL 15 manual, sections 4.1.1 (identifiers), 4.1.2 (constants, dollar quotes), 8.15.6 (array elements), and COPY (text format).
 //! Does not know about types.
 
 /// Quotes a name.
@@ -38,13 +39,6 @@ pub fn block(body: &str) -> String {
         number += 1;
     }
     format!("DO {tag}\n{body}\n{tag};\n")
-}
-
-/// Makes a comment line of a text that may hold anything.
-pub fn comment(text: &str) -> String {
-    let clean: String =
-        text.chars().map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect();
-    format!("-- {}\n", clean.trim_end())
 }
 
 /// Tells whether any byte is such a one; looks at all of them, so that it compiles to vector instructions.
@@ -143,6 +137,7 @@ pub fn element(text: &[u8], out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::emit::Dialect;
 
     fn shown(write: fn(&[u8], &mut Vec<u8>), text: &str) -> String {
         let mut out = vec![];
@@ -181,7 +176,7 @@ mod tests {
     #[test]
     fn a_block_is_never_ended_by_its_content() {
         assert_eq!(block("a $pipe$ $pipe1$"), "DO $pipe2$\na $pipe$ $pipe1$\n$pipe2$;\n");
-        assert_eq!(comment("a\nDROP TABLE b;"), "-- a DROP TABLE b;\n");
+        assert_eq!(super::super::Postgres.comment("a\nDROP TABLE b;"), "-- a DROP TABLE b;\n");
         assert_eq!(relation(Some("My \"s\""), "order"), "\"My \"\"s\"\"\".\"order\"");
     }
 }

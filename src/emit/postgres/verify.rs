@@ -4,49 +4,26 @@
 //! are found by the keys in the script, so that others may be there too; a replaced table or scope is compared as a whole;
 //! without a key only the count can be judged, and that only from below. Does not know how rows are hashed on our side.
 
-use std::io::{self, Write};
-
-use super::merge::Plan;
-use super::{deploy, relation, same_key, scope_condition, text};
+use super::{Postgres, relation, text};
+use crate::emit::load::{Load, Step};
+use crate::emit::merge::{Plan, Region, within};
 use crate::emit::rows::Evidence;
-use crate::emit::{Mode, Parts, Script, Table};
+use crate::emit::{Dialect, Table};
 
-/// Writes the script.
-pub fn write(script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {
-    let tables: Vec<&Table> = script.tables.iter().map(|(table, _)| table).collect();
-    out.write_all(deploy::header(script.header, &tables).as_bytes())?;
-    for (table, evidence) in script.tables {
-        for (column, compared) in table.columns.iter().zip(&evidence.compared) {
-            if compared.is_none() {
-                let note = format!(
-                    "not compared: column {} of {}, which the database prints in its own way",
-                    column.name,
-                    table.shown()
-                );
-                out.write_all(text::comment(&note).as_bytes())?;
-            }
-        }
+/// The steps of the script: keys that are listed, and the query.
+pub fn steps(load: &Load) -> Vec<Step> {
+    if load.plans.is_empty() {
+        return vec![];
     }
-    write!(out, "--\n-- Reads only. Run with: psql -f verify.sql\n\nSTART TRANSACTION READ ONLY;\n\n{}", deploy::SETTINGS)?;
-    if tables.is_empty() {
-        return out.write_all(b"\nCOMMIT;\n");
+    let mut steps = vec![];
+    for (at, plan) in load.plans.iter().enumerate().filter(|(_, plan)| matches!(plan.region(), Region::Keys)) {
+        let columns: Vec<String> = (1..=plan.key.len()).map(|n| format!("k{n}")).collect();
+        let with = if steps.is_empty() { "\nWITH" } else { "," };
+        steps.push(Step::Plain(format!("{with} keys_{} ({}) AS (\n", plan.table.number, columns.join(", "))));
+        steps.extend([Step::Keys(at), Step::Plain(")".to_string())]);
     }
-    let mut opened = false;
-    let mut results = vec![];
-    for (i, (table, evidence)) in script.tables.iter().enumerate() {
-        let plan = Plan::new(table, evidence);
-        let by_key = !plan.key.is_empty() && !matches!(table.mode, Mode::Replace { .. });
-        if by_key && evidence.rows > 0 {
-            let columns: Vec<String> = (1..=plan.key.len()).map(|n| format!("k{n}")).collect();
-            writeln!(out, "{} keys_{} ({}) AS (", if opened { "," } else { "\nWITH" }, table.number, columns.join(", "))?;
-            parts.keys(i, out)?;
-            out.write_all(b")")?;
-            opened = true;
-        }
-        results.push(result(&plan, evidence));
-    }
-    write!(
-        out,
+    let results: Vec<String> = load.plans.iter().map(result).collect();
+    steps.push(Step::Plain(format!(
         "{} result AS (
 {}
 )
@@ -59,30 +36,25 @@ SELECT \"table\", expected, found, expected_checksum,
   END AS result
 FROM result
 ORDER BY number;
-
-COMMIT;
 ",
-        if opened { "," } else { "\nWITH" },
+        if steps.is_empty() { "\nWITH" } else { "," },
         results.join("\n  UNION ALL\n")
-    )
+    )));
+    steps
 }
 
 /// Writes the query that counts and sums up one table's rows.
-fn result(plan: &Plan, evidence: &Evidence) -> String {
-    let table = plan.table;
-    let whole = matches!(table.mode, Mode::Replace { .. });
-    let exact = whole || !plan.key.is_empty();
-    let region = match &table.mode {
-        Mode::Replace { scope } if !scope.is_empty() => format!(" WHERE {}", scope_condition("t", scope)),
-        Mode::Replace { .. } => String::new(),
-        Mode::Insert | Mode::Upsert(_) | Mode::Append if plan.key.is_empty() => String::new(),
-        // Without rows there are no keys.
-        Mode::Insert | Mode::Upsert(_) | Mode::Append if evidence.rows == 0 => " WHERE false".to_string(),
-        Mode::Insert | Mode::Upsert(_) | Mode::Append => {
-            let numbered = plan.key.iter().enumerate();
-            let key: Vec<(String, String, bool)> =
-                numbered.map(|(n, (name, _, nulls))| (name.clone(), format!("k{}", n + 1), *nulls)).collect();
-            format!(" JOIN keys_{} AS k ON {}", table.number, same_key("t", "k", &key))
+fn result(plan: &Plan) -> String {
+    let (table, evidence) = (plan.table, plan.evidence);
+    let exact = plan.is_exact();
+    let region = match plan.region() {
+        Region::Whole => String::new(),
+        Region::Scope(scope) => format!(" WHERE {}", within(&Postgres, "t", scope)),
+        Region::Nothing => " WHERE false".to_string(),
+        Region::Keys => {
+            let numbered = plan.key_names("t.").into_iter().zip(&plan.key).enumerate();
+            let same = numbered.map(|(n, (name, key))| Postgres.same(&name, &format!("k.k{}", n + 1), key.nulls));
+            format!(" JOIN keys_{} AS k ON {}", table.number, same.collect::<Vec<_>>().join(" AND "))
         }
     };
     let comparable = exact && evidence.compared.iter().any(Option::is_some);

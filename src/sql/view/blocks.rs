@@ -9,7 +9,7 @@ use super::prune::{Needed, Needs};
 use super::say::{Names, Sentence};
 use super::{Input, Tongue, Unsupported, View};
 use crate::diagnostics::Span;
-use crate::expr::{BinaryOp, Expr, ExprKind};
+use crate::expr::{BinaryOp, Expr, ExprKind, OrderBy};
 use crate::relation::{JoinKind, Relation};
 use crate::types::DataType;
 
@@ -29,7 +29,7 @@ struct From {
 }
 
 struct Blocks<'a> {
-    tongue: Tongue,
+    tongue: &'static dyn Tongue,
     table: &'a str,
     span: Span,
     known: BTreeMap<String, Rows>,
@@ -61,10 +61,7 @@ pub fn statement(view: &View, needs: &Needs) -> Result<String, Unsupported> {
     let last = view.tables.last().and_then(|(name, _)| blocks.known.get(*name));
     let Some(last) = last else { return Err(Unsupported::new("a view without stages", view.span)) };
     let columns = view.columns.iter().map(|c| view.tongue.quote(c, view.span)).collect::<Result<Vec<_>, _>>()?.join(", ");
-    let create = match view.tongue {
-        Tongue::Postgres => "CREATE OR REPLACE VIEW",
-        Tongue::Tsql => "CREATE OR ALTER VIEW",
-    };
+    let create = view.tongue.create_view();
     let name = view.tongue.relation(view.schema, view.name, view.span)?;
     Ok(format!("{create} {name} AS\nWITH {}\nSELECT {columns}\nFROM {};\n", blocks.written.join(",\n"), last.name))
 }
@@ -94,11 +91,7 @@ impl Blocks<'_> {
                 refused.what = format!("column `{column}` of `{name}`: {}", refused.what);
                 refused
             };
-            let mut wanted = self.tongue.type_name(kind, span).map_err(named)?;
-            // Digits that were never seen in a file may yet come: nothing is rounded.
-            if self.tongue == Tongue::Postgres && matches!(kind, DataType::Decimal(_)) {
-                wanted = "numeric".to_string();
-            }
+            let wanted = self.tongue.read_as(kind, span).map_err(named)?;
             let mut sql = format!("CAST({quoted} AS {wanted})");
             if kind.is_text() {
                 sql = self.tongue.collate(&sql);
@@ -157,74 +150,9 @@ impl Blocks<'_> {
                 let from = self.from(input)?;
                 self.select(clause, &from, columns, "")
             }
-            Relation::Aggregate { input, keys, columns } => {
-                let from = self.from(input)?;
-                let sentence = Sentence { tongue: self.tongue, names: &from.names };
-                let mut group = vec![];
-                for key in keys {
-                    let (sql, kind) = (sentence.value(key)?.sql, sentence.kind(key));
-                    if self.tongue == Tongue::Tsql && !matches!(key.kind, ExprKind::Column(_)) {
-                        return Err(Unsupported::new("a key of `group_by` that is computed (`derive` it first)", key.span));
-                    }
-                    group.push(sql.clone());
-                    group.extend(self.told_apart(&sql, &kind));
-                }
-                let whole = if group.is_empty() { String::new() } else { format!("\n    GROUP BY {}", group.join(", ")) };
-                if group.is_empty() && columns.is_empty() {
-                    return Err(Unsupported::new("one group without a column", self.span));
-                }
-                self.select("group_by", &from, columns, &whole)
-            }
-            Relation::Distinct { input, on, order_by } => {
-                let from = self.from(input)?;
-                let sentence = Sentence { tongue: self.tongue, names: &from.names };
-                let mut keys = vec![];
-                for key in on {
-                    let (sql, kind) = (sentence.value(key)?.sql, sentence.kind(key));
-                    keys.extend(self.told_apart(&sql, &kind));
-                    keys.push(sql);
-                }
-                let order = match order_by.is_empty() {
-                    // Which one is kept does not matter: all that is read of them is the key.
-                    true => "(SELECT NULL)".to_string(),
-                    false => sentence.order_by(order_by)?,
-                };
-                let number = self.tongue.quote("#number", self.span)?;
-                let columns: Vec<(String, DataType)> = from.names.iter().map(|(n, (_, k))| (n.clone(), k.clone())).collect();
-                let mut inner = vec![];
-                let mut outer = vec![];
-                for (name, (sql, _)) in &from.names {
-                    let quoted = self.tongue.quote(name, self.span)?;
-                    inner.push(format!("{sql} AS {quoted}"));
-                    outer.push(quoted);
-                }
-                inner.push(format!("row_number() OVER (PARTITION BY {} ORDER BY {order}) AS {number}", keys.join(", ")));
-                let mut inside = format!("SELECT {} FROM {}", inner.join(", "), from.sql);
-                if let Some(condition) = &from.condition {
-                    inside += &format!(" WHERE {condition}");
-                }
-                let select = format!("SELECT {}\n    FROM ({inside}) AS numbered\n    WHERE {number} = 1", self.list(&outer)?);
-                self.add(&self.label("distinct"), &select, columns)
-            }
-            Relation::Union { inputs } => {
-                let mut parts: Vec<Rows> = vec![];
-                for input in inputs {
-                    parts.push(self.lower(input)?);
-                }
-                let columns = parts.first().map(|p| p.columns.clone()).unwrap_or_default();
-                let mut selects = vec![];
-                for part in &parts {
-                    let other = columns.iter().find(|(name, kind)| {
-                        !part.columns.iter().any(|(n, k)| n == name && super::say::family(k) == super::say::family(kind))
-                    });
-                    if let Some((name, kind)) = other {
-                        return Err(Unsupported::new(format!("a union in which `{name}` is not always {kind}"), self.span));
-                    }
-                    let list = columns.iter().map(|(c, _)| self.tongue.quote(c, self.span)).collect::<Result<Vec<_>, _>>()?;
-                    selects.push(format!("SELECT {} FROM {}", self.list(&list)?, part.name));
-                }
-                self.add(&self.label("union"), &selects.join("\n    UNION ALL "), columns)
-            }
+            Relation::Aggregate { input, keys, columns } => self.aggregate(input, keys, columns),
+            Relation::Distinct { input, on, order_by } => self.distinct(input, on, order_by),
+            Relation::Union { inputs } => self.union(inputs),
             Relation::Sort { input, .. } => self.lower(input),
             Relation::Filter { .. } => self.all("where", relation),
             Relation::Join { .. } => self.all("join", relation),
@@ -234,9 +162,76 @@ impl Blocks<'_> {
         }
     }
 
-    /// The second key that tells texts apart which T-SQL groups together: those that differ in spaces at the end.
-    fn told_apart(&self, sql: &str, kind: &DataType) -> Option<String> {
-        (self.tongue == Tongue::Tsql && kind.is_text()).then(|| format!("DATALENGTH({sql})"))
+    fn aggregate(&mut self, input: &Relation, keys: &[Expr], columns: &[(String, Expr)]) -> Result<Rows, Unsupported> {
+        let from = self.from(input)?;
+        let sentence = Sentence { tongue: self.tongue, names: &from.names };
+        let mut group = vec![];
+        for key in keys {
+            let (sql, kind) = (sentence.value(key)?.sql, sentence.kind(key));
+            if !self.tongue.groups_by_expressions() && !matches!(key.kind, ExprKind::Column(_)) {
+                return Err(Unsupported::new("a key of `group_by` that is computed (`derive` it first)", key.span));
+            }
+            group.push(sql.clone());
+            group.extend(self.tongue.told_apart(&sql, &kind));
+        }
+        let whole = if group.is_empty() { String::new() } else { format!("\n    GROUP BY {}", group.join(", ")) };
+        if group.is_empty() && columns.is_empty() {
+            return Err(Unsupported::new("one group without a column", self.span));
+        }
+        self.select("group_by", &from, columns, &whole)
+    }
+
+    /// Keeps the first row of each key by a number that a window function gives.
+    fn distinct(&mut self, input: &Relation, on: &[Expr], order_by: &[OrderBy]) -> Result<Rows, Unsupported> {
+        let from = self.from(input)?;
+        let sentence = Sentence { tongue: self.tongue, names: &from.names };
+        let mut keys = vec![];
+        for key in on {
+            let (sql, kind) = (sentence.value(key)?.sql, sentence.kind(key));
+            keys.extend(self.tongue.told_apart(&sql, &kind));
+            keys.push(sql);
+        }
+        let order = match order_by.is_empty() {
+            // Which one is kept does not matter: all that is read of them is the key.
+            true => "(SELECT NULL)".to_string(),
+            false => sentence.order_by(order_by)?,
+        };
+        let number = self.tongue.quote("#number", self.span)?;
+        let columns: Vec<(String, DataType)> = from.names.iter().map(|(n, (_, k))| (n.clone(), k.clone())).collect();
+        let mut inner = vec![];
+        let mut outer = vec![];
+        for (name, (sql, _)) in &from.names {
+            let quoted = self.tongue.quote(name, self.span)?;
+            inner.push(format!("{sql} AS {quoted}"));
+            outer.push(quoted);
+        }
+        inner.push(format!("row_number() OVER (PARTITION BY {} ORDER BY {order}) AS {number}", keys.join(", ")));
+        let mut inside = format!("SELECT {} FROM {}", inner.join(", "), from.sql);
+        if let Some(condition) = &from.condition {
+            inside += &format!(" WHERE {condition}");
+        }
+        let select = format!("SELECT {}\n    FROM ({inside}) AS numbered\n    WHERE {number} = 1", self.list(&outer)?);
+        self.add(&self.label("distinct"), &select, columns)
+    }
+
+    fn union(&mut self, inputs: &[Relation]) -> Result<Rows, Unsupported> {
+        let mut parts: Vec<Rows> = vec![];
+        for input in inputs {
+            parts.push(self.lower(input)?);
+        }
+        let columns = parts.first().map(|p| p.columns.clone()).unwrap_or_default();
+        let mut selects = vec![];
+        for part in &parts {
+            let other = columns.iter().find(|(name, kind)| {
+                !part.columns.iter().any(|(n, k)| n == name && super::say::family(k) == super::say::family(kind))
+            });
+            if let Some((name, kind)) = other {
+                return Err(Unsupported::new(format!("a union in which `{name}` is not always {kind}"), self.span));
+            }
+            let list = columns.iter().map(|(c, _)| self.tongue.quote(c, self.span)).collect::<Result<Vec<_>, _>>()?;
+            selects.push(format!("SELECT {} FROM {}", self.list(&list)?, part.name));
+        }
+        self.add(&self.label("union"), &selects.join("\n    UNION ALL "), columns)
     }
 
     /// All columns of what stands behind FROM.
@@ -286,9 +281,9 @@ impl Blocks<'_> {
             }
             Relation::Join { left, right, kind, on } => self.join(left, right, *kind, on),
             Relation::Unnest { input, list, element, position, keep_empty } => {
-                if self.tongue == Tongue::Tsql {
+                let Some(unnest) = self.tongue.unnest() else {
                     return Err(Unsupported::new("`unnest`: there are no lists", list.span));
-                }
+                };
                 let rows = self.lower(input)?;
                 let mut names = self.named(&rows, Some("i"))?;
                 let sentence = Sentence { tongue: self.tongue, names: &names };
@@ -299,16 +294,8 @@ impl Blocks<'_> {
                 let list = sentence.value(list)?.sql;
                 let (element_name, position_name) =
                     (self.tongue.quote(element, self.span)?, self.tongue.quote(position, self.span)?);
-                let sql = match keep_empty {
-                    true => format!(
-                        "{} AS i LEFT JOIN LATERAL unnest({list}) WITH ORDINALITY AS e({element_name}, {position_name}) ON TRUE",
-                        rows.name
-                    ),
-                    false => format!(
-                        "{} AS i CROSS JOIN LATERAL unnest({list}) WITH ORDINALITY AS e({element_name}, {position_name})",
-                        rows.name
-                    ),
-                };
+                let joined = unnest(&list, &format!("{element_name}, {position_name}"), *keep_empty);
+                let sql = format!("{} AS i {joined}", rows.name);
                 let value = format!("e.{element_name}");
                 let value = if kind.is_text() { format!("({})", self.tongue.collate(&value)) } else { value };
                 names.insert(element.clone(), (value, *kind));
@@ -327,10 +314,7 @@ impl Blocks<'_> {
                     kind = sentence.kind(expr);
                 }
                 let (label, cell) = (self.tongue.quote(name, self.span)?, self.tongue.quote(value, self.span)?);
-                let apply = match self.tongue {
-                    Tongue::Postgres => "CROSS JOIN LATERAL",
-                    Tongue::Tsql => "CROSS APPLY",
-                };
+                let apply = self.tongue.apply();
                 let sql = format!("{} AS i {apply} (VALUES {}) AS e({label}, {cell})", rows.name, pairs.join(", "));
                 names.insert(name.clone(), (format!("({})", self.tongue.collate(&format!("e.{label}"))), DataType::Text));
                 names.insert(value.clone(), (format!("e.{cell}"), kind));
@@ -366,7 +350,7 @@ impl Blocks<'_> {
                 rows
             }
         };
-        if kind == JoinKind::Full && self.tongue == Tongue::Postgres && !equalities(on) {
+        if kind == JoinKind::Full && !self.tongue.joins_fully_on_any() && !equalities(on) {
             return Err(Unsupported::new("a full join on other than equal columns", on.span));
         }
         let condition = Sentence { tongue: self.tongue, names: &names }.condition(on)?.sql;

@@ -4,8 +4,9 @@
 //! refused. Letters are not folded: what `lower` and `upper` make of them is each database's own.
 //! Does not know about relations.
 
+use super::Unsupported;
 use super::say::{Said, Sentence, family, reads};
-use super::{Tongue, Unsupported};
+use super::tongue::{Joined, Sought};
 use crate::diagnostics::Span;
 use crate::expr::{BinaryOp, Call, Expr, ExprKind, Literal};
 use crate::sql::{Binding, Printed};
@@ -30,11 +31,14 @@ impl Sentence<'_> {
         }
         let value = |sql: String| Ok(Said { printed: Printed::atom(sql), kind: kind.clone(), condition: false });
         let test = |sql: String| Ok(Said { printed: Printed::new(sql, Binding::Or), kind: DataType::Boolean, condition: true });
-        let postgres = self.tongue == Tongue::Postgres;
+        let tongue = self.tongue;
         let kinds: Vec<DataType> = call.arguments.iter().map(|a| self.kind(a)).collect();
         let texts = kinds.iter().all(DataType::is_text);
         let said = |e: &Expr| Ok(self.value(e)?.sql);
+        let said_all = |list: &[&Expr]| list.iter().map(|e| said(e)).collect::<Result<Vec<String>, Unsupported>>();
+        let kinds_refused = || refused(&format!(" of {}", kinds.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")));
         match (name, call.arguments.as_slice()) {
+            (_, [_, ..]) if tongue.lacks().contains(&name) => kinds_refused(),
             ("coalesce" | "ifnull", list) => {
                 let list: Vec<String> = list.iter().map(|a| self.alternative(a, kind)).collect::<Result<_, _>>()?;
                 if list.len() == 1 {
@@ -53,34 +57,26 @@ impl Sentence<'_> {
                 value(format!("CASE WHEN {} THEN {then} ELSE {otherwise} END", self.condition(test)?.sql))
             }
             // Both leave NULLs aside, as the engine does.
-            ("greatest" | "least", list) if postgres && *kind != DataType::Unknown => {
-                let written: Vec<String> = list.iter().map(|a| self.alternative(a, kind)).collect::<Result<_, _>>()?;
-                let mut sql = written.join(", ");
-                if kind.is_text() && !list.iter().any(reads) {
-                    sql = written.iter().map(|w| self.tongue.collate(w)).collect::<Vec<_>>().join(", ");
+            ("greatest" | "least", list) if *kind != DataType::Unknown => {
+                let mut list: Vec<String> = list.iter().map(|a| self.alternative(a, kind)).collect::<Result<_, _>>()?;
+                if kind.is_text() && !call.arguments.iter().any(reads) {
+                    list = list.iter().map(|text| tongue.collate(text)).collect();
                 }
-                value(format!("{name}({sql})"))
+                value(tongue.call(name, &list))
             }
             ("concat", list) => {
                 let parts: Vec<String> = list.iter().map(|a| self.text_part(a)).collect::<Result<_, _>>()?;
-                value(format!("CONCAT({})", self.long(parts).join(", ")))
+                value(tongue.call("CONCAT", &tongue.long(parts, "N''")))
             }
             ("concat_ws", [separator, list @ ..]) if literal(separator).is_some() && !list.is_empty() => {
                 let parts: Vec<String> = list.iter().map(|a| self.text_part(a)).collect::<Result<_, _>>()?;
-                // T-SQL wants at least two.
-                let parts = if parts.len() == 1 && !postgres { [parts, vec!["NULL".into()]].concat() } else { parts };
-                value(format!("CONCAT_WS({}, {})", said(separator)?, self.long(parts).join(", ")))
+                value(tongue.call("CONCAT_WS", &[vec![said(separator)?], tongue.long(parts, "NULL")].concat()))
             }
-            ("length" | "len" | "char_length" | "character_length", [text]) if texts => match postgres {
-                true => value(format!("CAST(length({}) AS bigint)", said(text)?)),
-                false => value(format!("CAST(LEN({} + N'.') - 1 AS bigint)", characters(&said(text)?))),
-            },
-            ("left", [text, count]) if kinds[0].is_text() && whole(count).is_some() => match postgres {
-                true => value(format!("left({}, {})", said(text)?, said(count)?)),
-                false => value(self.tongue.collate(&format!("LEFT({}, {})", characters(&said(text)?), said(count)?))),
-            },
-            ("right", [text, count]) if kinds[0].is_text() && whole(count).is_some() && postgres => {
-                value(format!("right({}, {})", said(text)?, said(count)?))
+            ("length" | "len" | "char_length" | "character_length", [text]) if texts => {
+                value(tongue.call("length", &[said(text)?]))
+            }
+            ("left" | "right", [text, count]) if kinds[0].is_text() && whole(count).is_some() => {
+                value(tongue.call(name, &said_all(&[text, count])?))
             }
             // Places before the first count from the end in the engine only.
             ("substring" | "substr", [text, from, rest @ ..])
@@ -89,73 +85,43 @@ impl Sentence<'_> {
                     && rest.len() <= 1
                     && rest.iter().all(|n| whole(n).is_some()) =>
             {
-                let count = match rest.first() {
-                    Some(count) => format!(", {}", said(count)?),
-                    None if postgres => String::new(),
-                    None => ", 1073741823".to_string(),
-                };
-                match postgres {
-                    true => value(format!("substring({}, {}{count})", said(text)?, said(from)?)),
-                    false => {
-                        value(self.tongue.collate(&format!("SUBSTRING({}, {}{count})", characters(&said(text)?), said(from)?)))
-                    }
-                }
+                value(tongue.call("substring", &said_all(&call.arguments.iter().collect::<Vec<_>>())?))
             }
-            ("trim", [text]) if texts => {
-                let spaces = self.tongue.literal(SPACES, span)?;
-                match postgres {
-                    true => value(format!("btrim({}, {spaces})", said(text)?)),
-                    false => value(format!("TRIM({spaces} FROM {})", said(text)?)),
-                }
-            }
-            ("ltrim" | "rtrim", [text]) if texts && postgres => {
-                value(format!("{name}({}, {})", said(text)?, self.tongue.literal(SPACES, span)?))
+            ("trim" | "ltrim" | "rtrim", [text]) if texts => {
+                value(tongue.call(name, &[said(text)?, tongue.literal(SPACES, span)?]))
             }
             ("replace", [text, from, to]) if texts && literal(from).is_some_and(|t| !t.is_empty()) && literal(to).is_some() => {
-                value(format!("REPLACE({}, {}, {})", said(text)?, said(from)?, said(to)?))
+                value(tongue.call("REPLACE", &said_all(&[text, from, to])?))
             }
-            ("contains", [text, part]) if texts => match (postgres, literal(part)) {
-                (true, _) => test(format!("strpos({}, {}) > 0", said(text)?, said(part)?)),
-                (false, Some(t)) if !t.is_empty() && reads(text) => {
-                    test(format!("CHARINDEX({}, {}) > 0", said(part)?, said(text)?))
+            ("contains" | "starts_with" | "prefix", [text, part]) if texts => {
+                let (in_text, of_part) = (sought(text), sought(part));
+                let (search, why) = match name {
+                    "contains" => (tongue.contains(&in_text, &of_part), " of constants"),
+                    _ => (tongue.starts_with(&in_text, &of_part), " with a prefix that is computed"),
+                };
+                match search {
+                    Some(search) => test(search(&said(text)?, &said(part)?)),
+                    None => refused(why),
                 }
-                // An empty text is in every text.
-                (false, _) if reads(text) || reads(part) => {
-                    let (text, part) = (said(text)?, said(part)?);
-                    test(format!("(CHARINDEX({part}, {text}) > 0 OR DATALENGTH({part}) = 0 AND DATALENGTH({text}) >= 0)"))
-                }
-                _ => refused(" of constants"),
-            },
-            ("starts_with" | "prefix", [text, part]) if texts => match (postgres, literal(part)) {
-                (true, _) => test(format!("starts_with({}, {})", said(text)?, said(part)?)),
-                (false, Some(t)) if !t.is_empty() && reads(text) => {
-                    test(format!("CHARINDEX({}, {}) = 1", said(part)?, said(text)?))
-                }
-                _ => refused(" with a prefix that is computed"),
-            },
+            }
             ("abs", [number]) if kinds[0].is_number() => value(format!("ABS({})", said(number)?)),
             ("floor", [number]) if exact(&kinds[0]) => value(format!("FLOOR({})", said(number)?)),
             ("ceil" | "ceiling", [number]) if exact(&kinds[0]) => value(format!("CEILING({})", said(number)?)),
             // Halves go away from zero in all of them; of a floating point number, what is a half depends on who computes.
             ("round", [number, rest @ ..]) if exact(&kinds[0]) && rest.len() <= 1 && rest.iter().all(|n| whole(n).is_some()) => {
                 let places = rest.first().map_or(Ok("0".to_string()), said)?;
-                match postgres {
-                    true => value(format!("round(CAST({} AS numeric), {places})", said(number)?)),
-                    false => value(format!("ROUND({}, {places})", said(number)?)),
-                }
+                value(tongue.call("round", &[said(number)?, places]))
             }
             ("year" | "month" | "day" | "quarter" | "hour" | "minute", [time]) => self.part_of(name, time, &kinds[0], kind, span),
             ("date_part" | "datepart", [part, time]) => {
                 let part = literal(part).map(str::to_lowercase).unwrap_or_default();
                 self.part_of(&part, time, &kinds[1], kind, span)
             }
-            ("date_trunc", [part, time])
-                if postgres && matches!(kinds[1], DataType::Timestamp(_)) && literal(part).is_some_and(is_unit) =>
-            {
-                value(format!("date_trunc({}, {})", said(part)?, said(time)?))
+            ("date_trunc", [part, time]) if matches!(kinds[1], DataType::Timestamp(_)) && literal(part).is_some_and(is_unit) => {
+                value(tongue.call("date_trunc", &said_all(&[part, time])?))
             }
             _ if call.arguments.is_empty() => refused(""),
-            _ => refused(&format!(" of {}", kinds.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))),
+            _ => kinds_refused(),
         }
     }
 
@@ -166,16 +132,13 @@ impl Sentence<'_> {
             return Err(Unsupported::new(format!("`{part}` of {from}"), span));
         }
         let time = self.value(time)?.sql;
-        let sql = match self.tongue {
-            Tongue::Postgres => format!("CAST(extract({part} FROM {time}) AS bigint)"),
-            Tongue::Tsql => format!("CAST(DATEPART({part}, {time}) AS bigint)"),
-        };
+        let sql = self.tongue.part_of(part, &time);
         Ok(Said { printed: Printed::atom(sql), kind: kind.clone(), condition: false })
     }
 
     fn aggregate(&self, call: &Call, kind: &DataType, span: Span) -> Result<Said, Unsupported> {
         let name = call.function.as_str();
-        let postgres = self.tongue == Tongue::Postgres;
+        let tongue = self.tongue;
         let said = |e: &Expr| Ok::<String, Unsupported>(self.value(e)?.sql);
         let kinds: Vec<DataType> = call.arguments.iter().map(|a| self.kind(a)).collect();
         let refused = || {
@@ -185,7 +148,7 @@ impl Sentence<'_> {
         };
         let filter = match &call.filter {
             None => String::new(),
-            Some(filter) if postgres => format!(" FILTER (WHERE {})", self.condition(filter)?.sql),
+            Some(filter) if tongue.filters() => format!(" FILTER (WHERE {})", self.condition(filter)?.sql),
             Some(_) => return Err(Unsupported::new("FILTER of an aggregate", span)),
         };
         if !call.order_by.is_empty() && name != "string_agg" && !matches!(name, "min" | "max" | "count") {
@@ -193,35 +156,29 @@ impl Sentence<'_> {
         }
         let distinct = if call.distinct { "DISTINCT " } else { "" };
         let simple = |word: &str, argument: String| format!("{word}({distinct}{argument}){filter}");
-        // DISTINCT and GROUP BY of T-SQL take texts for one that differ in spaces at the end.
-        let blurred = call.distinct && !postgres && kinds.first().is_some_and(DataType::is_text);
+        let blurred = call.distinct && kinds.first().is_some_and(|k| tongue.told_apart("", k).is_some());
         let sql = match (name, call.arguments.as_slice()) {
             ("count", _) if call.star || call.arguments.is_empty() => {
-                format!("{}(*){filter}", if postgres { "count" } else { "COUNT_BIG" })
+                format!("{}(*){filter}", tongue.count())
             }
-            ("count", [one]) if !blurred && family(&kinds[0]).is_some() => {
-                simple(if postgres { "count" } else { "COUNT_BIG" }, said(one)?)
+            ("count", [one]) if !blurred && family(&kinds[0]).is_some() => simple(tongue.count(), said(one)?),
+            ("sum", [one]) if kinds[0].is_integer() => {
+                let (sum, exact) = tongue.sum();
+                simple(sum, format!("CAST({} AS {exact})", said(one)?))
             }
-            ("sum", [one]) if kinds[0].is_integer() => match postgres {
-                true => simple("sum", format!("CAST({} AS numeric)", said(one)?)),
-                false => simple("SUM", format!("CAST({} AS decimal(38,0))", said(one)?)),
-            },
             ("sum", [one]) if matches!(kinds[0], DataType::Decimal(Some(_))) => simple("SUM", said(one)?),
             ("avg", [one]) if kinds[0].is_integer() => {
-                let (exact, double) = if postgres { ("numeric", "double precision") } else { ("decimal(38,0)", "float") };
+                let ((_, exact), double) = (tongue.sum(), tongue.type_name(&DataType::Double, span)?);
                 let sum = simple("SUM", format!("CAST({} AS {exact})", said(one)?));
                 format!("CAST({sum} AS {double}) / NULLIF({}, 0)", simple("COUNT", said(one)?))
             }
             ("min" | "max", [one]) if matches!(family(&kinds[0]), Some("number" | "text" | "date" | "timestamp")) => {
                 simple(name, said(one)?)
             }
-            ("bool_and" | "bool_or", [one]) if kinds[0] == DataType::Boolean => match postgres {
-                true => simple(name, said(one)?),
-                false => {
-                    let word = if name == "bool_and" { "MIN" } else { "MAX" };
-                    format!("CAST({word}(CAST({} AS tinyint)) AS bit)", said(one)?)
-                }
-            },
+            ("bool_and" | "bool_or", [one]) if kinds[0] == DataType::Boolean => {
+                let one = said(one)?;
+                tongue.all_or_any(name, &one, simple(name, one.clone()))
+            }
             // Rows that are alike in the sort key are alike in what is joined only if that is the key.
             ("string_agg", [one, separator]) if kinds[0].is_text() && literal(separator).is_some() && !blurred => {
                 let by_itself = matches!(call.order_by.as_slice(), [key] if key.expr.kind == one.kind);
@@ -231,16 +188,14 @@ impl Sentence<'_> {
                         span,
                     ));
                 }
-                let order = self.order_by(&call.order_by)?;
-                let separator = said(separator)?;
-                match postgres {
-                    true => format!("string_agg({distinct}{}, {separator} ORDER BY {order}){filter}", said(one)?),
-                    // NULLs are left out, so where they would stand is all the same.
-                    false => {
-                        let down = if call.order_by.iter().any(|k| k.descending) { " DESC" } else { "" };
-                        format!("STRING_AGG({0}, {separator}) WITHIN GROUP (ORDER BY {0}{down})", said(one)?)
-                    }
-                }
+                tongue.string_agg(&Joined {
+                    distinct,
+                    text: &said(one)?,
+                    separator: &said(separator)?,
+                    order: &self.order_by(&call.order_by)?,
+                    descending: call.order_by.iter().any(|k| k.descending),
+                    filter: &filter,
+                })
             }
             _ => return refused(),
         };
@@ -254,24 +209,10 @@ impl Sentence<'_> {
         }
         Ok(self.as_text(&self.value(part)?, &self.kind(part), part.span)?.sql)
     }
-
-    /// Lets a text grow beyond the 4,000 characters at which T-SQL would cut it.
-    fn long(&self, mut parts: Vec<String>) -> Vec<String> {
-        if self.tongue == Tongue::Tsql
-            && let Some(first) = parts.first_mut()
-        {
-            *first = format!("CAST({first} AS nvarchar(max))");
-        }
-        if self.tongue == Tongue::Tsql && parts.len() == 1 {
-            parts.push("N''".to_string());
-        }
-        parts
-    }
 }
 
-/// Makes T-SQL count characters rather than UTF-16 units.
-fn characters(text: &str) -> String {
-    format!("({text}) COLLATE Latin1_General_100_CI_AS_SC")
+fn sought(expr: &Expr) -> Sought<'_> {
+    Sought { literal: literal(expr), reads: reads(expr) }
 }
 
 fn exact(kind: &DataType) -> bool {

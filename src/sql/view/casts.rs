@@ -3,8 +3,8 @@
 //! In: a written operand and two types. Out: SQL. Each pair of types that may pass is listed; texts are never read as other types, since
 //! each database takes other spellings.
 
+use super::Unsupported;
 use super::say::{Said, Sentence};
-use super::{Tongue, Unsupported};
 use crate::diagnostics::Span;
 use crate::sql::{Binding, Printed};
 use crate::types::DataType;
@@ -14,7 +14,7 @@ impl Sentence<'_> {
     pub(super) fn cast(&self, from: Said, to: &DataType, attempt: bool, span: Span) -> Result<Printed, Unsupported> {
         use DataType as T;
         let kind = from.kind.clone();
-        let (tongue, wanted) = (self.tongue, self.tongue.type_name(to, span)?);
+        let wanted = self.tongue.type_name(to, span)?;
         let refused = || Err(Unsupported::new(format!("a cast of {kind} to {to}"), span));
         let plain = |sql: &str| Ok(Printed::atom(format!("CAST({sql} AS {wanted})")));
         let value = self.as_value(from)?;
@@ -23,9 +23,7 @@ impl Sentence<'_> {
             (a, b) if a == b || matches!((a, b), (T::Timestamp(_), T::Timestamp(_))) => Ok(value),
             (T::Unknown, _) if sql == "NULL" => plain(sql),
             (a, T::Text) => self.as_text(&value, a, span),
-            // Postgres casts booleans to integer alone.
-            (T::Boolean, b) if b.is_integer() && tongue == Tongue::Postgres => plain(&format!("CAST({sql} AS integer)")),
-            (T::Boolean, b) if b.is_integer() => plain(sql),
+            (T::Boolean, b) if b.is_integer() => Ok(Printed::atom(self.tongue.number_of(sql, &wanted))),
             (a, b) if a.is_integer() && b.is_integer() => match (attempt, bounds(b)) {
                 (true, Some((low, high))) => {
                     let test = format!("{} BETWEEN {low} AND {high}", value.within(Binding::Other));
@@ -43,23 +41,12 @@ impl Sentence<'_> {
 
     /// Writes a value as the text that the engine would make of it.
     pub(super) fn as_text(&self, value: &Printed, from: &DataType, span: Span) -> Result<Printed, Unsupported> {
-        let sql = &value.sql;
-        let postgres = self.tongue == Tongue::Postgres;
-        Ok(Printed::atom(match from {
-            text if text.is_text() => return Ok(value.clone()),
-            number if number.is_integer() && postgres => format!("CAST({sql} AS text)"),
-            number if number.is_integer() => format!("CAST({sql} AS nvarchar(40))"),
-            // The scale is the type's, whatever the value was computed from.
-            DataType::Decimal(Some((p, s))) if postgres => format!("CAST(CAST({sql} AS numeric({p},{s})) AS text)"),
-            DataType::Decimal(Some((p, s))) => format!("CAST(CAST({sql} AS decimal({p},{s})) AS nvarchar(42))"),
-            DataType::Date if postgres => format!("to_char({sql}, 'YYYY-MM-DD')"),
-            DataType::Date => format!("CONVERT(nvarchar(10), {sql}, 23)"),
-            DataType::Uuid if postgres => format!("CAST({sql} AS text)"),
-            DataType::Uuid => format!("LOWER(CAST({sql} AS nvarchar(36)))"),
-            DataType::Boolean if postgres => format!("CAST({sql} AS text)"),
-            DataType::Boolean => format!("CASE {} WHEN 1 THEN N'true' WHEN 0 THEN N'false' END", value.within(Binding::Atom)),
-            other => return Err(Unsupported::new(format!("a cast of {other} to text"), span)),
-        }))
+        if from.is_text() {
+            return Ok(value.clone());
+        }
+        // The scale of a decimal is the type's, whatever the value was computed from.
+        let text = self.tongue.text_of(value, from).map(Printed::atom);
+        text.ok_or_else(|| Unsupported::new(format!("a cast of {from} to text"), span))
     }
 }
 

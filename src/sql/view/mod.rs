@@ -2,20 +2,22 @@
 //!
 //! In: the relations of a pipeline, the last of which is the view, and the target's tables that hold its sources. Out: one statement
 //! with a common table expression per stage. `prune` takes away what only the books of a run need, `blocks` writes the structure, `say`
-//! the expressions: each form and function that may pass is listed there with what it means in the target; any other is refused at its place.
-//! `pair` writes expressions of upserts by the same words. Does not know about plans, or about the staged rows.
+//! the expressions: each form and function that may pass is listed there, with the arguments for which it gives the engine's value; any other
+//! is refused at its place. What targets say in their own way is a [`Tongue`]: one file or folder each, and a line in [`TONGUES`].
+//! Does not know about plans, or about the staged rows.
 
+pub mod azure_sql;
 mod blocks;
 mod calls;
 mod casts;
-mod pair;
+pub mod postgres;
 mod prune;
 mod say;
-mod text;
+mod tongue;
 
 use std::collections::BTreeMap;
 
-pub use pair::Pair;
+pub use tongue::Tongue;
 
 use super::Unsupported;
 use crate::diagnostics::Span;
@@ -23,26 +25,16 @@ use crate::relation::Relation;
 use crate::types::DataType;
 
 /// The databases that views are written for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tongue {
-    Postgres,
-    Tsql,
-}
+pub const TONGUES: &[&dyn Tongue] = &[&self::postgres::Postgres, &azure_sql::AzureSql];
 
-impl Tongue {
-    /// Finds one by the word in `dialect:`.
-    pub fn find(dialect: &str) -> Option<Tongue> {
-        match dialect {
-            "postgres" => Some(Tongue::Postgres),
-            "azure_sql" => Some(Tongue::Tsql),
-            _ => None,
-        }
-    }
+/// Finds one by the word in `dialect:`.
+pub fn find(dialect: &str) -> Option<&'static dyn Tongue> {
+    TONGUES.iter().find(|t| t.name() == dialect).copied()
 }
 
 /// A view that is to be written.
 pub struct View<'a> {
-    pub tongue: Tongue,
+    pub tongue: &'static dyn Tongue,
     pub schema: Option<&'a str>,
     pub name: &'a str,
     /// Where the author asks for it.

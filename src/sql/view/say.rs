@@ -1,7 +1,7 @@
 //! Expressions of a view, with their types.
 //!
 //! In: a resolved expression and the columns it may read. Out: SQL that gives the engine's value for every row, or the part that the target
-//! cannot say. What differs is written out: comparisons of texts, whole-number division, booleans that T-SQL has no values of.
+//! cannot say. Does not know the target's own words: see [`Tongue`].
 //! Does not know about relations.
 
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ pub type Names = BTreeMap<String, (String, DataType)>;
 
 /// What expressions are written with.
 pub struct Sentence<'a> {
-    pub tongue: Tongue,
+    pub tongue: &'static dyn Tongue,
     pub names: &'a Names,
 }
 
@@ -28,7 +28,7 @@ pub struct Sentence<'a> {
 pub struct Said {
     pub printed: Printed,
     pub kind: DataType,
-    /// Whether T-SQL takes it for a condition, which is no value there.
+    /// Whether it is a condition, which in T-SQL is no value.
     pub condition: bool,
 }
 
@@ -44,9 +44,9 @@ impl Sentence<'_> {
         if said.kind != DataType::Boolean {
             return Err(Unsupported::new(format!("a condition that is {}", said.kind), expr.span));
         }
-        Ok(match said.condition || self.tongue == Tongue::Postgres {
+        Ok(match said.condition {
             true => said.printed,
-            false => Printed::new(format!("{} = 1", said.printed.within(Binding::Other)), Binding::Comparison),
+            false => self.tongue.as_condition(said.printed),
         })
     }
 
@@ -68,11 +68,7 @@ impl Sentence<'_> {
     }
 
     pub(super) fn as_value(&self, said: Said) -> Result<Printed, Unsupported> {
-        if !said.condition || self.tongue == Tongue::Postgres {
-            return Ok(said.printed);
-        }
-        let test = said.printed.within(Binding::Not);
-        Ok(Printed::atom(format!("CASE WHEN {test} THEN CAST(1 AS bit) WHEN NOT ({}) THEN CAST(0 AS bit) END", said.printed.sql)))
+        Ok(if said.condition { self.tongue.as_value(said.printed) } else { said.printed })
     }
 
     /// Writes sort keys, with NULL where the engine has it.
@@ -85,15 +81,7 @@ impl Sentence<'_> {
             if kind.is_text() && !reads(&key.expr) {
                 sql = self.tongue.collate(&sql);
             }
-            let direction = if key.descending { " DESC" } else { "" };
-            let first = key.nulls_first.unwrap_or(false);
-            match self.tongue {
-                Tongue::Postgres => written.push(format!("{sql}{direction} NULLS {}", if first { "FIRST" } else { "LAST" })),
-                Tongue::Tsql => {
-                    let (null, other) = if first { (0, 1) } else { (1, 0) };
-                    written.push(format!("CASE WHEN {sql} IS NULL THEN {null} ELSE {other} END, {sql}{direction}"));
-                }
-            }
+            written.push(self.tongue.sort_key(&sql, key.descending, key.nulls_first.unwrap_or(false)));
         }
         Ok(written.join(", "))
     }
@@ -101,7 +89,7 @@ impl Sentence<'_> {
     /// Refuses types whose order is another one in the target.
     pub(super) fn ordered(&self, kind: &DataType, span: Span) -> Result<(), Unsupported> {
         match kind {
-            DataType::Uuid if self.tongue == Tongue::Tsql => Err(Unsupported::new("an order of UUIDs", span)),
+            DataType::Uuid if !self.tongue.orders(kind) => Err(Unsupported::new("an order of UUIDs", span)),
             DataType::Unknown | DataType::List(_) | DataType::Struct(_) | DataType::Json { .. } => {
                 Err(Unsupported::new(format!("an order of {kind}"), span))
             }
@@ -111,7 +99,7 @@ impl Sentence<'_> {
 
     pub(super) fn say(&self, expr: &Expr) -> Result<Said, Unsupported> {
         let span = expr.span;
-        let (postgres, kind) = (self.tongue == Tongue::Postgres, self.kind(expr));
+        let kind = self.kind(expr);
         let value = |printed: Printed| Ok(Said { printed, kind: kind.clone(), condition: false });
         let test =
             |sql: String, binding| Ok(Said { printed: Printed::new(sql, binding), kind: DataType::Boolean, condition: true });
@@ -166,14 +154,9 @@ impl Sentence<'_> {
                 }
                 let operand = self.value(operand)?.within(Binding::Other);
                 let not = if *negated { "NOT " } else { "" };
-                // The engine has no escape of its own; T-SQL would take brackets for sets of characters.
-                let (pattern, escape) = match postgres {
-                    true => (self.tongue.literal(pattern, span)?, " ESCAPE ''"),
-                    false => {
-                        let plain = pattern.replace('~', "~~").replace('[', "~[");
-                        (self.tongue.literal(&plain, span)?, " ESCAPE N'~'")
-                    }
-                };
+                // The engine has no escape of its own.
+                let (pattern, escape) = self.tongue.pattern(pattern);
+                let pattern = self.tongue.literal(&pattern, span)?;
                 test(format!("{operand} {not}LIKE {pattern}{escape}"), Binding::Comparison)
             }
             ExprKind::Case { operand, branches, otherwise } => {
@@ -222,11 +205,9 @@ impl Sentence<'_> {
     }
 
     fn constant(&self, literal: &Literal, span: Span) -> Result<Printed, Unsupported> {
-        let postgres = self.tongue == Tongue::Postgres;
         Ok(Printed::atom(match literal {
             Literal::Null => "NULL".to_string(),
-            Literal::Boolean(yes) if postgres => if *yes { "TRUE" } else { "FALSE" }.to_string(),
-            Literal::Boolean(yes) => format!("CAST({} AS bit)", u8::from(*yes)),
+            Literal::Boolean(yes) => self.tongue.boolean(*yes),
             Literal::Number(digits) if digits.contains(['e', 'E']) => {
                 format!("CAST({digits} AS {})", self.tongue.type_name(&DataType::Double, span)?)
             }
@@ -254,14 +235,7 @@ impl Sentence<'_> {
             BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply if a.is_number() && b.is_number() && kind.is_number() => {
                 let (symbol, binding) = standard(op);
                 let sum = infix(symbol, binding, &self.value(left)?, &self.value(right)?);
-                // T-SQL has other widths of decimal results, and rounds to keep within them.
-                match (&kind, self.tongue) {
-                    (DataType::Decimal(_), Tongue::Tsql) => {
-                        self.keeps_digits(&a, op, &b, span)?;
-                        value(Printed::atom(format!("CAST({} AS {})", sum.sql, self.tongue.type_name(&kind, span)?)))
-                    }
-                    _ => value(sum),
-                }
+                value(self.tongue.kept(sum, &kind, &a, op, &b, span)?)
             }
             BinaryOp::Divide if a.is_number() && b.is_number() => {
                 let double = self.tongue.type_name(&DataType::Double, span)?;
@@ -272,27 +246,20 @@ impl Sentence<'_> {
             BinaryOp::IntegerDivide | BinaryOp::Modulo if a.is_integer() && b.is_integer() => {
                 let (left, right) = (self.value(left)?, self.value(right)?);
                 // Whole numbers beyond 64 bits are decimals in the targets, which divide with a remainder.
-                match (op, &kind, self.tongue) {
-                    (BinaryOp::IntegerDivide, DataType::HugeInt, Tongue::Postgres) => {
-                        value(Printed::atom(format!("div({}, {})", left.sql, right.sql)))
-                    }
-                    (BinaryOp::IntegerDivide, DataType::HugeInt, Tongue::Tsql) => refused("`//`"),
+                match (op, &kind) {
+                    (BinaryOp::IntegerDivide, DataType::HugeInt) => match self.tongue.divide_huge(&left.sql, &right.sql) {
+                        Some(sql) => value(Printed::atom(sql)),
+                        None => refused("`//`"),
+                    },
                     // Division by zero fails in all of them.
-                    (BinaryOp::IntegerDivide, ..) => value(infix("/", Binding::Product, &left, &right)),
+                    (BinaryOp::IntegerDivide, _) => value(infix("/", Binding::Product, &left, &right)),
                     _ => value(infix("%", Binding::Product, &left, &right)),
                 }
             }
             BinaryOp::Concat if a.is_text() || b.is_text() => {
                 let (left, right) =
                     (self.as_text(&self.value(left)?, &a, left.span)?, self.as_text(&self.value(right)?, &b, right.span)?);
-                value(match self.tongue {
-                    Tongue::Postgres => infix("||", Binding::Other, &left, &right),
-                    // Without the cast the result would end after 4,000 characters.
-                    Tongue::Tsql => Printed::new(
-                        format!("CAST({} AS nvarchar(max)) + {}", left.sql, right.within(Binding::Product)),
-                        Binding::Sum,
-                    ),
-                })
+                value(self.tongue.concatenate(&left, &right))
             }
             BinaryOp::Equal
             | BinaryOp::NotEqual
@@ -326,50 +293,7 @@ impl Sentence<'_> {
         if known.is_text() && !reads(left) && !reads(right) {
             l = Printed::atom(format!("({})", self.tongue.collate(&l.sql)));
         }
-        let (symbol, _) = standard(op);
-        if self.tongue == Tongue::Postgres {
-            return Ok(infix(symbol, Binding::Comparison, &l, &r));
-        }
-        let (l, r) = (l.within(Binding::Other), r.within(Binding::Other));
-        // T-SQL takes texts for equal that differ in spaces at the end.
-        let equal = match known.is_text() {
-            true => format!("({l} = {r} AND DATALENGTH({l}) = DATALENGTH({r}))"),
-            false => format!("{l} = {r}"),
-        };
-        let same = format!("CASE WHEN {equal} OR ({l} IS NULL AND {r} IS NULL) THEN 1 ELSE 0 END");
-        let test = match op {
-            BinaryOp::Equal => equal,
-            BinaryOp::NotEqual => return Ok(Printed::new(format!("NOT {equal}"), Binding::Not)),
-            BinaryOp::IsNotDistinctFrom => format!("{same} = 1"),
-            BinaryOp::IsDistinctFrom => format!("{same} = 0"),
-            _ => format!("{l} {symbol} {r}"),
-        };
-        Ok(Printed::new(test, Binding::Comparison))
-    }
-
-    /// Refuses decimals whose result T-SQL would round.
-    fn keeps_digits(&self, a: &DataType, op: BinaryOp, b: &DataType, span: Span) -> Result<(), Unsupported> {
-        let (Some((p, s)), Some((q, t))) = (digits(a), digits(b)) else { return Ok(()) };
-        let (width, scale) = match op {
-            BinaryOp::Multiply => (p + q + 1, s + t),
-            _ => (s.max(t) + (p - s).max(q - t) + 1, s.max(t)),
-        };
-        if width > 38 && scale > 0 {
-            return Err(Unsupported::new(format!("`{}` of {a} and {b}, which may need {width} digits,", standard(op).0), span));
-        }
-        Ok(())
-    }
-}
-
-/// The digits of an exact number in T-SQL, all and after the point.
-fn digits(kind: &DataType) -> Option<(u32, u32)> {
-    match kind {
-        DataType::SmallInt => Some((5, 0)),
-        DataType::Integer => Some((10, 0)),
-        DataType::BigInt => Some((19, 0)),
-        DataType::HugeInt => Some((38, 0)),
-        DataType::Decimal(Some((p, s))) => Some(((*p).into(), (*s).into())),
-        _ => None,
+        Ok(self.tongue.compare(&l, op, &r, known.is_text()))
     }
 }
 

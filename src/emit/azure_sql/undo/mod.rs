@@ -6,176 +6,159 @@
 //! takes along) is noted, and the rollback refuses. Like all of T-SQL here, parsed by the vendor's parser and never run on a server.
 //! Does not know how rows are merged.
 
-mod rollback;
+pub mod rollback;
 
-use std::io;
-
-use super::batch::Batches;
 use super::guard::thrown;
-use super::merge::Plan;
-use super::{object_id, relation, same_key, stage, text};
-use crate::emit::Script;
-
-pub use rollback::write;
+use super::{object_id, relation, stage, text};
+use crate::emit::load::Kept;
+use crate::emit::merge::Plan;
 
 /// A row in a form that only the same row has.
 const HASH: &str = "HASHBYTES('SHA2_256', CONVERT(nvarchar(max), (SELECT t.* FOR XML RAW, BINARY BASE64)))";
 
-/// The names of what one run keeps.
-pub struct Undo {
-    schema: Option<String>,
-    /// `pipe_undo_<run>`: the register.
-    kept: String,
-    run: String,
+fn name(kept: &Kept, suffix: &str) -> String {
+    text::relation(kept.schema.as_deref(), &format!("{}{suffix}", kept.base))
 }
 
-impl Undo {
-    /// Names what a script keeps; nothing if it is not to be undone.
-    pub fn of(script: &Script) -> Option<Undo> {
-        let (first, _) = script.tables.first().filter(|_| script.undo)?;
-        let run: String = script.header.run_id.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
-        Some(Undo { schema: first.schema.clone(), kept: format!("pipe_undo_{run}"), run })
-    }
+fn exists(kept: &Kept, suffix: &str) -> String {
+    format!("OBJECT_ID({})", text::literal(&name(kept, suffix)))
+}
 
-    fn name(&self, suffix: &str) -> String {
-        text::relation(self.schema.as_deref(), &format!("{}{suffix}", self.kept))
-    }
+/// What is kept, by what follows the run in its name: first the register, then rows as they were and as they were left.
+fn suffixes(plans: &[Plan]) -> Vec<String> {
+    let of = |plan: &Plan| {
+        let number = plan.table.number;
+        let before = keeps_rows(plan).then(|| format!("_{number}_before"));
+        let after = (!plan.key.is_empty()).then(|| format!("_{number}_after"));
+        [before, after]
+    };
+    std::iter::once(String::new()).chain(plans.iter().flat_map(of).flatten()).collect()
+}
 
-    fn exists(&self, suffix: &str) -> String {
-        format!("OBJECT_ID({})", text::literal(&self.name(suffix)))
-    }
-
-    /// What is kept, by what follows the run in its name: first the register, then rows as they were and as they were left.
-    fn suffixes(plans: &[Plan]) -> Vec<String> {
-        let of = |plan: &Plan| {
-            let number = plan.table.number;
-            let before = keeps_rows(plan).then(|| format!("_{number}_before"));
-            let after = (!plan.key.is_empty()).then(|| format!("_{number}_after"));
-            [before, after]
-        };
-        std::iter::once(String::new()).chain(plans.iter().flat_map(of).flatten()).collect()
-    }
-
-    /// Makes the register.
-    pub fn begin(&self) -> String {
-        let schema = self.schema.as_deref().unwrap_or("dbo");
-        format!(
-            "IF HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'CREATE TABLE') = 0 OR HAS_PERMS_BY_NAME({}, 'SCHEMA', 'ALTER') = 0
+/// Makes the register.
+pub fn begin(kept: &Kept) -> String {
+    let schema = kept.schema.as_deref().unwrap_or("dbo");
+    format!(
+        "IF HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'CREATE TABLE') = 0 OR HAS_PERMS_BY_NAME({}, 'SCHEMA', 'ALTER') = 0
   THROW 50004, {}, 1;
 CREATE TABLE {} (number int NOT NULL, problem nvarchar(400) NOT NULL);\n",
-            text::literal(&text::identifier(schema)),
-            thrown(&format!(
-                "the user may not create tables in schema {schema}, where rollback.sql would find the rows as they were: have it granted, or emit the script with --no-rollback"
-            )),
-            self.name("_new")
-        )
-    }
+        text::literal(&text::identifier(schema)),
+        thrown(&format!(
+            "the user may not create tables in schema {schema}, where rollback.sql would find the rows as they were: have it granted, or emit the script with --no-rollback"
+        )),
+        name(kept, "_new")
+    )
+}
 
-    /// Keeps the rows that will change or go, and the keys of those that will come.
-    pub fn capture(&self, plan: &Plan) -> String {
-        let (table, target, number) = (plan.table, relation(plan.table), plan.table.number);
-        let mut parts = vec![];
-        if let Some(condition) = plan.goes() {
-            let condition = if condition.is_empty() { String::new() } else { format!("\nWHERE {condition}") };
-            parts.push(format!(
-                "SELECT CONVERT(nchar(1), N'd') AS pipe_action, t.*\nFROM {target} AS t WITH (UPDLOCK, HOLDLOCK){condition}"
-            ));
-        }
-        if let Some((_, condition)) = plan.changes() {
-            parts.push(format!(
-                "SELECT CONVERT(nchar(1), N'u') AS pipe_action, t.*\nFROM {target} AS t WITH (UPDLOCK, HOLDLOCK)\nINNER JOIN {} AS s ON {}\nWHERE {condition}",
-                stage(table),
-                plan.same_row()
-            ));
-        }
-        let mut sql = String::new();
-        if !parts.is_empty() {
-            // A union has no column that numbers itself, as a copy of the table would.
-            let none = format!("SELECT TOP (0) CONVERT(nchar(1), N'u') AS pipe_action, t.*\nFROM {target} AS t");
-            sql += &format!(
-                "SELECT x.*\nINTO {}\nFROM (\n{none}\nUNION ALL\n{}\n) AS x;\n",
-                self.name(&format!("_new_{number}_before")),
-                parts.join("\nUNION ALL\n")
-            );
-        }
-        if plan.goes().is_some() {
-            sql += &format!(
-                "IF EXISTS (SELECT 1 FROM {} WHERE pipe_action = N'd') AND EXISTS (SELECT 1 FROM sys.foreign_keys WHERE referenced_object_id = {} AND delete_referential_action <> 0 AND is_disabled = 0)
-  INSERT INTO {} (number, problem) VALUES ({number}, {});\n",
-                self.name(&format!("_new_{number}_before")),
-                object_id(table),
-                self.name("_new"),
-                text::literal(&format!("rows of table {} were deleted, and a foreign key may have taken others along", table.shown()))
-            );
-        }
-        if plan.key.is_empty() {
-            if table.rows > 0 || keeps_rows(plan) {
-                sql += &format!(
-                    "INSERT INTO {} (number, problem) VALUES ({number}, {});\n",
-                    self.name("_new"),
-                    text::literal(&format!("table {} has no key by which its rows could be told apart", table.shown()))
-                );
-            }
-            return sql;
-        }
-        sql + &format!(
-            "DROP TABLE IF EXISTS #pipe_come_{number};\nSELECT {}\nINTO #pipe_come_{number}\nFROM {} AS s\nWHERE NOT EXISTS (SELECT 1 FROM {target} AS t WITH (UPDLOCK, HOLDLOCK) WHERE {});\n",
-            key_list(plan, "s"),
+/// Keeps the rows that will change or go, and the keys of those that will come.
+pub fn capture(kept: &Kept, plan: &Plan) -> String {
+    let (table, target, number) = (plan.table, relation(plan.table), plan.table.number);
+    let mut parts = vec![];
+    if let Some(clause) = plan.goes() {
+        parts.push(format!(
+            "SELECT CONVERT(nchar(1), N'd') AS pipe_action, t.*\nFROM {target} AS t WITH (UPDLOCK, HOLDLOCK){clause}"
+        ));
+    }
+    if let Some((_, condition)) = plan.changes() {
+        parts.push(format!(
+            "SELECT CONVERT(nchar(1), N'u') AS pipe_action, t.*\nFROM {target} AS t WITH (UPDLOCK, HOLDLOCK)\nINNER JOIN {} AS s ON {}\nWHERE {condition}",
             stage(table),
             plan.same_row()
-        )
+        ));
     }
-
-    /// Notes how rows were left.
-    pub fn note(&self, plan: &Plan) -> String {
-        if plan.key.is_empty() {
-            return String::new();
-        }
-        let number = plan.table.number;
-        let mut keys =
-            format!("  SELECT CONVERT(nchar(1), N'i') AS pipe_action, {} FROM #pipe_come_{number} AS c", key_list(plan, "c"));
-        if keeps_rows(plan) {
-            keys += &format!(
-                "\n  UNION ALL\n  SELECT b.pipe_action, {} FROM {} AS b WHERE b.pipe_action = N'u'",
-                key_list(plan, "b"),
-                self.name(&format!("_new_{number}_before"))
+    let mut sql = String::new();
+    if !parts.is_empty() {
+        // A union has no column that numbers itself, as a copy of the table would.
+        let none = format!("SELECT TOP (0) CONVERT(nchar(1), N'u') AS pipe_action, t.*\nFROM {target} AS t");
+        sql += &format!(
+            "SELECT x.*\nINTO {}\nFROM (\n{none}\nUNION ALL\n{}\n) AS x;\n",
+            name(kept, &format!("_new_{number}_before")),
+            parts.join("\nUNION ALL\n")
+        );
+    }
+    if plan.goes().is_some() {
+        sql += &format!(
+            "IF EXISTS (SELECT 1 FROM {} WHERE pipe_action = N'd') AND EXISTS (SELECT 1 FROM sys.foreign_keys WHERE referenced_object_id = {} AND delete_referential_action <> 0 AND is_disabled = 0)
+  INSERT INTO {} (number, problem) VALUES ({number}, {});\n",
+            name(kept, &format!("_new_{number}_before")),
+            object_id(table),
+            name(kept, "_new"),
+            text::literal(&format!("rows of table {} were deleted, and a foreign key may have taken others along", table.shown()))
+        );
+    }
+    if plan.key.is_empty() {
+        if table.rows > 0 || keeps_rows(plan) {
+            sql += &format!(
+                "INSERT INTO {} (number, problem) VALUES ({number}, {});\n",
+                name(kept, "_new"),
+                text::literal(&format!("table {} has no key by which its rows could be told apart", table.shown()))
             );
         }
-        format!(
-            "SELECT k.pipe_action, {}, {HASH} AS pipe_left\nINTO {}\nFROM (\n{keys}\n) AS k\nINNER JOIN {} AS t ON {};\nDROP TABLE #pipe_come_{number};\n",
-            key_list(plan, "k"),
-            self.name(&format!("_new_{number}_after")),
-            relation(plan.table),
-            same_key("t", "k", &plan.key)
-        )
+        return sql;
     }
+    sql + &format!(
+        "DROP TABLE IF EXISTS #pipe_come_{number};\nSELECT {}\nINTO #pipe_come_{number}\nFROM {} AS s\nWHERE NOT EXISTS (SELECT 1 FROM {target} AS t WITH (UPDLOCK, HOLDLOCK) WHERE {});\n",
+        key_list(plan, "s"),
+        stage(table),
+        plan.same_row()
+    )
+}
 
-    /// Puts what is kept in the place of what an earlier deployment of this run has kept.
-    pub fn finish(&self, plans: &[Plan]) -> String {
-        let suffixes = Undo::suffixes(plans);
-        let new: Vec<String> = suffixes.iter().map(|s| self.name(&format!("_new{s}"))).collect();
-        let some: Vec<String> = new.iter().map(|name| format!("EXISTS (SELECT 1 FROM {name})")).collect();
-        let old: Vec<String> = suffixes.iter().map(|s| self.name(s)).collect();
-        let renamed: Vec<String> = suffixes
-            .iter()
-            .zip(&new)
-            .map(|(suffix, name)| {
-                format!(
-                    "  EXEC sp_rename @objname = {}, @newname = {}, @objtype = N'OBJECT';\n",
-                    text::literal(name),
-                    text::literal(&format!("{}{suffix}", self.kept))
-                )
-            })
-            .collect();
-        // What changed nothing leaves the way back as it was.
-        format!(
-            "IF {}\nBEGIN\n  DROP TABLE IF EXISTS {};\n{}END\nELSE\n  DROP TABLE {};\n",
-            some.join("\n  OR "),
-            old.join(", "),
-            renamed.concat(),
-            new.join(", ")
-        )
+/// Notes how rows were left.
+pub fn note(kept: &Kept, plan: &Plan) -> String {
+    if plan.key.is_empty() {
+        return String::new();
     }
+    let number = plan.table.number;
+    let mut keys =
+        format!("  SELECT CONVERT(nchar(1), N'i') AS pipe_action, {} FROM #pipe_come_{number} AS c", key_list(plan, "c"));
+    if keeps_rows(plan) {
+        keys += &format!(
+            "\n  UNION ALL\n  SELECT b.pipe_action, {} FROM {} AS b WHERE b.pipe_action = N'u'",
+            key_list(plan, "b"),
+            name(kept, &format!("_new_{number}_before"))
+        );
+    }
+    format!(
+        "SELECT k.pipe_action, {}, {HASH} AS pipe_left\nINTO {}\nFROM (\n{keys}\n) AS k\nINNER JOIN {} AS t ON {};\nDROP TABLE #pipe_come_{number};\n",
+        key_list(plan, "k"),
+        name(kept, &format!("_new_{number}_after")),
+        relation(plan.table),
+        plan.same_key("t", "k")
+    )
+}
+
+/// Puts what is kept in the place of what an earlier deployment of this run has kept.
+pub fn finish(kept: &Kept, plans: &[Plan]) -> String {
+    let suffixes = suffixes(plans);
+    let new: Vec<String> = suffixes.iter().map(|s| name(kept, &format!("_new{s}"))).collect();
+    let some: Vec<String> = new.iter().map(|name| format!("EXISTS (SELECT 1 FROM {name})")).collect();
+    let old: Vec<String> = suffixes.iter().map(|s| name(kept, s)).collect();
+    let renamed: Vec<String> = suffixes
+        .iter()
+        .zip(&new)
+        .map(|(suffix, name)| {
+            format!(
+                "  EXEC sp_rename @objname = {}, @newname = {}, @objtype = N'OBJECT';\n",
+                text::literal(name),
+                text::literal(&format!("{}{suffix}", kept.base))
+            )
+        })
+        .collect();
+    // What changed nothing leaves the way back as it was.
+    format!(
+        "IF {}\nBEGIN\n  DROP TABLE IF EXISTS {};\n{}END\nELSE\n  DROP TABLE {};\n",
+        some.join("\n  OR "),
+        old.join(", "),
+        renamed.concat(),
+        new.join(", ")
+    )
+}
+
+/// Drops what is kept, once it is brought back.
+pub fn drop(kept: &Kept, plans: &[Plan]) -> String {
+    let kept: Vec<String> = suffixes(plans).iter().map(|s| name(kept, s)).collect();
+    format!("DROP TABLE {};\nDROP TABLE #pipe_cycle, #pipe_triggers;\n", kept.join(", "))
 }
 
 /// Whether rows of the target may change or go.
@@ -185,23 +168,5 @@ fn keeps_rows(plan: &Plan) -> bool {
 
 /// The columns of the key of `alias`.
 fn key_list(plan: &Plan, alias: &str) -> String {
-    plan.key.iter().map(|(name, _)| format!("{alias}.{name}")).collect::<Vec<_>>().join(", ")
-}
-
-/// Writes what a deploy script keeps before rows are merged.
-pub fn before(undo: &Undo, plans: &[Plan], batches: &mut Batches) -> io::Result<()> {
-    batches.batch("What rollback.sql needs is kept in tables of its own.", &undo.begin())?;
-    for plan in plans {
-        let title = format!("What will change or come in {}", plan.table.shown());
-        batches.batch(&title, &undo.capture(plan))?;
-    }
-    Ok(())
-}
-
-/// Writes what a deploy script keeps after rows are merged.
-pub fn after(undo: &Undo, plans: &[Plan], batches: &mut Batches) -> io::Result<()> {
-    for plan in plans {
-        batches.batch(&format!("How rows of {} were left", plan.table.shown()), &undo.note(plan))?;
-    }
-    batches.batch("A deployment that changed nothing keeps the way back of the one before.", &undo.finish(plans))
+    plan.key_names(&format!("{alias}.")).join(", ")
 }

@@ -4,75 +4,72 @@
 //! nobody refers to what goes, takes away what came, brings back what was there, compares, and drops what was kept.
 //! Does not know how rows were merged.
 
-use std::io::{self, Write};
-
-use super::super::batch::Batches;
 use super::super::guard::thrown;
-use super::super::merge::Plan;
-use super::super::{cycle, deploy, object_id, relation, same_key, text};
-use super::{HASH, Undo, keeps_rows};
-use crate::emit::{Script, Table};
+use super::super::merge::exact_with_set;
+use super::super::{cycle, object_id, relation, text};
+use super::{HASH, exists, keeps_rows, name};
+use crate::emit::load::{Kept, Step};
+use crate::emit::merge::Plan;
 
-impl Undo {
-    /// Makes sure that all rows are as the deployment left them.
-    fn unchanged(&self, plan: &Plan) -> String {
-        let (table, target, number) = (plan.table, relation(plan.table), plan.table.number);
-        let after = self.name(&format!("_{number}_after"));
-        let same = same_key("t", "k", &plan.key);
-        let changed = format!(
-            "table {}: rows that were changed or deleted since the deployment, so that nothing was rolled back: ",
-            table.shown()
-        );
-        let mut sql = format!(
-            "DECLARE @found bigint, @message nvarchar(2048);
+/// Makes sure that all rows are as the deployment left them.
+fn unchanged(kept: &Kept, plan: &Plan) -> String {
+    let (table, target, number) = (plan.table, relation(plan.table), plan.table.number);
+    let after = name(kept, &format!("_{number}_after"));
+    let same = plan.same_key("t", "k");
+    let changed = format!(
+        "table {}: rows that were changed or deleted since the deployment, so that nothing was rolled back: ",
+        table.shown()
+    );
+    let mut sql = format!(
+        "DECLARE @found bigint, @message nvarchar(2048);
 SELECT @found = COUNT_BIG(*) FROM {after} AS k
 WHERE NOT EXISTS (SELECT 1 FROM {target} AS t WITH (UPDLOCK, HOLDLOCK) WHERE {same} AND {HASH} = k.pipe_left);
 {}",
-            none(&changed)
+        none(&changed)
+    );
+    if plan.goes().is_some() {
+        let came = format!(
+            "table {}: rows that came since the deployment where it had deleted some, so that nothing was rolled back: ",
+            table.shown()
         );
-        if plan.goes().is_some() {
-            let came = format!(
-                "table {}: rows that came since the deployment where it had deleted some, so that nothing was rolled back: ",
-                table.shown()
-            );
-            sql += &format!(
-                "SELECT @found = COUNT_BIG(*) FROM {} AS k
+        sql += &format!(
+            "SELECT @found = COUNT_BIG(*) FROM {} AS k
 INNER JOIN {target} AS t WITH (UPDLOCK, HOLDLOCK) ON {same}
 WHERE k.pipe_action = N'd';
 {}",
-                self.name(&format!("_{number}_before")),
-                none(&came)
-            );
-        }
-        sql
+            name(kept, &format!("_{number}_before")),
+            none(&came)
+        );
     }
+    sql
+}
 
-    /// Deletes what came.
-    fn delete(&self, plan: &Plan) -> String {
-        format!(
-            "DELETE t\nFROM {} AS t\nINNER JOIN {} AS k ON {}\nWHERE k.pipe_action = N'i';\n",
-            relation(plan.table),
-            self.name(&format!("_{}_after", plan.table.number)),
-            same_key("t", "k", &plan.key)
-        )
+/// Deletes what came.
+fn delete(kept: &Kept, plan: &Plan) -> String {
+    format!(
+        "DELETE t\nFROM {} AS t\nINNER JOIN {} AS k ON {}\nWHERE k.pipe_action = N'i';\n",
+        relation(plan.table),
+        name(kept, &format!("_{}_after", plan.table.number)),
+        plan.same_key("t", "k")
+    )
+}
+
+/// Gives changed rows their values back, then brings deleted rows back, and compares.
+fn restore(kept: &Kept, plan: &Plan) -> String {
+    let (table, target) = (plan.table, relation(plan.table));
+    let before = name(kept, &format!("_{}_before", table.number));
+    let same = plan.same_key("t", "k");
+    let mut sql = "DECLARE @found bigint, @message nvarchar(2048);\n".to_string();
+    if let Some((columns, _)) = plan.changes() {
+        let set: Vec<String> = columns.iter().map(|(c, _)| format!("t.{0} = k.{0}", text::identifier(c))).collect();
+        sql += &format!(
+            "UPDATE t\nSET {}\nFROM {target} AS t\nINNER JOIN {before} AS k ON {same}\nWHERE k.pipe_action = N'u';\n",
+            set.join(",\n    ")
+        );
     }
-
-    /// Gives changed rows their values back, then brings deleted rows back, and compares.
-    fn restore(&self, plan: &Plan) -> String {
-        let (table, target) = (plan.table, relation(plan.table));
-        let before = self.name(&format!("_{}_before", table.number));
-        let same = same_key("t", "k", &plan.key);
-        let mut sql = "DECLARE @found bigint, @message nvarchar(2048);\n".to_string();
-        if let Some((columns, _)) = plan.changes() {
-            let set: Vec<String> = columns.iter().map(|(c, _)| format!("t.{0} = k.{0}", text::identifier(c))).collect();
-            sql += &format!(
-                "UPDATE t\nSET {}\nFROM {target} AS t\nINNER JOIN {before} AS k ON {same}\nWHERE k.pipe_action = N'u';\n",
-                set.join(",\n    ")
-            );
-        }
-        if plan.goes().is_some() {
-            sql += &format!(
-                "DECLARE @columns nvarchar(max), @sql nvarchar(max);
+    if plan.goes().is_some() {
+        sql += &format!(
+            "DECLARE @columns nvarchar(max), @sql nvarchar(max);
 SELECT @columns = STRING_AGG(CONVERT(nvarchar(max), QUOTENAME(c.name)), N', ') WITHIN GROUP (ORDER BY c.column_id)
 FROM sys.columns AS c
 WHERE c.object_id = {id} AND c.is_computed = 0 AND c.generated_always_type = 0 AND TYPE_NAME(c.system_type_id) <> N'timestamp';
@@ -80,27 +77,26 @@ SET @sql = CONCAT(N'INSERT INTO ', {target_text}, N' (', @columns, N') SELECT ',
 IF EXISTS (SELECT 1 FROM sys.identity_columns WHERE object_id = {id})
   SET @sql = CONCAT(N'SET IDENTITY_INSERT ', {target_text}, N' ON; ', @sql, N' SET IDENTITY_INSERT ', {target_text}, N' OFF;');
 EXEC sys.sp_executesql @sql;\n",
-                id = object_id(table),
-                target_text = text::literal(&target),
-                before_text = text::literal(&before)
-            );
-        }
-        let exact = |alias: &str| plan.exact_with_set(alias).join(", ");
-        sql + &format!(
-            "SELECT @found = COUNT_BIG(*) FROM {before} AS k
+            id = object_id(table),
+            target_text = text::literal(&target),
+            before_text = text::literal(&before)
+        );
+    }
+    let exact = |alias: &str| exact_with_set(plan, alias).join(", ");
+    sql + &format!(
+        "SELECT @found = COUNT_BIG(*) FROM {before} AS k
 WHERE NOT EXISTS (
   SELECT 1 FROM {target} AS t
   WHERE {same} AND NOT EXISTS (SELECT {} EXCEPT SELECT {})
 );
 {}",
-            exact("k"),
-            exact("t"),
-            none(&format!(
-                "table {}: rows that would not be as they were before the deployment, so that nothing was rolled back: ",
-                table.shown()
-            ))
-        )
-    }
+        exact("k"),
+        exact("t"),
+        none(&format!(
+            "table {}: rows that would not be as they were before the deployment, so that nothing was rolled back: ",
+            table.shown()
+        ))
+    )
 }
 
 /// Throws unless the variable `@found` is zero.
@@ -142,73 +138,67 @@ FROM #pipe_triggers;
 IF @sql IS NOT NULL EXEC sys.sp_executesql @sql;
 ";
 
-/// Writes `rollback.sql`.
-pub fn write(script: &Script, out: &mut dyn Write) -> io::Result<()> {
-    let tables: Vec<&Table> = script.tables.iter().map(|(table, _)| table).collect();
-    out.write_all(deploy::header(script.header, &tables).as_bytes())?;
-    out.write_all(b"--\n-- Brings back what was there before deploy.sql of this run, unless it has changed since.\n")?;
-    out.write_all(b"-- Run with: sqlcmd -b -f 65001 -i rollback.sql, or in Azure Data Studio or SSMS\n\n")?;
-    let mut batches = Batches::begin(out)?;
-    let Some(undo) = Undo::of(script) else { return batches.end("") };
-    let plans: Vec<Plan> = script.tables.iter().map(|(table, evidence)| Plan::new(table, evidence)).collect();
+/// The steps of `rollback.sql`.
+pub fn steps(kept: &Kept, plans: &[Plan]) -> Vec<Step> {
+    let mut steps = vec![];
+    let mut step = |title: &str, sql: &str| steps.push(Step::new(title, sql.to_string()));
     let keyed: Vec<&Plan> = plans.iter().filter(|p| !p.key.is_empty()).collect();
-    batches.batch(
+    step(
         "The deployment was here and can be undone.",
         &format!(
             "DECLARE @message nvarchar(2048);
 IF {} IS NULL
   THROW 50007, {}, 1;
 ",
-            undo.exists(""),
+            exists(kept, ""),
             text::literal(&format!(
                 "nothing to roll back: run {} was not deployed here, or changed nothing, or was rolled back already",
-                undo.run
+                kept.run
             ))
         ),
-    )?;
-    batches.batch(
+    );
+    step(
         "Nothing stands in its way.",
         &format!(
             "DECLARE @message nvarchar(2048);
 SELECT TOP (1) @message = CONCAT(N'this deployment cannot be rolled back: ', REPLACE(problem, N'%', N'%%')) FROM {} ORDER BY number;
 IF @message IS NOT NULL THROW 50008, @message, 1;
 ",
-            undo.name("")
+            name(kept, "")
         ),
-    )?;
+    );
     for plan in &keyed {
-        batches.batch(&format!("Every row of {} is as the deployment left it.", plan.table.shown()), &undo.unchanged(plan))?;
+        step(&format!("Every row of {} is as the deployment left it.", plan.table.shown()), &unchanged(kept, plan));
     }
-    let own: Vec<String> = tables.iter().map(|t| object_id(t)).collect();
+    let own: Vec<String> = plans.iter().map(|p| object_id(p.table)).collect();
     let own = own.join(", ");
     for plan in &keyed {
         let sql = REFERRED
             .replace("@target@", &object_id(plan.table))
             .replace("@own@", &own)
             .replace("@relation@", &text::literal(&relation(plan.table)))
-            .replace("@after@", &text::literal(&undo.name(&format!("_{}_after", plan.table.number))))
-            .replace("@same@", &text::literal(&same_key("t", "k", &plan.key)));
-        batches.batch(&format!("Nobody refers to a row of {} that goes.", plan.table.shown()), &sql)?;
+            .replace("@after@", &text::literal(&name(kept, &format!("_{}_after", plan.table.number))))
+            .replace("@same@", &text::literal(&plan.same_key("t", "k")));
+        step(&format!("Nobody refers to a row of {} that goes.", plan.table.shown()), &sql);
     }
-    batches.batch("Triggers of the target wait.", &TRIGGERS_OFF.replace("@own@", &own))?;
-    batches.batch("Foreign keys among these tables are checked once all rows are there.", &cycle::suspend(&[&plans]))?;
+    step("Triggers of the target wait.", &TRIGGERS_OFF.replace("@own@", &own));
+    step("Foreign keys among these tables are checked once all rows are there.", &cycle::suspend(std::iter::once(plans)));
     for plan in keyed.iter().rev() {
-        batches.batch(&format!("What came into {} goes.", plan.table.shown()), &undo.delete(plan))?;
+        step(&format!("What came into {} goes.", plan.table.shown()), &delete(kept, plan));
     }
     for plan in keyed.iter().filter(|p| keeps_rows(p)) {
-        batches.batch(&format!("What was in {} comes back.", plan.table.shown()), &undo.restore(plan))?;
+        step(&format!("What was in {} comes back.", plan.table.shown()), &restore(kept, plan));
     }
-    batches.batch("The foreign keys that waited are checked now.", &cycle::resume())?;
-    batches.batch("Triggers work again.", TRIGGERS_ON)?;
-    let kept: Vec<String> = Undo::suffixes(&plans).iter().map(|s| undo.name(s)).collect();
-    batches.end(&format!("DROP TABLE {};\nDROP TABLE #pipe_cycle, #pipe_triggers;\n", kept.join(", ")))
+    step("The foreign keys that waited are checked now.", cycle::RESUME);
+    step("Triggers work again.", TRIGGERS_ON);
+    steps
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::emit::azure_sql::AzureSql;
     use crate::emit::rows::Evidence;
-    use crate::emit::{Column, Header, Mode, Upsert};
+    use crate::emit::{Column, Header, Mode, Script, Table, Upsert, script};
     use crate::types::DataType;
 
     fn table(mode: Mode) -> (Table, Evidence) {
@@ -237,7 +227,7 @@ mod tests {
         let header = Header { run_id: "a1".to_string(), ..Header::default() };
         let script = Script { header: &header, tables: &tables, format: crate::emit::rows::RowFormat::Copy, undo: true };
         let mut out = vec![];
-        write(&script, &mut out).unwrap();
+        script::rollback(&AzureSql, &script, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 

@@ -9,7 +9,7 @@ use arrow::record_batch::RecordBatch;
 use super::super::Postgres;
 use crate::contract::Generated;
 use crate::emit::rows::{Evidence, RowFormat};
-use crate::emit::{Column, Dialect, Header, Mode, Script, Table};
+use crate::emit::{Column, Dialect, Header, Mode, Script, Table, script};
 use crate::types::DataType;
 
 /// A schema of its own on the server.
@@ -132,11 +132,11 @@ impl Load {
     }
 
     pub(super) fn deploy(&self) -> Vec<u8> {
-        self.write(|script, parts, out| Postgres.deploy(script, parts, out).unwrap())
+        self.write(|script, parts, out| script::deploy(&Postgres, script, parts, out).unwrap())
     }
 
     pub(super) fn verify(&self) -> Vec<u8> {
-        self.write(|script, parts, out| Postgres.verify(script, parts, out).unwrap())
+        self.write(|script, parts, out| script::verify(&Postgres, script, parts, out).unwrap())
     }
 }
 

@@ -4,13 +4,16 @@
 //! that gives the engine's value, or the part that T-SQL cannot say. Texts are compared by their characters, as in a view.
 //! Does not know how rows are merged.
 
-use super::say::{Names, Sentence, family};
-use super::{Tongue, Unsupported};
+use super::super::say::{Names, Sentence, family};
+use super::super::tongue::Tongue;
+use super::AzureSql;
 use crate::diagnostics::Span;
 use crate::expr::parse::is_aggregate;
 use crate::expr::{Expr, ExprKind, Literal};
-use crate::sql::Binding;
+use crate::sql::{Binding, Unsupported};
 use crate::types::DataType;
+
+const TONGUE: &dyn Tongue = &AzureSql;
 
 /// The columns that both rows have, and their types.
 pub struct Pair<'a> {
@@ -22,7 +25,7 @@ impl Pair<'_> {
     pub fn condition(&self, expr: &Expr) -> Result<String, Unsupported> {
         let mut names = Names::new();
         let expr = self.named(expr, &mut names)?;
-        Ok(Sentence { tongue: Tongue::Tsql, names: &names }.condition(&expr)?.within(Binding::Not))
+        Ok(Sentence { tongue: TONGUE, names: &names }.condition(&expr)?.within(Binding::Not))
     }
 
     /// Writes the value that a column of the target is to have.
@@ -45,14 +48,14 @@ impl Pair<'_> {
                 if let [side, name] = parts.as_slice()
                     && self.kind(name, span)? == wanted
                 {
-                    return Ok(format!("{side}.{}", Tongue::Tsql.quote(name, span)?));
+                    return Ok(format!("{side}.{}", TONGUE.quote(name, span)?));
                 }
             }
             _ => {}
         }
         let mut names = Names::new();
         let expr = self.named(expr, &mut names)?;
-        let sentence = Sentence { tongue: Tongue::Tsql, names: &names };
+        let sentence = Sentence { tongue: TONGUE, names: &names };
         let said = sentence.say(&expr)?;
         if !fits(&said.kind, wanted) {
             return Err(Unsupported::new(format!("{} as the value of `{column}`, which is {wanted},", said.kind), span));
@@ -73,7 +76,7 @@ impl Pair<'_> {
     }
 
     fn name(&self, expr: &mut Expr, names: &mut Names) -> Result<(), Unsupported> {
-        let (span, tongue) = (expr.span, Tongue::Tsql);
+        let (span, tongue) = (expr.span, TONGUE);
         match &expr.kind {
             ExprKind::Call(call) if is_aggregate(&call.function) => {
                 return Err(Unsupported::new(format!("the aggregate `{}`", call.function), span));
