@@ -120,6 +120,7 @@ fn attempt(
     let mut compiled = compile::compile(pipeline, options, Scope::All, stopped.clone())?;
     let out = emission.out.clone().unwrap_or_else(|| compiled.project.root.join("out").join(&compiled.plan.pipeline));
     let outputs = write::Outputs::prepare(&out, emission)?;
+    outputs.spare_sources(&compiled.plan)?;
     let target = existing::Target::of(&compiled, options, stopped);
     let around = engine::Surroundings {
         out: (!emission.dry_run).then_some(out.as_path()),

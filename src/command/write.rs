@@ -3,6 +3,7 @@
 //! In: a compiled pipeline whose tables are staged and judged. Out: `deploy.sql`, `rollback.sql`, `verify.sql`, `run.json` and `report.html`. Tables are formatted in
 //! parallel into spooled parts (in memory while small), then put together in load order.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -56,6 +57,22 @@ impl Outputs {
     /// Names the folder without looking at it.
     pub fn at(folder: &Path, emission: &Emission) -> Outputs {
         Outputs { folder: folder.to_path_buf(), dry_run: emission.dry_run }
+    }
+
+    /// Makes sure that no file which the run reads would be replaced or removed by it.
+    pub fn spare_sources(&self, plan: &Plan) -> Result<(), Error> {
+        let sources = plan.extracts.iter().flat_map(|e| &e.extract.request.files);
+        let read: BTreeSet<PathBuf> = sources.filter_map(|file| file.canonicalize().ok()).collect();
+        let sinks = plan.tables.iter().flat_map(|t| &t.files).map(|f| f.path.as_str());
+        for name in sinks.chain(["run.json"]) {
+            let place = self.folder.join(name);
+            if place.canonicalize().is_ok_and(|place| read.contains(&place)) {
+                return Err(Error::new("X0107", format!("the run would write `{}`, which it reads", place.display()))
+                    .at(&place)
+                    .help("Give the file another name, or name another folder with `--out`."));
+            }
+        }
+        Ok(())
     }
 
     /// Removes what an earlier run left in the folder: it no longer passes.
