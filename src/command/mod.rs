@@ -118,7 +118,7 @@ fn attempt(
     stopped: &Arc<AtomicBool>,
 ) -> Result<Done, Failure> {
     let mut compiled = compile::compile(pipeline, options, Scope::All, stopped.clone())?;
-    let out = emission.out.clone().unwrap_or_else(|| compiled.project.root.join("out").join(&compiled.plan.pipeline));
+    let out = emission.out.clone().unwrap_or_else(|| from_here(compiled.project.root.join("out").join(&compiled.plan.pipeline)));
     let outputs = write::Outputs::prepare(&out, emission)?;
     outputs.spare_sources(&compiled.plan)?;
     let target = existing::Target::of(&compiled, options, stopped);
@@ -142,6 +142,12 @@ fn attempt(
     };
     drop(compiled.watch);
     Ok(Done { folder: out, preview, report, sources: compiled.sources, warnings: compiled.warnings })
+}
+
+/// Leaves out of a path what leads to the folder that the command runs in.
+fn from_here(path: PathBuf) -> PathBuf {
+    let here = std::env::current_dir().ok();
+    here.and_then(|here| path.strip_prefix(here).ok().map(Path::to_path_buf)).unwrap_or(path)
 }
 
 /// What `check` found in a pipeline without errors.
