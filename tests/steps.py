@@ -114,6 +114,7 @@ def testing(pipe, db, quick, more):
         script("bad_input", "bad input"),
         script("bad_world", "bad world"),
         script("property", "property", "--cases", few(300, 60), "--seed", 1),                # another seed by hand
+        script("quarantine", "quarantine", "--cases", few(200, 40), "--seed", 1),
         Step("rust tests: program", "cargo", "test", "--release", "--test", "suite", *more, server="uses", cargo=True),
         Step("rust tests: units", "cargo", "test", "--release", *PLAIN, "--lib", *more, server="uses", cargo=True),
         script("vital", "vital", "--seeds", few("1-20", "1-3"), *few([], ["--quick"]), server="uses"),
