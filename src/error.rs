@@ -27,6 +27,9 @@ impl Error {
     pub fn file(path: &Path, doing: &str, cause: &std::io::Error) -> Error {
         let (code, help) = match cause.kind() {
             std::io::ErrorKind::NotFound => ("X0101", Some("Check the path; relative paths start at the project's root folder.")),
+            std::io::ErrorKind::IsADirectory => {
+                ("X0101", Some("It is a folder: name a file, or those in it by a pattern such as `data/*.csv`."))
+            }
             std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
                 ("X0102", Some("Check the rights of the file and its folder, or name another folder with `--out`."))
             }

@@ -1,24 +1,22 @@
 #!/usr/bin/env bash
 # Runs all tests: format, lints, Rust tests, and the acceptance scripts against a PostgreSQL of their own.
 #
-#   tests/run.sh [--quick] [argument of cargo test ...]
+#   tests/run.sh [--quick] [--minutes N] [argument of cargo test ...]
 #
-#   --quick   three seeds of the acceptance cases instead of twenty, and none of the large ones
+#   --quick       three seeds of the acceptance cases instead of twenty, and none of the large ones
+#   --minutes N   what is not done by then is ended and counts as failed
 #
 # Installs what is missing where it may (root on Debian or Ubuntu, rustup), else says what to install and exits 2. The server lives in a
 # temporary folder, listens on 127.0.0.1 at a free port, and goes with this script however it ends. Exits 1 if anything failed.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 
-quick=0
-arguments=()
 for argument in "$@"; do
     case $argument in
-    --quick) quick=1 ;;
-    -h | --help) sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
-    *) arguments+=("$argument") ;;
+    -h | --help) sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
     esac
 done
+arguments=("$@")
 
 missing() { # what, how to get it
     printf 'tests/run.sh: %s is missing. %s\n' "$1" "$2" >&2
@@ -65,7 +63,12 @@ if [ ${#packages[@]} -gt 0 ]; then
         missing "${packages[*]}" "On Debian or Ubuntu: sudo apt-get install -y ${packages[*]}"
     fi
 fi
+# The page of a run is opened in a browser where there is one; the tests say so if there is none. Ubuntu has it only as a snap.
+if ! { command -v chromium || command -v google-chrome; } >/dev/null && [ "$(id -u)" = 0 ] && grep -qx ID=debian /etc/os-release 2>/dev/null; then
+    (install_packages chromium) || echo "tests/run.sh: going on without a browser"
+fi
 binaries=$(server_binaries) || missing "a PostgreSQL server (initdb, pg_ctl, postgres)" "Install the package postgresql, or put its programs on PATH."
+PATH=$binaries:$PATH    # psql itself: what Debian puts on PATH is a script that looks for it, and takes longer than most questions
 [ -d "$HOME/.cargo/bin" ] && PATH=$PATH:$HOME/.cargo/bin
 command -v cargo >/dev/null || missing cargo "Install a Rust toolchain with rustup."
 for component in fmt clippy; do
@@ -101,8 +104,10 @@ if ! (cd / && as_owner test -w "$home"); then # a private TMPDIR, which the owne
     home=$(mktemp -d /tmp/pipe-tests.XXXXXX) && chown "$owner" "$home" || exit 2
 fi
 watchdog=
+steps=
 stop_server() {
     trap - EXIT INT TERM HUP
+    [ -z "$steps" ] || { kill -TERM "$steps" 2>/dev/null && wait "$steps"; }
     [ -z "$watchdog" ] || kill "$watchdog" 2>/dev/null
     [ ! -e "$home/data/postmaster.pid" ] || (cd / && as_owner "$binaries/pg_ctl" -D "$home/data" -m immediate -w stop >/dev/null 2>&1)
     rm -rf "$home"
@@ -146,68 +151,6 @@ unset PGHOST PGPORT PGDATABASE PGUSER PGPASSWORD PGSERVICE PGOPTIONS DATABASE_UR
 
 # ---------------------------------------------------------------- the tests
 
-failed=()
-step() { # name, command ...
-    local name=$1 started=$SECONDS
-    shift
-    echo "== $name"
-    if "$@"; then
-        echo "-- $name: ok ($((SECONDS - started)) s)"
-    else
-        echo "-- $name: FAILED ($((SECONDS - started)) s)"
-        failed+=("$name")
-        return 1
-    fi
-}
-
-step "format" cargo fmt --check
-step "lints" cargo clippy --release --all-targets -- -D warnings
-if step "build" cargo build --release; then
-    target=$(cargo metadata --no-deps --format-version 1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
-    pipe=$target/release/pipe
-    step "rust tests" cargo test --release ${arguments[@]+"${arguments[@]}"}
-    vital=(--seeds 1-20)
-    [ $quick = 0 ] || vital=(--seeds 1-3 --quick)
-    step "acceptance: vital" python3 tests/acceptance/vital.py --pipe "$pipe" --db "$PIPE_TEST_PG" "${vital[@]}"
-    scout=(--seeds 1-20)
-    [ $quick = 0 ] || scout=(--seeds 1-3 --quick)
-    step "acceptance: scout" python3 tests/acceptance/scout.py --pipe "$pipe" "${scout[@]}"
-    personas=(--seeds 1-10)
-    [ $quick = 0 ] || personas=(--seeds 1-3)
-    step "acceptance: persona_data" python3 tests/acceptance/persona_data.py --pipe "$pipe" --db "$PIPE_TEST_PG" "${personas[@]}"
-    step "acceptance: existing" python3 tests/acceptance/existing.py --pipe "$pipe" --db "$PIPE_TEST_PG"
-    databases=(--seeds 1-10)
-    [ $quick = 0 ] || databases=(--seeds 1-3 --quick)
-    step "acceptance: databases" python3 tests/acceptance/databases.py --pipe "$pipe" --db "$PIPE_TEST_PG" "${databases[@]}"
-    cases=300
-    [ $quick = 0 ] || cases=60
-    step "acceptance: property" python3 tests/acceptance/property.py --pipe "$pipe" --cases $cases --seed 1   # another seed by hand
-    views=(--plans 3000 --seconds 60)
-    [ $quick = 0 ] || views=(--plans 600 --seconds 20)
-    step "acceptance: views" python3 tests/acceptance/views.py --pipe "$pipe" --db "$PIPE_TEST_PG" --seed 1 "${views[@]}"   # another seed by hand
-    cases=2000
-    [ $quick = 0 ] || cases=300
-    step "acceptance: agreement" python3 tests/acceptance/agreement.py --pipe "$pipe" --db "$PIPE_TEST_PG" --cases $cases --seed 1
-    step "acceptance: T-SQL" python3 tests/acceptance/tsql.py --pipe "$pipe" --kit "${XDG_CACHE_HOME:-$HOME/.cache}/pipe-tsql-parser"
-    step "acceptance: bad input" python3 tests/acceptance/bad_input.py --pipe "$pipe"
-    step "acceptance: report" python3 tests/acceptance/report.py --pipe "$pipe"
-    step "acceptance: bad world" python3 tests/acceptance/bad_world.py --pipe "$pipe"
-    rounds=40
-    [ $quick = 0 ] || rounds=10
-    step "acceptance: straight" python3 tests/acceptance/straight.py --pipe "$pipe" --db "$PIPE_TEST_PG"
-    step "acceptance: outdated" python3 tests/acceptance/outdated.py --pipe "$pipe" --db "$PIPE_TEST_PG"
-    step "acceptance: rollback" python3 tests/acceptance/rollback.py --pipe "$pipe" --db "$PIPE_TEST_PG" --rounds $rounds
-    step "acceptance: catalog" python3 tests/acceptance/catalog.py --pipe "$pipe" --db "$PIPE_TEST_PG"
-    live=(--points 100)
-    [ $quick = 0 ] || live=(--points 12)
-    step "acceptance: live" python3 tests/acceptance/live.py --pipe "$pipe" --db "$PIPE_TEST_PG"
-    step "acceptance: live faults" python3 tests/acceptance/live_faults.py --pipe "$pipe" --db "$PIPE_TEST_PG" "${live[@]}"
-    step "acceptance: Azure SQL" python3 tests/acceptance/azure.py --pipe "$pipe" --kit "${XDG_CACHE_HOME:-$HOME/.cache}/pipe-tsql-parser"   # asks a real server if PIPE_TEST_AZURE_URL names one
-    step "acceptance: torture" python3 tests/acceptance/torture.py --pipe "$pipe" --db "$PIPE_TEST_PG"
-fi
-
-if [ ${#failed[@]} -gt 0 ]; then
-    (IFS=,; echo "tests/run.sh: FAILED: ${failed[*]}")
-    exit 1
-fi
-echo "tests/run.sh: all tests passed in $SECONDS s"
+python3 tests/steps.py --db "$PIPE_TEST_PG" ${arguments[@]+"${arguments[@]}"} &
+steps=$!
+wait "$steps"

@@ -83,9 +83,12 @@ fn ask_for_tables(connection: &mut dyn Connection, names: &[TableName]) -> Resul
 
 /// Finds the tables and their numbers.
 fn tables(connection: &mut dyn Connection, names: &[TableName]) -> Result<Vec<(TableName, String)>, Error> {
-    let (mut found, mut wrong) = (vec![], vec![]);
+    let (mut found, mut wrong, mut hidden) = (vec![], vec![], vec![]);
     let rows = ask_for_tables(connection, names)?;
     for (name, row) in names.iter().zip(&rows) {
+        if text(row, 5) == "0" {
+            hidden.push(name.to_string());
+        }
         match (text(row, 2), text(row, 3).trim()) {
             (id, "U") if !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()) => found.push((name.clone(), id.to_string())),
             (_, "V") => wrong.push((name.clone(), "is a view, whose rows nobody checks")),
@@ -94,7 +97,15 @@ fn tables(connection: &mut dyn Connection, names: &[TableName]) -> Result<Vec<(T
             _ => wrong.push((name.clone(), MISSING)),
         }
     }
-    if wrong.is_empty() { Ok(found) } else { Err(missing(connection, &wrong, queries::NEIGHBOURS, "dbo")) }
+    if !wrong.is_empty() {
+        return Err(missing(connection, &wrong, queries::NEIGHBOURS, "dbo"));
+    }
+    if let Some(first) = hidden.first() {
+        let list = hidden.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        return Err(Error::new("X0509", format!("what constrains {list} may not be seen in {}", connection.place()))
+            .help(format!("Have the right granted: `GRANT VIEW DEFINITION ON OBJECT::{first} TO ...`.")));
+    }
+    Ok(found)
 }
 
 fn table(name: &TableName, columns: &[Row], constraints: &[Row], indexes: &[Row], others: &[Row]) -> Imported {

@@ -45,14 +45,54 @@ impl CheckKind for Kind {
     }
 }
 
-/// Says what makes a pattern unusable: what RE2 lacks, and brackets that never close.
+/// What stands before a place in a pattern, as far as repetitions go.
+#[derive(Clone, Copy)]
+enum Last {
+    Nothing,
+    Piece,
+    Repeated,
+    Lazy,
+}
+
+/// Tells whether a brace begins a repetition such as `{2}`, `{2,}` or `{2,3}`; another one is text.
+fn counts(mut rest: std::iter::Peekable<std::str::Chars<'_>>) -> bool {
+    let mut digits = || std::iter::from_fn(|| rest.next_if(char::is_ascii_digit)).count() > 0;
+    if !digits() {
+        return false;
+    }
+    if rest.next_if_eq(&',').is_some() {
+        while rest.next_if(char::is_ascii_digit).is_some() {}
+    }
+    rest.next() == Some('}')
+}
+
+/// Says what makes a pattern unusable: what RE2 lacks, brackets that never close, repetitions of nothing and of repetitions.
 pub fn fault(pattern: &str) -> Option<&'static str> {
     if pattern.is_empty() {
         return Some("is empty");
     }
     let (mut depth, mut class) = (0i32, false);
+    let mut last = Last::Nothing;
     let mut rest = pattern.chars().peekable();
     while let Some(c) = rest.next() {
+        if !class {
+            last = match (c, last) {
+                ('*' | '+' | '?', Last::Nothing) => return Some("repeats nothing"),
+                ('?', Last::Repeated) => Last::Lazy,
+                ('*' | '+', Last::Repeated) | ('*' | '+' | '?', Last::Lazy) => return Some("repeats a repetition"),
+                ('*' | '+' | '?', Last::Piece) => Last::Repeated,
+                ('{', last) if counts(rest.clone()) => match last {
+                    Last::Nothing => return Some("repeats nothing"),
+                    Last::Repeated | Last::Lazy => return Some("repeats a repetition"),
+                    Last::Piece => {
+                        while rest.next().is_some_and(|c| c != '}') {}
+                        Last::Repeated
+                    }
+                },
+                ('(' | '|', _) => Last::Nothing,
+                _ => Last::Piece,
+            };
+        }
         match c {
             '\\' => match rest.next() {
                 None => return Some("ends in a backslash"),
@@ -77,6 +117,9 @@ pub fn fault(pattern: &str) -> Option<&'static str> {
                     if matches!(rest.peek(), Some('=' | '!')) {
                         return Some(if behind { "looks behind" } else { "looks ahead" });
                     }
+                    // Options such as `(?i)` and `(?:`, or a name, are no text.
+                    while rest.next_if(|c| !matches!(c, ':' | ')' | '>')).is_some() {}
+                    rest.next_if(|c| *c != ')');
                 }
             }
             ')' if !class => {
@@ -150,11 +193,16 @@ mod tests {
 
     #[test]
     fn refuses_what_the_engine_would_refuse() {
-        for good in ["^[a-z-]+$", "a|b", "[]x]", "[^]]", "(?i)abc", "(?:ab)+", "(?P<n>a)", r"\(", "[(]", "[[:alpha:]]+", r"[\]]"]
-        {
+        let brackets =
+            ["^[a-z-]+$", "a|b", "[]x]", "[^]]", "(?i)abc", "(?:ab)+", "(?P<n>a)", r"\(", "[(]", "[[:alpha:]]+", r"[\]]"];
+        let repetitions =
+            ["a+?", "a{2,3}?", "x{,5}", "{", "a{b}", "(?i)a*", "^*", "(a|b)*?", r"\**", "[*+]+", "(?s:.)*", "a{2}b{3}"];
+        for good in brackets.into_iter().chain(repetitions) {
             assert_eq!(fault(good), None, "{good}");
         }
-        for bad in ["", "(", "a)", "[a", "a(?=b)", "(?<!a)b", r"(a)\1", "a\\"] {
+        let brackets = ["", "(", "a)", "[a", "a(?=b)", "(?<!a)b", r"(a)\1", "a\\"];
+        let repetitions = ["a**", "^[a-z]+{1,}$", "*a", "(*)", "a|+", "a{2}{3}", "a+?+", "(?:+)"];
+        for bad in brackets.into_iter().chain(repetitions) {
             assert!(fault(bad).is_some(), "{bad}");
         }
     }

@@ -199,8 +199,8 @@ impl Session<'_> {
         if self.action != Action::Verify {
             self.take_turn(connection)?;
         }
-        for difference in self.judged.compare(connection)? {
-            self.journal.add(&format!("differs, and does no harm: {difference}"))?;
+        for note in self.judged.compare(connection)? {
+            self.journal.add(&note)?;
         }
         let stopped = self.stopped.clone();
         let played = play::play(connection, &mut *script, self, &stopped);

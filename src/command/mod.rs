@@ -118,8 +118,9 @@ fn attempt(
     stopped: &Arc<AtomicBool>,
 ) -> Result<Done, Failure> {
     let mut compiled = compile::compile(pipeline, options, Scope::All, stopped.clone())?;
-    let out = emission.out.clone().unwrap_or_else(|| compiled.project.root.join("out").join(&compiled.plan.pipeline));
+    let out = emission.out.clone().unwrap_or_else(|| from_here(compiled.project.root.join("out").join(&compiled.plan.pipeline)));
     let outputs = write::Outputs::prepare(&out, emission)?;
+    outputs.spare_sources(&compiled.plan)?;
     let target = existing::Target::of(&compiled, options, stopped);
     let around = engine::Surroundings {
         out: (!emission.dry_run).then_some(out.as_path()),
@@ -133,7 +134,7 @@ fn attempt(
         report.written = outputs.write(&compiled, &report, emission)?;
     }
     if !emission.dry_run {
-        outputs.write_report(&compiled, &report, &options.secrets)?;
+        outputs.write_report(&compiled, &mut report, &options.secrets)?;
     }
     let preview = match &emission.preview {
         Some(access) if !report.failed() => Some(preview::preview(&mut compiled, emission, access, progress, stopped)?),
@@ -141,6 +142,12 @@ fn attempt(
     };
     drop(compiled.watch);
     Ok(Done { folder: out, preview, report, sources: compiled.sources, warnings: compiled.warnings })
+}
+
+/// Leaves out of a path what leads to the folder that the command runs in.
+fn from_here(path: PathBuf) -> PathBuf {
+    let here = std::env::current_dir().ok();
+    here.and_then(|here| path.strip_prefix(here).ok().map(Path::to_path_buf)).unwrap_or(path)
 }
 
 /// What `check` found in a pipeline without errors.

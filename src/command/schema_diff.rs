@@ -47,7 +47,16 @@ pub(super) fn told(d: &Difference) -> String {
 
 /// Warns of each contract of a plan that is out of date.
 pub fn warnings(plan: &Plan, connection: &mut dyn Connection) -> Result<Vec<Diagnostic>, Error> {
-    let found = outdated(connection, plan.dialect.name(), &loaded(plan), Frame::Own)?;
+    let contracts = loaded(plan);
+    let found = match (outdated(connection, plan.dialect.name(), &contracts, Frame::Own), contracts.first()) {
+        (Err(error), Some((_, first))) if error.code == "X0509" => {
+            let mut unseen = Diagnostics::default();
+            let told = unseen.warning("X0509", first.span, format!("the contracts were not compared: {}", error.message));
+            error.help.iter().fold(told, |told, help| told.help(help));
+            return Ok(unseen.into_sorted());
+        }
+        (answered, _) => answered?,
+    };
     let warning = |d: &Difference| {
         let mut warning = Diagnostics::default();
         warning

@@ -3,6 +3,7 @@
 //! In: a compiled pipeline whose tables are staged and judged. Out: `deploy.sql`, `rollback.sql`, `verify.sql`, `run.json` and `report.html`. Tables are formatted in
 //! parallel into spooled parts (in memory while small), then put together in load order.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -56,6 +57,22 @@ impl Outputs {
     /// Names the folder without looking at it.
     pub fn at(folder: &Path, emission: &Emission) -> Outputs {
         Outputs { folder: folder.to_path_buf(), dry_run: emission.dry_run }
+    }
+
+    /// Makes sure that no file which the run reads would be replaced or removed by it.
+    pub fn spare_sources(&self, plan: &Plan) -> Result<(), Error> {
+        let sources = plan.extracts.iter().flat_map(|e| &e.extract.request.files);
+        let read: BTreeSet<PathBuf> = sources.filter_map(|file| file.canonicalize().ok()).collect();
+        let sinks = plan.tables.iter().flat_map(|t| &t.files).map(|f| f.path.as_str());
+        for name in sinks.chain(["run.json"]) {
+            let place = self.folder.join(name);
+            if place.canonicalize().is_ok_and(|place| read.contains(&place)) {
+                return Err(Error::new("X0107", format!("the run would write `{}`, which it reads", place.display()))
+                    .at(&place)
+                    .help("Give the file another name, or name another folder with `--out`."));
+            }
+        }
+        Ok(())
     }
 
     /// Removes what an earlier run left in the folder: it no longer passes.
@@ -123,8 +140,8 @@ impl Outputs {
         pending.into_iter().map(Pending::keep).collect()
     }
 
-    /// Writes the page that tells people of the run, whether it has passed or not.
-    pub fn write_report(&self, compiled: &Compiled, done: &RunReport, secrets: &Secrets) -> Result<(), Error> {
+    /// Writes the page that tells people of the run, whether it has passed or not, and notes that it was written.
+    pub fn write_report(&self, compiled: &Compiled, done: &mut RunReport, secrets: &Secrets) -> Result<(), Error> {
         let warnings: Vec<_> = compiled.warnings.iter().map(|w| render::json(&compiled.sources, w)).collect();
         let mut run = report::json::report(done, &compiled.sources, false);
         // Beside the page, files go by their names, so that a run gives the same page in every folder.
@@ -132,7 +149,8 @@ impl Outputs {
         run["written"] = done.written.iter().map(|path| path.strip_prefix(&folder).unwrap_or(path)).collect();
         let page = report::html::page(&run, &warnings, &|text| secrets.mask(text))
             .map_err(|e| Error::new("X0104", format!("cannot write `{REPORT}`: {e}")))?;
-        self.file(REPORT, |out| out.write_all(page.as_bytes()))?.keep().map(|_| ())
+        done.written.push(self.file(REPORT, |out| out.write_all(page.as_bytes()))?.keep()?);
+        Ok(())
     }
 
     /// Writes the script that only counts what would change, and returns its path and how many tables it is about.

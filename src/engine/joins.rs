@@ -187,7 +187,7 @@ fn too_many_left(table: &str, join: &Join, sides: &Sides, session: &Session) -> 
     let worst = session.rows(&format!("SELECT {keys}, \"#n\", 1 FROM ({groups}) ORDER BY \"#n\" DESC, {keys} LIMIT {WORST}"))?;
     let mut found = violation(table, join, repeated, worst);
     found.allowed = format!("{}: each row of `{}` belongs to at most one row here", join.expect.name(), join.to);
-    found.why = Some(format!("{repeated} keys occur more than once on the left side"));
+    found.why = Some(format!("{} more than once on the left side", occur(repeated)));
     Ok(Some(found))
 }
 
@@ -197,13 +197,18 @@ fn multiplied(table: &str, join: &Join, (rows, out): (u64, u64), repeated: u64, 
     found.rows = rows;
     found.allowed = format!("{}: each row here has at most one partner in `{}`", join.expect.name(), join.to);
     found.why =
-        Some(format!("{rows} rows would become {out} ({factor:.2}x): {repeated} keys occur more than once in `{}`", join.to));
+        Some(format!("{rows} rows would become {out} ({factor:.2}x): {} more than once in `{}`", occur(repeated), join.to));
     if let Some(sample) = found.samples.first_mut() {
         sample.suggestion = Some(fix(join));
     } else {
         found.samples.push(Sample { suggestion: Some(fix(join)), ..Sample::default() });
     }
     found
+}
+
+/// Says how many keys come more than once, up to the words that differ.
+fn occur(keys: u64) -> String {
+    if keys == 1 { "1 key occurs".to_string() } else { format!("{keys} keys occur") }
 }
 
 /// The YAML that makes the right side's key unique, ready to paste.

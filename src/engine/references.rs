@@ -116,7 +116,7 @@ pub fn orphan(
 }
 
 /// Says that columns of `child` are equal to others of `alias`, in the form in which the target compares them.
-fn same(columns: &[String], compared: &[Option<Expr>], alias: &str, their: &[String]) -> Result<String, Error> {
+pub fn same(columns: &[String], compared: &[Option<Expr>], alias: &str, their: &[String]) -> Result<String, Error> {
     let mut same = vec![];
     for (i, (column, other)) in columns.iter().zip(their).enumerate() {
         let form = compared.get(i).and_then(Option::as_ref);

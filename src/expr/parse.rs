@@ -168,7 +168,9 @@ fn trailing(token: &TokenWithSpan, span: Span, out: &mut Diagnostics) {
         Token::Comma => "One expression stands here; a list of them is written [a, b].",
         Token::Word(word) if word.keyword == Keyword::AS => "An expression has no alias here: its key is the column's name.",
         Token::Word(word) if word.keyword == Keyword::FROM => "A SELECT over tables belongs to the clause `sql:`.",
-        Token::Word(_) => "Text is written in single quotes, and names with spaces in double quotes.",
+        Token::Word(_) => {
+            "Text is written in single quotes, and names with spaces in double quotes of their own: `'\"order date\"'`."
+        }
         Token::SingleQuotedString(_) => "Texts are joined by `||`; a quote inside a text is written twice: 'it''s'.",
         _ => "Remove it, or write the operator that is missing before it.",
     });

@@ -181,11 +181,13 @@ fn files(root: &Path, pattern: &str) -> Vec<PathBuf> {
         return vec![path];
     }
     let folder = path.parent().unwrap_or(root);
-    let mut found: Vec<PathBuf> = std::fs::read_dir(folder)
+    // The folder that the command runs in has no name of its own.
+    let listed = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let mut found: Vec<PathBuf> = std::fs::read_dir(listed)
         .into_iter()
         .flatten()
         .flatten()
-        .map(|entry| entry.path())
+        .map(|entry| folder.join(entry.file_name()))
         .filter(|p| p.is_file() && p.file_name().is_some_and(|n| matches(&name, &n.to_string_lossy())))
         .collect();
     found.sort();

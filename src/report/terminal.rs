@@ -49,8 +49,11 @@ fn closing(report: &RunReport, quiet: bool) -> String {
     let errors = report.violations.iter().filter(|v| v.severity == Severity::Error).count();
     if errors > 0 {
         let rows: u64 = report.violations.iter().filter(|v| v.severity == Severity::Error).map(|v| v.count).sum();
+        // What a failed run has written is the page that tells of it.
+        let told =
+            if quiet || report.written.is_empty() { String::new() } else { format!("; see {}", report.written.join(", ")) };
         return format!(
-            "\n{errors} broken rule{}, {} row{}: nothing was emitted\n",
+            "\n{errors} broken rule{}, {} row{}: nothing was emitted{told}\n",
             plural(errors as u64),
             grouped(rows),
             plural(rows)

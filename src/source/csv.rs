@@ -110,6 +110,9 @@ pub fn path_text(file: &Path) -> String {
 
 fn readable(file: &Path) -> Result<(), Error> {
     let length = std::fs::File::open(file).and_then(|f| f.metadata()).map_err(|e| Error::file(file, "cannot read", &e))?;
+    if length.is_dir() {
+        return Err(Error::file(file, "cannot read", &std::io::ErrorKind::IsADirectory.into()));
+    }
     match length.is_file() && length.len() == 0 {
         true => Err(Error::new("X0201", format!("`{}` is empty", file.display()))
             .at(file)
@@ -252,12 +255,16 @@ pub fn at_line(error: Error, file: &Path) -> Error {
     let file = named.as_deref().unwrap_or(file);
     let (cause, help) = match (number("Expected Number of Columns: "), number(" Found: ")) {
         (Some(expected), Some(found)) => {
-            let help = "Every row must have as many fields as the header; quote values that hold the delimiter.";
+            let help = match expected {
+                1 => "The header is one field: name the character that parts the fields, such as `csv: {delimiter: ';'}`.",
+                _ => "Every row must have as many fields as the header; quote values that hold the delimiter.",
+            };
             (format!("the row has {found} {} instead of {expected}", if found == 1 { "field" } else { "fields" }), help)
         }
-        _ if said.contains("not utf-8") || said.contains("unicode") => {
-            ("the line is not UTF-8".to_string(), "Convert the file to UTF-8, or name its encoding: `csv: {encoding: latin-1}`.")
-        }
+        _ if said.contains("not utf-8") || said.contains("unicode") => (
+            "the line is not UTF-8".to_string(),
+            "Convert the file to UTF-8, or name its encoding: `csv: {encoding: latin-1}`, or `utf-16`.",
+        ),
         _ if said.contains("nterminated quote")
             || said.contains("unquoted")
             || said.contains("quoted") && said.contains("CSV Error") =>
@@ -271,7 +278,10 @@ pub fn at_line(error: Error, file: &Path) -> Error {
         }
         _ if said.contains("does not support the encoding") => {
             let cause = said.lines().next().unwrap_or_default().rsplit(": ").next().unwrap_or_default();
-            (format!("there is no encoding {cause}"), "Encodings are utf-8, utf-16 and latin-1; convert a file in another one.")
+            (
+                format!("there is no encoding {cause}"),
+                "Encodings are utf-8, utf-16 and latin-1; convert a file in another one: `iconv -f windows-1252 -t utf-8 a.csv > b.csv`.",
+            )
         }
         _ => {
             let first = said.lines().next().unwrap_or_default();

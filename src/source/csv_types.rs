@@ -15,8 +15,10 @@ const HEAD: usize = 20_000;
 /// How many files get a table of their own.
 const FILES: usize = 16;
 
-/// How many columns are typed in one scan: the engine's time to plan grows faster than the number of aggregates.
-const AT_ONCE: usize = 200;
+/// How many columns are typed in one scan: the engine's time to plan grows faster than the number of aggregates. A scan of whole files costs
+/// more than one of their head.
+const AT_ONCE: usize = 64;
+const AT_ONCE_IN_HEAD: usize = 16;
 
 /// How many numbers [`measures`] gives for a column.
 const MEASURES: usize = 8;
@@ -37,8 +39,7 @@ pub fn guess(
     let Some(first) = scans.first().filter(|_| scans.len() <= FILES && request.limit.is_none()) else { return Ok(None) };
     let mut guessed = columns.to_vec();
     let open = open(request, columns);
-    let head = format!("(SELECT * FROM ({first}) LIMIT {HEAD})");
-    match measure(&head, &open, &mut guessed, staging) {
+    match measure_head(request, first, &open, &mut guessed, staging) {
         Err(error) if error.is_interrupted() => return Err(error),
         Err(_) => return Ok(None),
         Ok(()) => {}
@@ -71,7 +72,7 @@ pub fn guess(
     let unknown: Vec<usize> = open.iter().copied().filter(|i| guessed[*i].1 == DataType::Unknown).collect();
     let all: Vec<String> = parts.iter().map(|(_, table)| format!("SELECT * FROM {table}")).collect();
     let all = format!("({})", all.join(" UNION ALL "));
-    measure(&all, &unknown, &mut guessed, staging)?;
+    measure(&all, &unknown, AT_ONCE, &mut guessed, staging)?;
     whole_digits(&all, &mut guessed, staging)?;
     for ((_, data_type), (_, guess)) in columns.iter_mut().zip(&guessed) {
         *data_type = guess.clone();
@@ -102,7 +103,7 @@ pub fn infer(
     let open = open(request, columns);
     let all = format!("({})", scans.join(" UNION ALL "));
     let named = request.files.first().cloned().unwrap_or_default();
-    measure(&all, &open, columns, staging).map_err(|e| at_line(e, &named))
+    measure(&all, &open, AT_ONCE, columns, staging).map_err(|e| at_line(e, &named))
 }
 
 /// Casts a text that is known to be of a type.
@@ -116,9 +117,34 @@ fn open(request: &Request, columns: &[(String, DataType)]) -> Vec<usize> {
     (0..columns.len()).filter(|i| !pinned(&columns[*i].0)).collect()
 }
 
+/// Types columns by the head of a file, which is read once however many they are.
+fn measure_head(
+    request: &Request,
+    scan: &str,
+    open: &[usize],
+    columns: &mut [(String, DataType)],
+    staging: &dyn Staging,
+) -> Result<(), Error> {
+    let head = format!("SELECT * FROM ({scan}) LIMIT {HEAD}");
+    if open.len() <= AT_ONCE_IN_HEAD {
+        return measure(&format!("({head})"), open, AT_ONCE_IN_HEAD, columns, staging);
+    }
+    let table = quote(&format!("#csv.{}.head", request.name));
+    staging.execute(&format!("CREATE OR REPLACE TABLE {table} AS {head}"))?;
+    let measured = measure(&table, open, AT_ONCE_IN_HEAD, columns, staging);
+    staging.execute(&format!("DROP TABLE {table}"))?;
+    measured
+}
+
 /// Types some of the columns of `source` by all its rows.
-fn measure(source: &str, some: &[usize], columns: &mut [(String, DataType)], staging: &dyn Staging) -> Result<(), Error> {
-    for some in some.chunks(AT_ONCE) {
+fn measure(
+    source: &str,
+    some: &[usize],
+    at_once: usize,
+    columns: &mut [(String, DataType)],
+    staging: &dyn Staging,
+) -> Result<(), Error> {
+    for some in some.chunks(at_once) {
         let measures: Vec<String> = some.iter().map(|i| measures(&columns[*i].0)).collect();
         let sql = format!("SELECT {} FROM {source}", measures.join(", "));
         let row = staging.rows(&sql)?.into_iter().next().unwrap_or_default();

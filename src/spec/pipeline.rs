@@ -72,6 +72,11 @@ impl PipelineSpec {
         map.only("a pipeline", &["pipeline", "description", "target", "vars", "transforms", "extract", "tables"], out);
         let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
         let name = map.get("pipeline").and_then(|n| n.expect_text("`pipeline`", out)).unwrap_or(Spanned::new(stem, node.span));
+        // The name is that of the folder below `out/`, which must not lead elsewhere.
+        if matches!(name.value.trim(), "" | "." | "..") || name.value.contains(|c: char| "/\\:".contains(c) || c.is_control()) {
+            out.error("E0217", name.span, format!("the pipeline's name `{}` cannot name a folder", name.value.escape_debug()))
+                .help("What a run writes lands in `out/NAME`: leave out `/`, `\\`, `:` and characters that nobody sees.");
+        }
         let target = map.get("target").map(|n| match &n.value {
             Value::Map(_) => TargetChoice::Inline(n.clone()),
             Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Text { .. } | Value::List(_) => {

@@ -161,3 +161,14 @@ def differs(place, check, kit):
     with Server(answers=catalog_answers()) as server:
         done = place.do(server, "deploy", "goods")
         check(done.code == 0, "deploy: by the contract of now", done)
+    asked = catalog_answers()
+    pattern, columns, rows = asked[0]
+    blind = [(pattern, [*columns, ["visible", "nvarchar(1)"]], [[*rows[0], "0"]]), ("in_the_way FROM", [["table", "nvarchar(60)"], ["inserts", "bigint"]], [["dbo.goods", 1]]), *asked[1:]]
+    with Server(answers=blind) as server:
+        done = place.do(server, "deploy", "goods")
+        log = (place.root / "out/goods/deploy.log").read_text().split("deploy run")[-1]
+        check(done.code == 0 and "contracts were not compared: what constrains `dbo.goods` may not be seen" in log and not any("sys.key_constraints" in sql for sql in server.batches()), "deploy: who may not see definitions may deploy, and it is noted", f"{done}\n{log}")
+        done = place.do(server, "schema", "diff", "goods", "--target", "here")
+        check(done.code == 3 and "error[X0509]" in done.stderr and "GRANT VIEW DEFINITION ON OBJECT::dbo.goods" in done.stderr, "diff: who may not see definitions is told", done)
+        done = place.do(server, "run", "goods", "--dry-run", "--deploy")
+        check(done.code == 0 and "warning[X0509]" in done.stderr and "were not compared" in done.stderr, "preview: who may not see definitions is warned", done)

@@ -1,10 +1,12 @@
 """Keys looked up in Azure SQL: what is asked, and what the answers make of a run. The other side is `tds.py`; see `azure.py`.
 
-The stand-in executes nothing, so the statements are held against what they should be, letter by letter, and the vendor's parser takes them; the answers are planted.
+The stand-in executes nothing, so the statements are held against what they should be, letter by letter, and the vendor's parser takes them; the answers are planted. What joins and sets
+make of rows is seen with SQLite, which is given the same questions over a table of its own: conversions and collations are not.
 """
 import json
 import re
 import shutil
+import sqlite3
 from pathlib import Path
 
 from azure_preview import writes
@@ -98,7 +100,6 @@ def foreign(case):
     rows = [{"n": i, "parent_id": p, "code": c} for i, (p, c) in enumerate([(1, "abc"), (7, "O'H "), (None, None), (7, "abc")])]
     by_id = keys([[0, "1"], [1, "7"]], [plain(0, "id", "int")]) + "SELECT k.[#n] FROM k WHERE EXISTS (SELECT 1 FROM [dbo].[xs_parent] AS t WHERE t.[id] = k.[id]);"
     by_code = keys([[0, "abc"], [1, "O'H "]], [text(0, "code", "varchar(10)")]) + "SELECT k.[#n] FROM k WHERE EXISTS (SELECT 1 FROM [dbo].[xs_parent] AS t WHERE t.[code] = k.[code]);"
-    own = keys([[i, str(i)] for i in range(4)], [plain(0, "n", "int")], "r")
     case.write(load.replace("insert", "upsert, key: n"), rows=rows)
     ids, codes = r"t\.\[id\] = k\.\[id\]", r"t\.\[code\] = k\.\[code\]"
     report = case.judged("parents are there", [], [(ids, *told([[0], [1]])), (codes, *told([[0], [1]]))])
@@ -216,9 +217,48 @@ def unanswered(case):
         case.check(done.code == 0 and "SET TRANSACTION ISOLATION LEVEL READ COMMITTED;" in server.batches(), "existing: read committed where it is not", (done, server.batches()))
 
 
+def executed(sql, rows):
+    """Has SQLite answer a question over rows of dbo.xs_people; texts are equal whatever their case."""
+    base = sqlite3.connect(":memory:")
+    base.execute("ATTACH ':memory:' AS dbo")
+    base.execute("CREATE TABLE dbo.xs_people (id TEXT COLLATE NOCASE, mail TEXT COLLATE NOCASE, name TEXT COLLATE NOCASE, state INT)")
+    base.executemany("INSERT INTO dbo.xs_people VALUES (?, ?, ?, ?)", rows)
+    sent = json.loads(re.search(r"OPENJSON\(N'(.*?)'\) WITH", sql)[1].replace("''", "'"))
+    names = re.findall(r" AS \[(\w+)\]", re.search(r"CROSS APPLY \(SELECT (.*?)\) AS c\n", sql)[1])
+    base.execute(f"CREATE TABLE sent ([#n] INT, {', '.join(f'{n} INT' if n == 'state' else f'{n} TEXT COLLATE NOCASE' for n in names)})")
+    base.executemany(f"INSERT INTO sent VALUES ({', '.join('?' * (len(names) + 1))})", sent)
+    sql = re.sub(r"^WITH (\w+) AS \(.*?\n\)\n", r"WITH \1 AS (SELECT * FROM sent) ", sql, flags=re.S)
+    # SQLite has the collation of a set from its first part, which is the column's there as here.
+    return sorted(base.execute(sql.replace("CONVERT(nvarchar(max), t.[#b0])", "t.[#b0]")).fetchall())
+
+
+def meant(case):
+    """What the questions find, over rows that are there."""
+    there = [("a", "A@x", "Ann", 1), ("b", None, "Bob", 2), ("c", "c@x", None, 1)]
+    load = "  xs_people:\n    from: rows\n    load: {table: dbo.xs_people, mode: %s}\n"
+    row = lambda i, mail, name, state: {"id": i, "mail": mail, "name": name, "state": state}
+    for mode, comes, found in (
+        # By id, mail, and name among those of state 1: what was sent has one row, so its place is 0.
+        ("insert", row("B", "n@x", "N", 1), {"id": [(0,)], "mail": [], "name": []}),
+        ("insert", row("z", "a@X", "ann", 1), {"id": [], "mail": [(0,)], "name": [(0,)]}),
+        ("insert", row("z", None, "BOB", 1), {"id": [], "mail": [(0,)], "name": []}),
+        ("insert", row("z", "z@x", None, 1), {"id": [], "mail": [], "name": [(0,)]}),
+        ("append, key: id", row("A", "a@x", "ann", 1), {"mail": [], "name": []}),
+        ("append, key: id", row("z", "a@x", "ann", 1), {"mail": [(0, "a")], "name": [(0, "a")]}),
+        ("upsert, key: id", row("a", None, None, 1), {"mail": [(0, "b")], "name": [(0, "c")]}),
+    ):
+        case.write(load % mode, rows=[comes])
+        _, _, asked = case.run(f"{mode} {comes}")
+        try:
+            have = {re.search(r"\[(\w+)\] AS \[#e0\]", sql)[1]: executed(sql, there) for sql in asked}
+        except sqlite3.Error as e:
+            have = f"{e} {asked}"
+        case.check(have == found, f"existing: {mode} {comes}: what is found", lambda: f"want {found}\nhave {have}")
+
+
 def existing(place, check, kit):
     case = Case(place, check)
-    for part in (foreign, uniques, types, unanswered):
+    for part in (foreign, uniques, types, meant, unanswered):
         part(case)
     if kit and (kit / "ve/bin/python").exists():
         script = place.root / "existing.sql"

@@ -137,6 +137,22 @@ def folder_as_file(p):
     return 3, ["people.json"]
 
 
+def folder_as_csv(p):
+    p.edit("people.json", "people.csv")
+    (p.root / "data/people.csv").mkdir()
+    return 3, [r"people\.csv", "is a (folder|directory)", r"\*\.csv"]
+
+
+def other_delimiter(p):
+    p.csv(b"\xef\xbb\xbfid;name;price\r\n1;Ana;1,50\r\n")
+    return 3, [r"people\.csv:2", "delimiter: ';'"]
+
+
+def utf16_csv(p):
+    p.csv("id,name\n1,Ana\n".encode("utf-16"))
+    return 3, [r"people\.csv:1", "utf-16"]
+
+
 def glob_without_match(p):
     p.edit("data/people.json", "data/none-*.json")
     return 3, [r"none-\*\.json"]
@@ -294,7 +310,7 @@ def deep_json(p):
 
 CASES = [missing_file, empty_file, blank_file, truncated_json, malformed_json, malformed_json_late, trailing_garbage, not_utf8_json, not_utf8_csv,
          utf16_json, scalar_json, array_of_scalars, records_missing, records_not_a_list, ragged_csv, short_csv_row, unclosed_quote,
-         duplicate_csv_header, malformed_ndjson, not_parquet, broken_gzip, folder_as_file, glob_without_match, missing_pipeline, empty_pipeline,
+         duplicate_csv_header, malformed_ndjson, not_parquet, broken_gzip, folder_as_file, folder_as_csv, other_delimiter, utf16_csv, glob_without_match, missing_pipeline, empty_pipeline,
          not_utf8_pipeline, pipeline_is_a_list, broken_yaml, tab_in_yaml, duplicate_key, unknown_key, unknown_column, several_errors, cycle,
          undefined_variable, alias_bomb, alias_bomb_inside, deep_yaml, deep_expression, endless_template, endless_macro, variables_in_a_circle,
          wrong_flag, wrong_table_selected, deep_json, names_that_differ_in_case, reserved_column_name, list_without_records, unknown_encoding,

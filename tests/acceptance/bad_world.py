@@ -99,6 +99,20 @@ def unwritable(pipe, failures):
             judge(failures, "an unreadable data file", ran, 3, [r"people\.json", "permission denied|cannot be read|cannot read"], root / "tmp-out")
 
 
+def into_the_source(pipe, failures):
+    """A run never replaces or removes what it reads, whether it would pass or not; a name leads nowhere but below `out`."""
+    for name, rule in (("passes", ""), ("fails", "    validate: [{range: {id: [5, 9]}}]\n")):
+        with folder("bad") as root:
+            project = Project(root)
+            people = project.csv("id,name\n1,Ana\n").read_bytes()
+            project.edit("load: {mode: insert}", f"load: {{file: people.csv}}\n{rule}")
+            ran = run([pipe, "run", "people.yaml", "--out", "data"], cwd=root)
+            failures.check(ran.code == 3 and "error[X0107]" in ran.stderr and "--out" in ran.stderr, f"a run that {name} and would write its source", ran)
+            failures.check((root / "data/people.csv").read_bytes() == people, f"a run that {name} leaves its source alone", ran)
+            again = run([pipe, "run", "people.yaml"], cwd=root)
+            failures.check(again.code == (0 if name == "passes" else 1), f"a run that {name} elsewhere", again)
+
+
 def full_disk(pipe, failures):
     """A disk that is full after some bytes: a small file system where one may be mounted, else a limit on the size of files."""
     with folder("bad") as root:
@@ -166,7 +180,7 @@ def big_lines(pipe, failures):
 
 
 def groups(pipe, failures, given):
-    for group in (odd_paths, unusual_files, unwritable, full_disk, interrupted, *([big_lines] if given.big else [])):
+    for group in (odd_paths, unusual_files, unwritable, into_the_source, full_disk, interrupted, *([big_lines] if given.big else [])):
         if given.only in group.__name__.replace("_", " "):
             group(pipe, failures)
 

@@ -122,9 +122,9 @@ class Cases(live_world.Cases):
             before = state(url)
             holder = subprocess.Popen(["psql", url, "-Xqc", "BEGIN; LOCK TABLE child; SELECT pg_sleep(30)"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             try:
-                self.until(url, "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'child'::regclass AND granted", "1")
+                self.until(url, "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'child'::regclass AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", "1")
                 first = subprocess.Popen([self.pipe, "deploy", place.out["a"], "--lock-timeout", "4"], cwd=place.root, env={**os.environ, "LIVE_URL": url}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-                self.until(url, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted", "1")
+                self.until(url, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", "1")
                 self.fails("a second deployment", place.do("deploy", url, "--lock-timeout", "0.5", data="b"), "X0521", words=["`live`"])
                 out, err = first.communicate()
                 self.check(first.returncode == 3 and "error[X0512]" in err, "a lock that is not free in time", err)

@@ -7,6 +7,7 @@ mod cases;
 mod checks;
 mod commands;
 mod floors;
+mod guesses;
 mod rejects;
 mod report_schema;
 mod support;

@@ -1,0 +1,70 @@
+//! Delimited files whose head shows other types than what comes later: every value is kept as it stands, and nothing of the attempt remains.
+
+use std::sync::Arc;
+
+use pipe::engine::{Resources, Session};
+use pipe::source::csv::Csv;
+use pipe::source::{CsvOptions, Request, Scope, SourceKind, Staging};
+
+use crate::support::Folder;
+
+/// More lines than the guess looks at, then one that is not as they are.
+fn file(first: usize, last: &str) -> String {
+    let lines: String = (first..first + 25_000).map(|i| format!("{i},{i}\n")).collect();
+    format!("id,v\n{lines}{last}")
+}
+
+/// Opens files as one source; returns its columns, and the tables that the engine holds afterwards.
+fn opened(files: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
+    let folder = Folder::with(files);
+    let session = Session::open(&Resources::default(), Arc::default()).unwrap();
+    let request = Request {
+        name: "raw".to_string(),
+        files: files.iter().map(|(name, _)| folder.path().join(name)).collect(),
+        records: None,
+        pins: vec![],
+        csv: CsvOptions::default(),
+        rows: vec![],
+        reading: None,
+        place: None,
+        limit: None,
+    };
+    let source = Csv.open(&request, Scope::All, &session).unwrap();
+    let columns = source.columns().iter().map(|(name, t)| format!("{name} {t}")).collect();
+    let tables = session.rows("SELECT table_name FROM duckdb_tables() ORDER BY 1").unwrap();
+    (columns, tables.into_iter().flatten().flatten().collect())
+}
+
+#[test]
+fn a_guess_that_holds_has_loaded_the_rows() {
+    let (columns, tables) = opened(&[("a.csv", &file(0, "")), ("b.csv", &file(30_000, ""))]);
+    assert_eq!(columns, ["id bigint", "v bigint"]);
+    assert_eq!(tables, ["#csv.raw.0", "#csv.raw.1"]);
+}
+
+#[test]
+fn a_guess_that_fails_leaves_no_table_behind() {
+    let (columns, tables) = opened(&[("a.csv", &file(0, "")), ("b.csv", &file(30_000, "60000,late\n"))]);
+    assert_eq!(columns, ["id bigint", "v text"]);
+    assert_eq!(tables, [""; 0]);
+}
+
+#[test]
+fn the_head_of_a_wide_file_is_put_aside() {
+    let names: Vec<String> = (0..40).map(|i| format!("c{i}")).collect();
+    let text = format!("{}\n{}\n", names.join(","), vec!["1"; 40].join(","));
+    let (columns, tables) = opened(&[("a.csv", &text)]);
+    assert!(columns.len() == 40 && columns.iter().all(|c| c.ends_with(" bigint")), "{columns:?}");
+    assert_eq!(tables, ["#csv.raw.0"]);
+}
+
+#[test]
+fn values_after_a_failed_guess_are_as_written() {
+    let pipeline =
+        "target: {dialect: postgres}\nextract: {raw: {file: '*.csv'}}\ntables: {t: {from: raw, load: {file: out.csv}}}\n";
+    let folder = Folder::with(&[("p.yaml", pipeline), ("a.csv", &file(0, "")), ("b.csv", &file(30_000, "60000,late\n"))]);
+    let ran = folder.pipe(&["run", "p.yaml"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let rows = folder.read("out/p/out.csv");
+    assert!(rows.lines().count() == 50_002 && rows.ends_with("54999,54999\n60000,late\n"), "{}", rows.lines().last().unwrap());
+}
