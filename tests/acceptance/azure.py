@@ -21,7 +21,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from azure_catalog import differs, imports
-from azure_existing import existing
+from azure_existing import existing, looked_up
 from azure_preview import previews
 from azure_sources import reads_types, sources
 from harness import Failures, folder, run
@@ -452,6 +452,7 @@ def real(place, check, url):
         done = do("run", "azure", "--dry-run", "--deploy", "--format", "json")
         check([[row[n] for n in ("inserts", "updates", "unchanged")] for row in (done.json() or {}).get("would_change", [])] == [["0", "0", str(ROWS)], ["0", "0", str(len(TEXTS))]], "real: nothing would change", done)
         reads_types(place, check, sql, do)
+        looked_up(place, check, do)
         sql("UPDATE dbo.pipe_parent SET name = N'changed' WHERE id = 5")
         check(do("verify", "azure").code == 1, "real: a changed row is a MISMATCH")
         done = do("rollback", "azure")

@@ -256,6 +256,16 @@ def meant(case):
         case.check(have == found, f"existing: {mode} {comes}: what is found", lambda: f"want {found}\nhave {have}")
 
 
+def looked_up(place, check, do):
+    """The same on a real server: a key that is there, a parent that is there, and one that is nowhere."""
+    (place.root / "pipelines/again.yaml").write_text(
+        "pipeline: again\nextract:\n  raw: {rows: [{id: 0, parent_id: 5}, {id: 90001, parent_id: 6}, {id: 90002, parent_id: 90002}]}\n"
+        "tables:\n  pipe_child:\n    from: raw\n    load: {table: dbo.pipe_child, mode: insert}\n")
+    done = do("run", "again", "--format", "json")
+    found = sorted((v["rule"], ",".join(v["columns"]), v["count"]) for v in (done.json() or {}).get("violations", []))
+    check(found == [("references", "parent_id", 1), ("unique", "id", 1)] and (done.json() or {}).get("unjudged") == [], "real: keys are looked up", done)
+
+
 def existing(place, check, kit):
     case = Case(place, check)
     for part in (foreign, uniques, types, meant, unanswered):
