@@ -94,14 +94,14 @@ impl<'a> Plan<'a> {
         let comes: Vec<&str> = comes.map(|c| c.name.as_str()).collect();
         let value = |c: &str| format!("s.{}", self.dialect.identifier(c));
         let mut given: Vec<(String, String)> = comes.iter().map(|c| (c.to_string(), value(c))).collect();
-        let (tongue, types) = (self.dialect.tongue(), upsert.types());
-        given.extend(upsert.set.iter().filter_map(|(c, v)| Some((c.clone(), tongue.upsert_value(&types, c, v).ok()?))));
+        let (expressions, types) = (self.dialect.expressions(), upsert.types());
+        given.extend(upsert.set.iter().filter_map(|(c, v)| Some((c.clone(), expressions.upsert_value(&types, c, v).ok()?))));
         if given.is_empty() {
             return None;
         }
         let watched: Vec<&str> = upsert.when_changed.iter().map(String::as_str).collect();
         let changed = self.differ(&watched).or_else(|| self.differ(&comes));
-        let when = upsert.when.as_ref().and_then(|when| tongue.upsert_condition(&types, when).ok());
+        let when = upsert.when.as_ref().and_then(|when| expressions.upsert_condition(&types, when).ok());
         let condition = match (when, changed) {
             // What is set may change a row that is otherwise as it comes.
             (Some(when), _) if watched.is_empty() && !upsert.set.is_empty() => when,
@@ -149,8 +149,8 @@ pub fn within(dialect: &dyn Dialect, alias: &str, scope: &[(String, Literal)]) -
 /// Finds what an upsert says that a dialect has no words for.
 pub fn unsayable(dialect: &dyn Dialect, table: &Table) -> Option<Unsupported> {
     let upsert = table.mode.upsert()?;
-    let (tongue, types) = (dialect.tongue(), upsert.types());
-    let values = upsert.set.iter().map(|(column, value)| tongue.upsert_value(&types, column, value));
-    let when = upsert.when.iter().map(|when| tongue.upsert_condition(&types, when));
+    let (expressions, types) = (dialect.expressions(), upsert.types());
+    let values = upsert.set.iter().map(|(column, value)| expressions.upsert_value(&types, column, value));
+    let when = upsert.when.iter().map(|when| expressions.upsert_condition(&types, when));
     values.chain(when).find_map(Result::err)
 }

@@ -22,7 +22,7 @@ pub mod torture;
 use arrow::datatypes::Schema;
 
 use crate::error::Error;
-use crate::sql::view::Tongue;
+use crate::sql::view;
 use load::{File, Kept, Load, Step};
 use merge::Plan;
 use rows::{Evidence, RowFormat, RowWriter};
@@ -91,7 +91,7 @@ pub trait Dialect: Sync + Send {
     fn constant(&self, literal: &Literal) -> String;
 
     /// How an author's expressions over `t` and `s` are said.
-    fn tongue(&self) -> &'static dyn Tongue;
+    fn expressions(&self) -> &'static dyn view::Dialect;
 
     /// The positions of the columns that tell rows apart.
     fn key(&self, table: &Table, _evidence: &Evidence) -> Vec<usize> {

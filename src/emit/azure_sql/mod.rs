@@ -27,7 +27,7 @@ use super::merge::Plan;
 use super::rows::{RowFormat, RowWriter};
 use super::{Column, Dialect, Literal, Table};
 use crate::error::Error;
-use crate::sql::view::{self, Tongue};
+use crate::sql::view;
 
 pub struct AzureSql;
 
@@ -104,7 +104,7 @@ impl Dialect for AzureSql {
         }
     }
 
-    fn tongue(&self) -> &'static dyn Tongue {
+    fn expressions(&self) -> &'static dyn view::Dialect {
         &view::azure_sql::AzureSql
     }
 

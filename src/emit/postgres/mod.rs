@@ -29,7 +29,7 @@ use super::rows::{Evidence, RowFormat, RowWriter};
 use super::script;
 use super::{Dialect, Literal, Mode, Table};
 use crate::error::Error;
-use crate::sql::view::{self, Tongue};
+use crate::sql::view;
 
 pub struct Postgres;
 
@@ -111,7 +111,7 @@ impl Dialect for Postgres {
         }
     }
 
-    fn tongue(&self) -> &'static dyn Tongue {
+    fn expressions(&self) -> &'static dyn view::Dialect {
         &view::postgres::Postgres
     }
 
