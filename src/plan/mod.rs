@@ -4,6 +4,7 @@
 //! has been typed by the engine, the graph has no cycle and each check knows how it is measured.
 //! Does not know how a query is run or a script is written.
 
+mod copies;
 mod graph;
 pub mod lineage;
 mod mentions;

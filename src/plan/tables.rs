@@ -6,20 +6,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::copies::is_copied;
 use super::transforms::Shared;
 use super::{Inputs, TablePlan};
-use crate::check::Measure;
 use crate::contract::Contract;
 use crate::diagnostics::{Diagnostics, SourceMap};
-use crate::expr::parse::is_fleeting;
-use crate::expr::{Expr, ExprKind};
+use crate::expr::Expr;
 use crate::relation::{JoinKind, Relation};
 use crate::spec::pipeline::TableSpec;
 use crate::spec::yaml::Value;
-use crate::stage::{
-    Binder, Change, FilePlan, Flow, Lowering, PlannedCheck, STAGES, Step, TableContext, destinations, innermost, is_loaded,
-    on_failure,
-};
+use crate::stage::{Binder, FilePlan, Flow, Lowering, STAGES, TableContext, destinations, innermost, is_loaded, on_failure};
 use crate::types::DataType;
 
 /// Lowers the tables in `sequence` over the extracts in `relations`; what could not be lowered has its reasons in `out`.
@@ -220,18 +216,6 @@ fn count_readers(inputs: &Inputs) -> BTreeMap<String, usize> {
 
 fn finish(spec: &TableSpec, flow: &Flow, readers: usize) -> TablePlan {
     let quarantine = on_failure(&spec.clauses);
-    // Staging costs a copy: it pays where rows are judged or loaded, or must be put in order, and where dear work would be done once
-    // for its reader and once more to be counted.
-    let dear = |step: &Step| matches!(step.change, Change::Merge { .. } | Change::Query { .. });
-    let loaded = !flow.loads.is_empty() || !flow.files.is_empty();
-    // Rows that are only looked at one by one and handed on to one reader are cheaper computed again than copied.
-    let light = |step: &Step| matches!(step.change, Change::Enter { .. } | Change::None | Change::Fill | Change::Judge);
-    let alone = |check: &PlannedCheck| !matches!(check.measure, Measure::Unique(_));
-    let handed_on = readers == 1 && !quarantine && flow.steps.iter().all(light) && flow.checks.iter().all(alone);
-    let judged = !flow.checks.is_empty() && !handed_on;
-    // A view would give each reader values of its own.
-    let fleeting = flow.relation.has_expression(&|e| matches!(&e.kind, ExprKind::Call(call) if is_fleeting(&call.function)));
-    let staged = fleeting || judged || loaded || readers == 0 || !flow.ordered || flow.steps.iter().any(dear);
     TablePlan {
         name: spec.name.clone(),
         relation: flow.relation.clone(),
@@ -247,6 +231,6 @@ fn finish(spec: &TableSpec, flow: &Flow, readers: usize) -> TablePlan {
         files: flow.files.clone(),
         views: flow.views.clone(),
         quarantine,
-        staged,
+        staged: is_copied(flow, readers, quarantine),
     }
 }
