@@ -93,3 +93,21 @@ fn a_failed_run_lists_nothing_as_loaded() {
     assert_eq!(stages(&[]), ["old.extract", "new.extract", "kept.from", "other.from", "other.validate"]);
     assert_eq!(stages(&["--select", "kept"]).last().map(String::as_str), Some("kept.load"));
 }
+
+/// Of many rows without a partner a share is looked at: where it has keys that are nearly equal, all of them are counted.
+#[test]
+fn nearly_equal_keys_of_many_rows_are_all_counted() {
+    let spec = "target: {dialect: postgres}
+extract: {here: {file: here.csv}, there: {file: there.csv}}
+tables: {met: {from: here, join: {to: there, on: code}, load: {file: met.csv}}}
+";
+    let rows = |prefix: &str, all: u32| (0..all).fold("code\n".to_string(), |text, i| text + &format!("{prefix}{i}\n"));
+    let said = |here: &str| {
+        let folder = Folder::with(&[("p.yaml", spec), ("here.csv", here), ("there.csv", &rows("K", 30_000))]);
+        folder.pipe(&["run", "p.yaml", "--dry-run"]).out
+    };
+    let some = said(&(rows("k", 25_000) + "x1\nx2\n"));
+    assert!(some.contains("25000 would match but for upper case"), "{some}");
+    let none = said(&rows("x", 25_000));
+    assert!(none.contains("unmatched left 25000") && !none.contains("would match"), "{none}");
+}
