@@ -6,7 +6,7 @@
 use super::rows::Evidence;
 use super::{Dialect, Literal, Mode, Table, Upsert};
 use crate::contract::Generated;
-use crate::sql::Unsupported;
+use crate::error::Error;
 
 /// A table and the key that its rows are merged by.
 pub struct Plan<'a> {
@@ -146,11 +146,22 @@ pub fn within(dialect: &dyn Dialect, alias: &str, scope: &[(String, Literal)]) -
     scope.iter().map(part).collect::<Vec<_>>().join(" AND ")
 }
 
-/// Finds what an upsert says that a dialect has no words for.
-pub fn unsayable(dialect: &dyn Dialect, table: &Table) -> Option<Unsupported> {
-    let upsert = table.mode.upsert()?;
+/// Refuses what an upsert says that a dialect has no words for; where it is written, the plan has reported it already.
+pub fn sayable(dialect: &dyn Dialect, table: &Table, how: &str) -> Result<(), Error> {
+    let Some(upsert) = table.mode.upsert() else { return Ok(()) };
     let (expressions, types) = (dialect.expressions(), upsert.types());
     let values = upsert.set.iter().map(|(column, value)| expressions.upsert_value(&types, column, value));
     let when = upsert.when.iter().map(|when| expressions.upsert_condition(&types, when));
-    values.chain(when).find_map(Result::err)
+    values.chain(when).find_map(Result::err).map_or(Ok(()), |unsupported| {
+        let message = format!("the load of `{}` uses {}, which cannot be said {how}", table.shown(), unsupported.what);
+        Err(Error::new("X0401", message))
+    })
+}
+
+/// The columns that scripts write, a line of `VALUES` each.
+pub fn wanted(plans: &[Plan], line: impl Fn(&Table, usize, &str) -> String) -> String {
+    let of_table = |plan: &Plan| -> Vec<String> {
+        plan.table.columns.iter().enumerate().map(|(i, column)| line(plan.table, i + 1, &column.name)).collect()
+    };
+    plans.iter().flat_map(of_table).collect::<Vec<_>>().join(",\n")
 }

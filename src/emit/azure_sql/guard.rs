@@ -5,27 +5,23 @@
 
 use super::merge::exact_columns;
 use super::{AzureSql, relation, stage, text};
-use crate::emit::merge::{Plan, within};
-use crate::emit::{Mode, Table};
+use crate::emit::merge::{Plan, wanted, within};
+use crate::emit::{Guard, Mode, Table};
 
-/// Checks that every table and column is there and can be written; all that is missing is named at once.
-pub fn target_fits(plans: &[Plan]) -> String {
-    let mut wanted = vec![];
-    for table in plans.iter().map(|p| p.table) {
-        for (i, column) in table.columns.iter().enumerate() {
-            wanted.push(format!(
-                "    ({}, {}, {}, {}, {}, {})",
+impl Guard for AzureSql {
+    fn target_fits(&self, plans: &[Plan]) -> String {
+        let wanted = wanted(plans, |table, place, column| {
+            format!(
+                "    ({}, {place}, {}, {}, {}, {})",
                 table.number,
-                i + 1,
                 text::literal(&table.shown()),
                 text::literal(&relation(table)),
-                text::literal(&column.name),
+                text::literal(column),
                 u8::from(table.overriding_identity)
-            ));
-        }
-    }
-    format!(
-        "DECLARE @problems nvarchar(max), @message nvarchar(2048);
+            )
+        });
+        format!(
+            "DECLARE @problems nvarchar(max), @message nvarchar(2048);
 WITH wanted AS (
   SELECT v.* FROM (VALUES
 {}
@@ -53,48 +49,28 @@ BEGIN
   THROW 50001, @message, 1;
 END;
 ",
-        wanted.join(",\n")
-    )
-}
-
-/// Checks that all rows of the script arrived, and those of a replaced scope in that scope.
-pub fn all_staged(table: &Table) -> String {
-    let stage = stage(table);
-    let mut sql = format!(
-        "DECLARE @found bigint, @message nvarchar(2048);\nSELECT @found = COUNT_BIG(*) FROM {stage};\n{}",
-        expect(table, table.rows, "rows in this script")
-    );
-    if let Mode::Replace { scope } = &table.mode
-        && !scope.is_empty()
-    {
-        sql += &format!(
-            "SELECT @found = COUNT_BIG(*) FROM {stage} AS s WHERE NOT EXISTS (SELECT 1 WHERE {});\n{}",
-            within(&AzureSql, "s", scope),
-            expect(table, 0, "rows outside of the replaced scope")
-        );
+            wanted
+        )
     }
-    sql
-}
 
-/// Checks, for a table in insert mode, that none of the rows is there.
-pub fn none_there(plan: &Plan) -> String {
-    let table = plan.table;
-    let (relation, stage) = (relation(table), stage(table));
-    if plan.key.is_empty() {
-        // Without a key only this can be told: all of the rows there already, each as often as here, means a second run.
-        let numbered = |alias: &str, from: &str| {
-            let list = exact_columns(plan, alias).join(", ");
-            format!(
-                "SELECT {list}, ROW_NUMBER() OVER (PARTITION BY {list} ORDER BY (SELECT NULL)) AS pipe_copy FROM {from} AS {alias}"
-            )
-        };
-        let message = format!(
-            "table {}: expected none of the {} rows, found all of them: was this script run before?",
-            table.shown(),
-            table.rows
-        );
-        return format!(
-            "DECLARE @message nvarchar(2048);
+    fn none_there(&self, plan: &Plan) -> String {
+        let table = plan.table;
+        let (relation, stage) = (relation(table), stage(table));
+        if plan.key.is_empty() {
+            // Without a key only this can be told: all of the rows there already, each as often as here, means a second run.
+            let numbered = |alias: &str, from: &str| {
+                let list = exact_columns(plan, alias).join(", ");
+                format!(
+                    "SELECT {list}, ROW_NUMBER() OVER (PARTITION BY {list} ORDER BY (SELECT NULL)) AS pipe_copy FROM {from} AS {alias}"
+                )
+            };
+            let message = format!(
+                "table {}: expected none of the {} rows, found all of them: was this script run before?",
+                table.shown(),
+                table.rows
+            );
+            return format!(
+                "DECLARE @message nvarchar(2048);
 IF {} > 0 AND NOT EXISTS (
   {}
   EXCEPT
@@ -105,16 +81,16 @@ BEGIN
   THROW 50003, @message, 1;
 END;
 ",
-            table.rows,
-            numbered("s", &stage),
-            numbered("t", &relation),
-            thrown(&message)
-        );
-    }
-    let shown: Vec<String> =
-        table.loaded_key().iter().map(|k| format!("CONVERT(nvarchar(400), s.{})", text::identifier(k))).collect();
-    format!(
-        "DECLARE @found bigint, @example nvarchar(2000), @message nvarchar(2048);
+                table.rows,
+                numbered("s", &stage),
+                numbered("t", &relation),
+                thrown(&message)
+            );
+        }
+        let shown: Vec<String> =
+            table.loaded_key().iter().map(|k| format!("CONVERT(nvarchar(400), s.{})", text::identifier(k))).collect();
+        format!(
+            "DECLARE @found bigint, @example nvarchar(2000), @message nvarchar(2048);
 SELECT @found = COUNT_BIG(*), @example = MIN(CONCAT(N'(', {}, N')'))
 FROM {stage} AS s
 INNER JOIN {relation} AS t WITH (UPDLOCK, HOLDLOCK) ON {};
@@ -124,17 +100,16 @@ BEGIN
   THROW 50003, @message, 1;
 END;
 ",
-        shown.join(", N', ', "),
-        plan.same_row(),
-        thrown(&format!("table {}: expected none of the {} keys, found ", table.shown(), table.rows))
-    )
-}
+            shown.join(", N', ', "),
+            plan.same_row(),
+            thrown(&format!("table {}: expected none of the {} keys, found ", table.shown(), table.rows))
+        )
+    }
 
-/// Checks, for a table in append mode, that rows which are there have the content of those that come.
-pub fn none_differs(plan: &Plan) -> String {
-    let shown: Vec<String> =
-        plan.table.loaded_key().iter().map(|k| format!("CONVERT(nvarchar(400), s.{})", text::identifier(k))).collect();
-    format!(
+    fn none_differs(&self, plan: &Plan) -> String {
+        let shown: Vec<String> =
+            plan.table.loaded_key().iter().map(|k| format!("CONVERT(nvarchar(400), s.{})", text::identifier(k))).collect();
+        format!(
         "DECLARE @found bigint, @example nvarchar(2000), @message nvarchar(2048);
 SELECT @found = COUNT_BIG(*), @example = MIN(CONCAT(N'(', {}, N')'))
 FROM {} AS s
@@ -158,21 +133,40 @@ END;
         exact_columns(plan, "t").join(", "),
         thrown(&format!("table {}: rows are only appended, but ", plan.table.shown()))
     )
-}
+    }
 
-/// Checks that each row is in the target, once.
-pub fn all_there(plan: &Plan) -> String {
-    format!(
-        "DECLARE @found bigint, @message nvarchar(2048);
+    fn all_there(&self, plan: &Plan) -> String {
+        format!(
+            "DECLARE @found bigint, @message nvarchar(2048);
 SELECT @found = COUNT_BIG(*)
 FROM {} AS s
 INNER JOIN {} AS t ON {};
 {}",
-        stage(plan.table),
-        relation(plan.table),
-        plan.same_row(),
-        expect(plan.table, plan.table.rows, "rows with these keys after the load")
-    )
+            stage(plan.table),
+            relation(plan.table),
+            plan.same_row(),
+            expect(plan.table, plan.table.rows, "rows with these keys after the load")
+        )
+    }
+}
+
+/// Checks that all rows of the script arrived, and those of a replaced scope in that scope.
+pub fn all_staged(table: &Table) -> String {
+    let stage = stage(table);
+    let mut sql = format!(
+        "DECLARE @found bigint, @message nvarchar(2048);\nSELECT @found = COUNT_BIG(*) FROM {stage};\n{}",
+        expect(table, table.rows, "rows in this script")
+    );
+    if let Mode::Replace { scope } = &table.mode
+        && !scope.is_empty()
+    {
+        sql += &format!(
+            "SELECT @found = COUNT_BIG(*) FROM {stage} AS s WHERE NOT EXISTS (SELECT 1 WHERE {});\n{}",
+            within(&AzureSql, "s", scope),
+            expect(table, 0, "rows outside of the replaced scope")
+        );
+    }
+    sql
 }
 
 /// Throws unless the variable `@found` is as expected.

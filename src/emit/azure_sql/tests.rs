@@ -4,10 +4,10 @@ use sqlparser::dialect::MsSqlDialect;
 use sqlparser::parser::Parser;
 
 use super::AzureSql;
-use super::merge::{self, exact_columns, exact_with_set, sayable};
+use super::merge::{self, exact_columns, exact_with_set};
 use crate::contract::Generated;
 use crate::diagnostics::{Diagnostics, SourceMap, Span};
-use crate::emit::merge::Plan;
+use crate::emit::merge::{Plan, sayable};
 use crate::emit::rows::Evidence;
 use crate::emit::{Column, Mode, Table, Upsert};
 use crate::expr::{Expr, parse};
@@ -63,7 +63,7 @@ fn table(set: &[(&str, &str)], when: Option<&str>, when_changed: &[&str], keep: 
 
 /// The values that rows get, and which rows change; the statements are read by a second parser.
 fn changes(table: &Table) -> Option<(Vec<String>, String)> {
-    sayable(table).unwrap();
+    sayable(&AzureSql, table, "in T-SQL").unwrap();
     let evidence = Evidence { rows: 2, checksum: 0, compared: vec![None, None], nulls: vec![false, false] };
     let plan = Plan::new(&AzureSql, table, &evidence);
     let sql = merge::merge(&plan);
@@ -74,7 +74,7 @@ fn changes(table: &Table) -> Option<(Vec<String>, String)> {
 }
 
 fn refused(set: &[(&str, &str)], when: Option<&str>) -> String {
-    let error = sayable(&table(set, when, &[], &[])).unwrap_err();
+    let error = sayable(&AzureSql, &table(set, when, &[], &[]), "in T-SQL").unwrap_err();
     assert_eq!(error.code, "X0401");
     error.message
 }
