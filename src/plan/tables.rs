@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::copies::is_copied;
+use super::copies::{SetAside, is_copied};
 use super::transforms::Shared;
 use super::{Inputs, TablePlan};
 use crate::contract::Contract;
@@ -28,6 +28,7 @@ pub fn lower(
     out: &mut Diagnostics,
 ) -> Vec<TablePlan> {
     let readers = count_readers(inputs);
+    let any = inputs.spec.tables.iter().any(|t| on_failure(&t.clauses));
     let mut plans = vec![];
     for spec in sequence.iter().filter_map(|i| inputs.spec.tables.get(*i)) {
         let name = &spec.name.value;
@@ -50,7 +51,7 @@ pub fn lower(
         let Some(flow) = define(flow, readers, errors, &mut cx) else {
             continue;
         };
-        let plan = finish(spec, &flow, readers);
+        let plan = finish(spec, &flow, readers, any);
         relations.insert(name.clone(), flow);
         plans.push(plan);
     }
@@ -214,7 +215,7 @@ fn count_readers(inputs: &Inputs) -> BTreeMap<String, usize> {
     readers
 }
 
-fn finish(spec: &TableSpec, flow: &Flow, readers: usize) -> TablePlan {
+fn finish(spec: &TableSpec, flow: &Flow, readers: usize, any: bool) -> TablePlan {
     let quarantine = on_failure(&spec.clauses);
     TablePlan {
         name: spec.name.clone(),
@@ -231,6 +232,6 @@ fn finish(spec: &TableSpec, flow: &Flow, readers: usize) -> TablePlan {
         files: flow.files.clone(),
         views: flow.views.clone(),
         quarantine,
-        staged: is_copied(flow, readers, quarantine),
+        staged: is_copied(flow, readers, SetAside { own: quarantine, any }),
     }
 }
