@@ -24,7 +24,7 @@ impl Guard for AzureSql {
             "DECLARE @problems nvarchar(max), @message nvarchar(2048);
 WITH wanted AS (
   SELECT v.* FROM (VALUES
-{}
+{wanted}
   ) AS v (number, place, shown, relation, name, overriding)
 ), found AS (
   SELECT w.*, OBJECT_ID(w.relation) AS id, c.column_id, c.is_computed, c.is_identity, c.generated_always_type,
@@ -48,8 +48,7 @@ BEGIN
   SET @message = LEFT(CONCAT(N'the target does not fit this script: ', REPLACE(@problems, N'%', N'%%')), 2000);
   THROW 50001, @message, 1;
 END;
-",
-            wanted
+"
         )
     }
 

@@ -25,7 +25,7 @@ impl Guard for Postgres {
 BEGIN
   WITH wanted (number, place, shown, relation, name, overriding) AS (
     VALUES
-{}
+{wanted}
   ), found AS (
     SELECT w.*, to_regclass(w.relation) AS oid, a.attnum, a.attgenerated, a.attidentity
     FROM wanted AS w
@@ -45,9 +45,8 @@ BEGIN
   IF problems IS NOT NULL THEN
     RAISE EXCEPTION 'the target does not fit this script: %', problems;
   END IF;
-END",
-        wanted
-    );
+END"
+);
         text::block(&body)
     }
 
