@@ -7,15 +7,51 @@
 use std::collections::BTreeMap;
 
 use super::azure_sql_queries as queries;
-use super::{Answers, Imported, MISSING, Row, TableName, missing, one_line, text};
+use super::diff::Words;
+use super::{Answers, Catalog, Frame, Imported, MISSING, Row, TableName, missing, one_line, text};
+use crate::contract::{Column, ddl};
 use crate::database::Connection;
 use crate::database::azure_sql::{identifier, literal};
 use crate::error::Error;
+use crate::types::DataType;
 
-/// Reads these tables and no others, in their order.
-///
-/// Errors: a table does not exist or is none (X0601, all of them at once), or the server fails.
-pub(super) fn import(connection: &mut dyn Connection, names: &[TableName]) -> Result<Vec<Imported>, Error> {
+pub(super) const CATALOG: Catalog = Catalog {
+    dialect: "azure_sql",
+    flavor: ddl::Flavor::Tsql,
+    words: Words { schema: "dbo", typed, brackets: true, nulls: false },
+    import,
+    existing,
+};
+
+/// Writes a column's type in the words of T-SQL: `varchar` and `nvarchar` are two types there.
+fn typed(column: &Column) -> String {
+    let named = column.type_name.as_deref().map(str::to_lowercase);
+    let code_page = matches!(named.as_deref(), Some("varchar" | "char" | "text" | "character" | "character varying"));
+    let prefix = if code_page { "" } else { "n" };
+    match (&column.data_type, named) {
+        (DataType::Varchar(length), _) => format!("{prefix}varchar({length})"),
+        (DataType::Char(length), _) => format!("{prefix}char({length})"),
+        (DataType::Text, Some(name)) if name == "text" => name,
+        (DataType::Text, _) => format!("{prefix}varchar(max)"),
+        (_, Some(name)) => name,
+        (DataType::Boolean, _) => "bit".to_string(),
+        (DataType::Integer, _) => "int".to_string(),
+        (DataType::Double, _) => "float".to_string(),
+        (DataType::Uuid, _) => "uniqueidentifier".to_string(),
+        (DataType::Bytes, _) => "varbinary".to_string(),
+        (DataType::Timestamp(digits), _) => format!("datetime2({})", digits.unwrap_or(7)),
+        (DataType::TimestampTz(digits), _) => format!("datetimeoffset({})", digits.unwrap_or(7)),
+        (other, _) => other.to_string(),
+    }
+}
+
+fn existing(connection: &mut dyn Connection, names: &[TableName], _: Frame) -> Result<Vec<TableName>, Error> {
+    let rows = ask_for_tables(connection, names)?;
+    let is_table = |(_, row): &(&TableName, &Row)| text(row, 3).trim() == "U";
+    Ok(names.iter().zip(&rows).filter(is_table).map(|(name, _)| name.clone()).collect())
+}
+
+fn import(connection: &mut dyn Connection, names: &[TableName], _: Frame) -> Result<Vec<Imported>, Error> {
     let found = tables(connection, names)?;
     // What the server said itself, and nothing but digits.
     let ids: Vec<&str> = found.iter().map(|(_, id)| id.as_str()).collect();
@@ -38,13 +74,21 @@ pub(super) fn import(connection: &mut dyn Connection, names: &[TableName]) -> Re
     Ok(found.iter().map(table).collect())
 }
 
-/// Finds the tables and their numbers.
-fn tables(connection: &mut dyn Connection, names: &[TableName]) -> Result<Vec<(TableName, String)>, Error> {
+/// Asks what is there under each name.
+fn ask_for_tables(connection: &mut dyn Connection, names: &[TableName]) -> Result<Vec<Row>, Error> {
     let wanted: Vec<String> =
         names.iter().enumerate().map(|(i, n)| format!("({i}, {}, {})", literal(&n.schema), literal(&n.table))).collect();
-    let (mut found, mut wrong) = (vec![], vec![]);
-    let rows = connection.query(&queries::TABLES.replace("{wanted}", &wanted.join(", ")))?.rows;
+    Ok(connection.query(&queries::TABLES.replace("{wanted}", &wanted.join(", ")))?.rows)
+}
+
+/// Finds the tables and their numbers.
+fn tables(connection: &mut dyn Connection, names: &[TableName]) -> Result<Vec<(TableName, String)>, Error> {
+    let (mut found, mut wrong, mut hidden) = (vec![], vec![], vec![]);
+    let rows = ask_for_tables(connection, names)?;
     for (name, row) in names.iter().zip(&rows) {
+        if text(row, 5) == "0" {
+            hidden.push(name.to_string());
+        }
         match (text(row, 2), text(row, 3).trim()) {
             (id, "U") if !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()) => found.push((name.clone(), id.to_string())),
             (_, "V") => wrong.push((name.clone(), "is a view, whose rows nobody checks")),
@@ -53,7 +97,15 @@ fn tables(connection: &mut dyn Connection, names: &[TableName]) -> Result<Vec<(T
             _ => wrong.push((name.clone(), MISSING)),
         }
     }
-    if wrong.is_empty() { Ok(found) } else { Err(missing(connection, &wrong, queries::NEIGHBOURS, "dbo")) }
+    if !wrong.is_empty() {
+        return Err(missing(connection, &wrong, queries::NEIGHBOURS, "dbo"));
+    }
+    if let Some(first) = hidden.first() {
+        let list = hidden.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        return Err(Error::new("X0509", format!("what constrains {list} may not be seen in {}", connection.place()))
+            .help(format!("Have the right granted: `GRANT VIEW DEFINITION ON OBJECT::{first} TO ...`.")));
+    }
+    Ok(found)
 }
 
 fn table(name: &TableName, columns: &[Row], constraints: &[Row], indexes: &[Row], others: &[Row]) -> Imported {

@@ -3,9 +3,11 @@
 //! Every name comes back quoted by the server, every value as text, and the first column says which table a row is about. The only names
 //! that go in are literals, escaped. All questions are about a list of tables, none about a whole database.
 
-/// The wanted tables in order, with what is there under each name.
+/// The wanted tables in order, with what is there under each name, and whether the user may see what its constraints say: without
+/// that right their definitions are NULL.
 pub(super) const TABLES: &str = "
-SELECT w.[schema], w.name, CONVERT(nvarchar(20), o.object_id) AS id, CONVERT(nvarchar(2), o.type) AS type, w.place
+SELECT w.[schema], w.name, CONVERT(nvarchar(20), o.object_id) AS id, CONVERT(nvarchar(2), o.type) AS type, w.place,
+  CONVERT(nvarchar(1), HAS_PERMS_BY_NAME(QUOTENAME(s.name) + N'.' + QUOTENAME(o.name), 'OBJECT', 'VIEW DEFINITION')) AS visible
 FROM (VALUES {wanted}) AS w (place, [schema], name)
 LEFT JOIN (sys.objects AS o JOIN sys.schemas AS s ON s.schema_id = o.schema_id)
   ON s.name COLLATE Latin1_General_BIN2 = w.[schema] COLLATE Latin1_General_BIN2

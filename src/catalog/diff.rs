@@ -38,14 +38,25 @@ pub struct Comparison {
     pub incomparable: Vec<String>,
 }
 
-/// Compares contracts with what the database has; `database` holds `None` where there is no such table.
-pub fn compare(pairs: &[(&Contract, Option<&Contract>)]) -> Comparison {
+/// How a kind of database writes what is compared.
+pub(super) struct Words {
+    /// The schema of names that have none.
+    pub(super) schema: &'static str,
+    pub(super) typed: fn(&Column) -> String,
+    /// Whether names stand in brackets.
+    pub(super) brackets: bool,
+    /// Whether unique keys say how they take NULLs, and do not all take one.
+    pub(super) nulls: bool,
+}
+
+/// Compares contracts with what the database has; `None` where there is no such table.
+pub(super) fn compare(words: &Words, pairs: &[(&Contract, Option<&Contract>)]) -> Comparison {
     let mut found = Comparison::default();
     for (contract, live) in pairs {
         match live {
-            Some(live) => Sides { contract, live, found: &mut found }.compare(),
+            Some(live) => Sides { words, contract, live, found: &mut found }.compare(),
             None => found.differences.push(Difference {
-                table: shown(contract),
+                table: words.shown(contract),
                 column: None,
                 kind: "table",
                 contract: Some("exists".into()),
@@ -58,15 +69,56 @@ pub fn compare(pairs: &[(&Contract, Option<&Contract>)]) -> Comparison {
     found
 }
 
-/// Names a table for the reader, with its schema where that is not the usual one.
-fn shown(contract: &Contract) -> String {
-    match contract.schema.as_deref() {
-        Some(schema) if schema != "public" => format!("{schema}.{}", contract.table),
-        _ => contract.table.clone(),
+impl Words {
+    /// Names a table for the reader, with its schema where that is not the usual one.
+    fn shown(&self, contract: &Contract) -> String {
+        match contract.schema.as_deref() {
+            Some(schema) if schema != self.schema => format!("{schema}.{}", contract.table),
+            _ => contract.table.clone(),
+        }
+    }
+
+    /// Takes out of SQL text what the server adds or leaves out: spaces, parentheses, casts, brackets of names, and capitals outside of quotes.
+    fn plain(&self, text: &str) -> String {
+        let mut kept = String::new();
+        let mut rest = text;
+        while let Some(c) = rest.chars().next() {
+            let after = rest.get(c.len_utf8()..).unwrap_or("");
+            match c {
+                '\'' | '"' => {
+                    let end = after.find(c).map_or(after.len(), |i| i + 1);
+                    kept.push(c);
+                    kept.push_str(after.get(..end).unwrap_or(after));
+                    rest = after.get(end..).unwrap_or("");
+                }
+                ':' if after.starts_with(':') => {
+                    let type_name = after.get(1..).unwrap_or("").trim_start();
+                    let end = type_name.find(|c: char| !(c.is_alphanumeric() || "_.[]\"".contains(c))).unwrap_or(type_name.len());
+                    rest = type_name.get(end..).unwrap_or("");
+                    for more in [" varying", " precision", " without time zone", " with time zone"] {
+                        rest = rest.strip_prefix(more).unwrap_or(rest);
+                    }
+                }
+                c if c.is_whitespace() || c == '(' || c == ')' => rest = after,
+                '[' | ']' if self.brackets => rest = after,
+                // The mark of Unicode, where no name ends.
+                'N' | 'n'
+                    if self.brackets && after.starts_with('\'') && !kept.ends_with(|c: char| c.is_alphanumeric() || c == '_') =>
+                {
+                    rest = after;
+                }
+                c => {
+                    kept.extend(c.to_lowercase());
+                    rest = after;
+                }
+            }
+        }
+        kept
     }
 }
 
 struct Sides<'a> {
+    words: &'a Words,
     contract: &'a Contract,
     live: &'a Contract,
     found: &'a mut Comparison,
@@ -77,12 +129,12 @@ impl Sides<'_> {
         for column in &self.contract.columns {
             match self.live.column(&column.name) {
                 Some(live) => self.column(column, live),
-                None => self.add(Some(&column.name), "column", Some(typed(column)), None, column.span),
+                None => self.add(Some(&column.name), "column", Some((self.words.typed)(column)), None, column.span),
             }
         }
         for live in &self.live.columns {
             if self.contract.column(&live.name).is_none() {
-                self.add(Some(&live.name), "column", None, Some(typed(live)), self.contract.span);
+                self.add(Some(&live.name), "column", None, Some((self.words.typed)(live)), self.contract.span);
                 self.last_is_harmless(!live.not_null || live.default.is_some() || live.generated != Generated::No);
             }
         }
@@ -91,8 +143,9 @@ impl Sides<'_> {
             self.add(None, "primary_key", key(self.contract), key(self.live), self.contract.span);
             self.last_is_harmless(self.live.primary_key.is_empty());
         }
-        self.sets("unique", &uniques(self.contract), &uniques(self.live));
-        self.sets("foreign_key", &foreign_keys(self.contract), &foreign_keys(self.live));
+        self.sets("unique", &uniques(self.contract, self.words), &uniques(self.live, self.words));
+        let schema = self.words.schema;
+        self.sets("foreign_key", &foreign_keys(self.contract, schema), &foreign_keys(self.live, schema));
         self.sets("check", &checks(self.contract), &checks(self.live));
         self.unjudged();
         for index in &self.contract.indexes {
@@ -108,7 +161,7 @@ impl Sides<'_> {
     }
 
     fn add(&mut self, column: Option<&str>, kind: &'static str, contract: Option<String>, database: Option<String>, span: Span) {
-        let (table, column) = (shown(self.contract), column.map(str::to_string));
+        let (table, column) = (self.words.shown(self.contract), column.map(str::to_string));
         self.found.differences.push(Difference { table, column, kind, contract, database, span, harmless: false });
     }
 
@@ -120,10 +173,10 @@ impl Sides<'_> {
 
     fn column(&mut self, ours: &Column, live: &Column) {
         let name = Some(ours.name.as_str());
-        let last = |c: &Column| typed(c).rsplit('.').next().unwrap_or_default().to_lowercase();
+        let last = |c: &Column| (self.words.typed)(c).rsplit('.').next().unwrap_or_default().to_lowercase();
         let computed = ours.generated == Generated::Computed;
-        if last(ours) != last(live) && !(computed && typed(ours) == "unknown") {
-            self.add(name, "type", Some(typed(ours)), Some(typed(live)), ours.span);
+        if last(ours) != last(live) && !(computed && (self.words.typed)(ours) == "unknown") {
+            self.add(name, "type", Some((self.words.typed)(ours)), Some((self.words.typed)(live)), ours.span);
         }
         if ours.not_null != live.not_null {
             let say = |c: &Column| Some(if c.not_null { "NOT NULL" } else { "may be NULL" }.to_string());
@@ -134,7 +187,8 @@ impl Sides<'_> {
             let say = |c: &Column| Some(generated(c.generated).to_string());
             self.add(name, "generated", say(ours), say(live), ours.span);
         } else if ours.generated == Generated::No {
-            let (a, b) = (ours.default.as_deref().map(plain), live.default.as_deref().map(plain));
+            let (a, b) =
+                (ours.default.as_deref().map(|d| self.words.plain(d)), live.default.as_deref().map(|d| self.words.plain(d)));
             // Two spellings of one expression cannot be told from two expressions; two constants can.
             let constants = [&a, &b].iter().all(|d| d.as_deref().is_some_and(is_constant));
             if a.is_some() != b.is_some() || constants && a != b {
@@ -161,13 +215,13 @@ impl Sides<'_> {
 
     /// Compares what neither side could read as a rule: by name where there is one, else by text.
     fn unjudged(&mut self) {
-        let sides = [unjudged(self.contract), unjudged(self.live)];
+        let sides = [unjudged(self.contract, self.words), unjudged(self.live, self.words)];
         let [ours, live] = &sides;
         for (key, (text, normal, span)) in ours {
             match live.get(key) {
                 Some((_, other, _)) if other == normal => {}
                 Some((other, ..)) => {
-                    let table = shown(self.contract);
+                    let table = self.words.shown(self.contract);
                     self.found.incomparable.push(format!("{table}: `{text}` in the contract, `{other}` in the database"));
                 }
                 None => {
@@ -187,11 +241,6 @@ impl Sides<'_> {
 /// What one side says, by a key that does not depend on how it is written.
 type Said = BTreeMap<String, (String, Span)>;
 
-/// Writes a column's type as the reader knows it.
-fn typed(column: &Column) -> String {
-    column.type_name.clone().unwrap_or_else(|| column.data_type.to_string())
-}
-
 fn generated(generated: Generated) -> &'static str {
     match generated {
         Generated::No => "written by the pipeline",
@@ -206,10 +255,11 @@ fn normal(expr: &Expr) -> String {
     sql::expression(&sql::duckdb::DuckDb, expr).unwrap_or_else(|_| format!("{:?}", expr.kind))
 }
 
-fn uniques(contract: &Contract) -> Said {
+fn uniques(contract: &Contract, words: &Words) -> Said {
     let mut said = Said::new();
     for declared in contract.checks.iter().filter(|c| c.enforced) {
-        if let Measure::Unique(key) = declared.check.measure() {
+        if let Measure::Unique(mut key) = declared.check.measure() {
+            key.nulls_equal &= words.nulls;
             let columns: Vec<String> = key.parts.iter().map(normal).collect();
             let plain_key = key.only_where.is_none() && contract.primary_key == declared.check.columns();
             if !plain_key || columns.len() != contract.primary_key.len() {
@@ -238,17 +288,17 @@ fn unique_text(key: &UniqueKey) -> String {
     format!("({}){nulls}{only}", parts.join(", "))
 }
 
-fn foreign_keys(contract: &Contract) -> Said {
+fn foreign_keys(contract: &Contract, schema: &str) -> Said {
     let mut said = Said::new();
     for key in &contract.foreign_keys {
-        let text = foreign_key(key);
+        let text = foreign_key(key, schema);
         said.insert(text.clone(), (text, contract.span));
     }
     said
 }
 
-fn foreign_key(key: &ForeignKey) -> String {
-    let schema = key.schema.as_deref().filter(|s| *s != "public").map(|s| format!("{s}.")).unwrap_or_default();
+fn foreign_key(key: &ForeignKey, usual: &str) -> String {
+    let schema = key.schema.as_deref().filter(|s| *s != usual).map(|s| format!("{s}.")).unwrap_or_default();
     let delete = key.on_delete.as_deref().filter(|d| *d != "no action").map(|d| format!(" on delete {d}")).unwrap_or_default();
     let deferrable = if key.deferrable { " deferrable" } else { "" };
     format!("({}) references {schema}{} ({}){delete}{deferrable}", key.columns.join(", "), key.table, key.references.join(", "))
@@ -278,51 +328,20 @@ fn check_key(check: &dyn Check, fails: &Expr) -> String {
 }
 
 /// What could not be read as a rule, by its name or else its text.
-fn unjudged(contract: &Contract) -> BTreeMap<String, (String, String, Span)> {
+fn unjudged(contract: &Contract, words: &Words) -> BTreeMap<String, (String, String, Span)> {
     let mut found = BTreeMap::new();
     for (text, span) in &contract.unjudged {
         let (name, body) = match text.strip_prefix("CONSTRAINT ").and_then(|rest| rest.split_once(' ')) {
             Some((name, body)) => (Some(name.to_string()), body),
             None => (None, text.as_str()),
         };
-        let normal = plain(body);
+        let normal = words.plain(body);
         found.insert(name.unwrap_or_else(|| normal.clone()), (text.clone(), normal, *span));
     }
     found
 }
 
-/// Takes out of SQL text what the server adds or leaves out: spaces, parentheses, casts, and capitals outside of quotes.
-fn plain(text: &str) -> String {
-    let mut kept = String::new();
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let after = rest.get(c.len_utf8()..).unwrap_or("");
-        match c {
-            '\'' | '"' => {
-                let end = after.find(c).map_or(after.len(), |i| i + 1);
-                kept.push(c);
-                kept.push_str(after.get(..end).unwrap_or(after));
-                rest = after.get(end..).unwrap_or("");
-            }
-            ':' if after.starts_with(':') => {
-                let type_name = after.get(1..).unwrap_or("").trim_start();
-                let end = type_name.find(|c: char| !(c.is_alphanumeric() || "_.[]\"".contains(c))).unwrap_or(type_name.len());
-                rest = type_name.get(end..).unwrap_or("");
-                for more in [" varying", " precision", " without time zone", " with time zone"] {
-                    rest = rest.strip_prefix(more).unwrap_or(rest);
-                }
-            }
-            c if c.is_whitespace() || c == '(' || c == ')' => rest = after,
-            c => {
-                kept.extend(c.to_lowercase());
-                rest = after;
-            }
-        }
-    }
-    kept
-}
-
-/// Tells whether a default in [`plain`] words is a constant.
+/// Tells whether a default in [`Words::plain`] form is a constant.
 fn is_constant(text: &str) -> bool {
     text.starts_with('\'') || text.parse::<f64>().is_ok() || ["true", "false", "null"].contains(&text)
 }

@@ -1,17 +1,22 @@
-use super::compare;
-use crate::contract::ddl::{Flavor, read};
+use crate::catalog;
+use crate::contract::ddl::read;
 use crate::diagnostics::{Diagnostics, SourceMap};
 
 /// Compares two schema files, and writes what differs.
 fn differ(ours: &str, live: &str) -> Vec<String> {
+    differ_in("postgres", ours, live)
+}
+
+fn differ_in(dialect: &str, ours: &str, live: &str) -> Vec<String> {
+    let catalog = catalog::find(dialect).unwrap();
     let contracts = |text: &str| {
         let mut sources = SourceMap::default();
         let file = sources.add("a.sql", text);
-        read(&sources, file, Flavor::Postgres, &mut Diagnostics::default())
+        read(&sources, file, catalog.flavor(), &mut Diagnostics::default())
     };
     let (ours, live) = (contracts(ours), contracts(live));
     let pairs: Vec<_> = ours.iter().map(|c| (c, live.iter().find(|l| l.table == c.table))).collect();
-    let found = compare(&pairs);
+    let found = catalog.compare(&pairs);
     let said = |s: &Option<String>| s.clone().unwrap_or_else(|| "-".into());
     let line = |d: &super::Difference| {
         format!("{}.{} {}: {} / {}", d.table, said(&d.column), d.kind, said(&d.contract), said(&d.database))
@@ -62,6 +67,45 @@ fn every_kind_of_difference_is_told() {
             "t.- check: - / b: one of 1, 3",
             "t.- index: (c) / -",
             "gone.- table: exists / -",
+        ]
+    );
+}
+
+#[test]
+fn two_ways_to_write_one_table_of_azure_sql_do_not_differ() {
+    let ours = "CREATE TABLE t (id int IDENTITY PRIMARY KEY, a nvarchar(9) NOT NULL DEFAULT N'x', c varchar(max), state nvarchar(20) CHECK (state IN ('old', 'new')),
+        grade tinyint CHECK (grade BETWEEN 1 AND 6), at datetime2 DEFAULT sysutcdatetime(), o datetimeoffset, m money, ok bit NOT NULL DEFAULT 1, n decimal,
+        p int REFERENCES t (id) ON DELETE CASCADE, total AS (m * 2), CONSTRAINT odd CHECK (len(a) % 2 = 1), UNIQUE (a, state));
+        CREATE UNIQUE INDEX u ON t (c) WHERE c IS NOT NULL;";
+    let live = "CREATE TABLE [dbo].[t] ([id] int IDENTITY(1, 1) NOT NULL, [a] nvarchar(9) CONSTRAINT [d1] DEFAULT ('x') NOT NULL, [c] varchar(max) NULL, [state] nvarchar(20) NULL,
+        [grade] tinyint NULL, [at] datetime2(7) CONSTRAINT [d2] DEFAULT (sysutcdatetime()) NULL, [o] datetimeoffset(7) NULL, [m] money NULL, [ok] bit CONSTRAINT [d3] DEFAULT ((1)) NOT NULL,
+        [n] decimal(18, 0) NULL, [p] int NULL, [total] AS ([m]*(2)), CONSTRAINT [pk] PRIMARY KEY ([id]), CONSTRAINT [uq] UNIQUE ([a], [state]),
+        CONSTRAINT [ck] CHECK (([state]=N'new' OR [state]=N'old')), CONSTRAINT [ck2] CHECK (([grade]>=(1) AND [grade]<=(6))), CONSTRAINT [odd] CHECK ((len([a])%(2)=(1))),
+        CONSTRAINT [fk] FOREIGN KEY ([p]) REFERENCES [dbo].[t] ([id]) ON DELETE CASCADE);
+        CREATE UNIQUE INDEX [u2] ON [dbo].[t] ([c]) WHERE ([c] IS NOT NULL);";
+    assert_eq!(differ_in("azure_sql", ours, live), [""; 0]);
+    let without = live.replace("CONSTRAINT [uq] UNIQUE ([a], [state]),", "");
+    assert_eq!(differ_in("azure_sql", ours, &without), ["t.- unique: (a, state) / -"]);
+}
+
+#[test]
+fn differences_of_azure_sql_are_told_in_its_words() {
+    let ours = "CREATE TABLE t (a nvarchar(9), b varchar(9), c datetime2(3), d varchar(max), e int DEFAULT 1, f datetime, g int REFERENCES t (e));";
+    let live =
+        "CREATE TABLE [dbo].[t] ([a] varchar(9) NULL, [b] varchar(8) NULL, [c] datetime2(7) NULL, [d] nvarchar(max) NULL, [e] int CONSTRAINT [x] DEFAULT ((2)) NULL,
+        [f] datetime2(3) NULL, [g] int NULL, [h] rowversion NOT NULL, CONSTRAINT [fk] FOREIGN KEY ([g]) REFERENCES [other].[t] ([e]));";
+    assert_eq!(
+        differ_in("azure_sql", ours, live),
+        [
+            "t.a type: nvarchar(9) / varchar(9)",
+            "t.b type: varchar(9) / varchar(8)",
+            "t.c type: datetime2(3) / datetime2(7)",
+            "t.d type: varchar(max) / nvarchar(max)",
+            "t.e default: 1 / ((2))",
+            "t.f type: datetime / datetime2(3)",
+            "t.h column: - / varbinary",
+            "t.- foreign_key: (g) references t (e) / -",
+            "t.- foreign_key: - / (g) references other.t (e)",
         ]
     );
 }

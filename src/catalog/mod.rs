@@ -2,18 +2,21 @@
 //!
 //! In: an open connection and the names of tables. Out: their `CREATE TABLE` text as the server itself would write it, fit for the
 //! reader of schema files, and the differences between two lists of contracts. Nothing of the catalog is ever executed.
-//! Does not know how connections are made, where files lie, or about pipelines.
+//! One file per kind of database; each is one of [`CATALOGS`]. Does not know how connections are made, where files lie, or about pipelines.
 
 mod azure_sql;
 mod azure_sql_queries;
 pub mod diff;
-mod print;
-mod queries;
+mod postgres;
+mod postgres_print;
+mod postgres_queries;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::database::{Connection, FORMS, literal};
+use crate::contract::Contract;
+use crate::contract::ddl::Flavor;
+use crate::database::Connection;
 use crate::error::Error;
 
 /// The name of a table, exactly as the server keeps it.
@@ -97,47 +100,52 @@ pub struct Imported {
     pub unjudged: Vec<String>,
 }
 
-/// Reads these tables and no others, in their order.
-///
-/// Errors: a table does not exist or is none (X0601, all of them at once), or the server fails.
-pub fn import(connection: &mut dyn Connection, dialect: &str, names: &[TableName], frame: Frame) -> Result<Vec<Imported>, Error> {
-    match dialect {
-        "azure_sql" => azure_sql::import(connection, names),
-        _ => import_postgres(connection, names, frame),
+/// Asks a catalog about tables.
+type Ask<T> = fn(&mut dyn Connection, &[TableName], Frame) -> Result<Vec<T>, Error>;
+
+/// A kind of database whose catalog is read.
+pub struct Catalog {
+    dialect: &'static str,
+    /// The words that its tables come in.
+    flavor: Flavor,
+    words: diff::Words,
+    import: Ask<Imported>,
+    existing: Ask<TableName>,
+}
+
+/// Every kind of database whose catalog is read.
+const CATALOGS: &[Catalog] = &[self::postgres::CATALOG, azure_sql::CATALOG];
+
+/// Finds the catalog of a dialect's databases.
+pub fn find(dialect: &str) -> Result<&'static Catalog, Error> {
+    CATALOGS.iter().find(|c| c.dialect == dialect).ok_or_else(|| {
+        Error::new("X0502", format!("the catalog of targets of dialect `{dialect}` cannot be read yet"))
+            .help("Write the contracts below `schemas/`.")
+    })
+}
+
+impl Catalog {
+    pub fn flavor(&self) -> Flavor {
+        self.flavor
     }
-}
 
-fn import_postgres(connection: &mut dyn Connection, names: &[TableName], frame: Frame) -> Result<Vec<Imported>, Error> {
-    reading(connection, frame, |connection| {
-        let found = tables(connection, names)?;
-        let ids: Vec<&str> = found.iter().map(|t| t.id.as_str()).collect();
-        let ids = array(&ids);
-        let mut ask = |query: &str| -> Result<Answers, Error> {
-            let mut answers = Answers::new();
-            for row in connection.query(&query.replace("{tables}", &ids))?.rows {
-                answers.entry(text(&row, 0).to_string()).or_default().push(row);
-            }
-            Ok(answers)
-        };
-        let facts = Facts {
-            columns: ask(queries::COLUMNS)?,
-            constraints: ask(queries::CONSTRAINTS)?,
-            indexes: ask(queries::INDEXES)?,
-            types: ask(queries::TYPES)?,
-            others: ask(queries::OTHERS)?,
-        };
-        Ok(found.iter().map(|table| print::table(table, &facts)).collect())
-    })
-}
+    /// Reads these tables and no others, in their order.
+    ///
+    /// Errors: a table does not exist or is none (X0601, all of them at once), or the server fails.
+    pub fn import(&self, connection: &mut dyn Connection, names: &[TableName], frame: Frame) -> Result<Vec<Imported>, Error> {
+        // A list without members is no list to a server.
+        if names.is_empty() { Ok(vec![]) } else { (self.import)(connection, names, frame) }
+    }
 
-/// Returns those of the tables that exist, in their order.
-pub fn existing(connection: &mut dyn Connection, names: &[TableName], frame: Frame) -> Result<Vec<TableName>, Error> {
-    reading(connection, frame, |connection| {
-        let rows = ask_for_tables(connection, names)?;
-        let is_table = |row: &&Row| matches!(text(row, 4), "r" | "p");
-        let name = |row: &Row| TableName { schema: text(row, 0).to_string(), table: text(row, 1).to_string() };
-        Ok(rows.iter().filter(is_table).map(name).collect())
-    })
+    /// Returns those of the tables that exist, in their order.
+    pub fn existing(&self, connection: &mut dyn Connection, names: &[TableName], frame: Frame) -> Result<Vec<TableName>, Error> {
+        if names.is_empty() { Ok(vec![]) } else { (self.existing)(connection, names, frame) }
+    }
+
+    /// Compares contracts with what such a database has; `None` where there is no such table.
+    pub fn compare(&self, pairs: &[(&Contract, Option<&Contract>)]) -> diff::Comparison {
+        diff::compare(&self.words, pairs)
+    }
 }
 
 /// One row of an answer, as the server prints it.
@@ -149,91 +157,6 @@ type Answers = BTreeMap<String, Vec<Row>>;
 /// Returns a value of a row; NULL is empty.
 fn text(row: &Row, column: usize) -> &str {
     row.get(column).and_then(Option::as_deref).unwrap_or("")
-}
-
-fn truth(row: &Row, column: usize) -> bool {
-    text(row, column) == "t"
-}
-
-/// Works where everything that is not the server's own comes back with its schema, and leaves nothing of that behind.
-fn reading<T>(
-    connection: &mut dyn Connection,
-    frame: Frame,
-    work: impl FnOnce(&mut dyn Connection) -> Result<T, Error>,
-) -> Result<T, Error> {
-    let end = match frame {
-        Frame::Own => {
-            connection.snapshot()?;
-            "ROLLBACK"
-        }
-        Frame::Open => {
-            connection.execute(&format!("SAVEPOINT pipe_catalog; {FORMS}"))?;
-            "ROLLBACK TO SAVEPOINT pipe_catalog; RELEASE SAVEPOINT pipe_catalog"
-        }
-    };
-    let done = connection
-        .execute("SET LOCAL search_path = pg_catalog; SET LOCAL quote_all_identifiers = off")
-        .and_then(|()| work(connection));
-    let ended = connection.execute(end);
-    let done = done?;
-    ended.map(|()| done)
-}
-
-/// Writes texts as an array for the server.
-fn array(texts: &[&str]) -> String {
-    let quoted: Vec<String> = texts.iter().map(|t| literal(t)).collect();
-    format!("ARRAY[{}]", quoted.join(", "))
-}
-
-/// A table that exists.
-struct Found {
-    name: TableName,
-    id: String,
-    /// Its name in SQL.
-    written: String,
-    row_security: bool,
-    partition_by: Option<String>,
-}
-
-/// The answers about all tables.
-struct Facts {
-    columns: Answers,
-    constraints: Answers,
-    indexes: Answers,
-    types: Answers,
-    others: Answers,
-}
-
-fn ask_for_tables(connection: &mut dyn Connection, names: &[TableName]) -> Result<Vec<Row>, Error> {
-    let schemas: Vec<&str> = names.iter().map(|n| n.schema.as_str()).collect();
-    let tables: Vec<&str> = names.iter().map(|n| n.table.as_str()).collect();
-    if let Some(name) = names.iter().find(|n| n.table.contains('\0') || n.schema.contains('\0')) {
-        return Err(Error::new("X0601", format!("table `{name}` does not exist")));
-    }
-    // The parts are put together once: a name may hold the word of the other place.
-    let (before, rest) = queries::TABLES.split_once("{schemas}").unwrap_or_default();
-    let (between, after) = rest.split_once("{names}").unwrap_or_default();
-    Ok(connection.query(&format!("{before}{}{between}{}{after}", array(&schemas), array(&tables)))?.rows)
-}
-
-fn tables(connection: &mut dyn Connection, names: &[TableName]) -> Result<Vec<Found>, Error> {
-    let (mut found, mut wrong): (Vec<Found>, Vec<(TableName, &str)>) = (vec![], vec![]);
-    for row in ask_for_tables(connection, names)? {
-        let name = TableName { schema: text(&row, 0).to_string(), table: text(&row, 1).to_string() };
-        match text(&row, 4) {
-            "r" | "p" => found.push(Found {
-                name,
-                id: text(&row, 2).to_string(),
-                written: text(&row, 3).to_string(),
-                row_security: truth(&row, 5),
-                partition_by: row.get(6).cloned().flatten(),
-            }),
-            "v" | "m" => wrong.push((name, "is a view, which nothing can be loaded into")),
-            "f" => wrong.push((name, "is a foreign table, whose constraints its own server keeps")),
-            _ => wrong.push((name, MISSING)),
-        }
-    }
-    if wrong.is_empty() { Ok(found) } else { Err(missing(connection, &wrong, queries::NEIGHBOURS, "public")) }
 }
 
 const MISSING: &str = "does not exist";

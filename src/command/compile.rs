@@ -1,6 +1,6 @@
 //! From a file's name to a plan: the one chain that every command begins with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -100,6 +100,7 @@ pub fn compile(name: &Path, options: &Options, scope: Scope, stopped: Arc<Atomic
             return Err(if out.has_errors() { Failure::of(sources, out) } else { error.into() });
         }
     };
+    moving(&opened, &mut out);
     let selection = Selection { patterns: options.select.clone() };
     let names: Vec<&str> = spec.tables.iter().map(|t| t.name.value.as_str()).collect();
     if let Some((unknown, close)) = selection.unknown(&names) {
@@ -170,6 +171,23 @@ fn open_sources(extracts: Vec<plan::Extract>, scope: Scope, session: &Session) -
         opened.push(ExtractPlan { extract, source, pinned: None });
     }
     Ok(opened)
+}
+
+/// Warns of each connection whose extracts do not see the same moment.
+fn moving(extracts: &[ExtractPlan], out: &mut Diagnostics) {
+    let mut told = BTreeSet::new();
+    for extract in extracts.iter().map(|e| &e.extract) {
+        let Some(snapshot) = extract.request.reading.as_ref().map(|r| &r.snapshot).filter(|s| s.is_moving()) else { continue };
+        if told.insert(&snapshot.name) {
+            let what = format!(
+                "the extracts of connection `{}` do not see the same moment: its database does not allow it",
+                snapshot.name
+            );
+            out.warning("X0608", extract.span, what).help(
+                "Allow it once, as the database's owner: `ALTER DATABASE CURRENT SET ALLOW_SNAPSHOT_ISOLATION ON`; or read while nobody writes.",
+            );
+        }
+    }
 }
 
 /// Decides the target: the command line's, the pipeline's, the project's default, the project's only one.

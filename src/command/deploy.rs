@@ -199,8 +199,8 @@ impl Session<'_> {
         if self.action != Action::Verify {
             self.take_turn(connection)?;
         }
-        for difference in self.judged.compare(connection)? {
-            self.journal.add(&format!("differs, and does no harm: {difference}"))?;
+        for note in self.judged.compare(connection)? {
+            self.journal.add(&note)?;
         }
         let stopped = self.stopped.clone();
         let played = play::play(connection, &mut *script, self, &stopped);
@@ -297,7 +297,7 @@ impl Session<'_> {
             "X0520",
             format!("the connection to {} ended during the commit, and nobody can tell how it went", self.run.address.place()),
         )
-        .help("It is wholly there or not at all: `pipe verify` tells which, once the server is back."))
+        .help("It is wholly there or not at all: `pipe verify` tells which, once the server is back. Azure SQL can be asked where the target names a table with `runs`."))
     }
 
     fn connect(&self) -> Result<Box<dyn Connection>, Error> {

@@ -29,13 +29,11 @@ pub fn preview(
     let plan = &compiled.plan;
     let address = access::address(&plan.target, &compiled.project, &plan.pipeline, access, &mut compiled.sources)?;
     let folder = tempfile::tempdir().map_err(|e| Error::file(Path::new("."), "cannot create a temporary folder for", &e))?;
-    let path = Outputs::at(folder.path(), emission).write_preview(compiled, emission.rows)?;
+    let (path, tables) = Outputs::at(folder.path(), emission).write_preview(compiled, emission.rows)?;
     let options = Options { stopped: stopped.clone(), ..Options::default() };
     let mut connection = database::connect(&compiled.plan.target.dialect.value, &address, &options)?;
-    if compiled.plan.target.dialect.value == "postgres" {
-        let outdated = schema_diff::warnings(&compiled.plan, &mut *connection)?;
-        compiled.warnings.extend(outdated);
-    }
+    let outdated = schema_diff::warnings(&compiled.plan, &mut *connection)?;
+    compiled.warnings.extend(outdated);
     connection.begin(false)?;
     let file = File::open(&path).map_err(|e| Error::file(&path, "cannot read", &e))?;
     let mut counted = Counted { progress, rows: Rows::default() };
@@ -44,6 +42,13 @@ pub fn preview(
     // A connection that is gone has nothing left to take back.
     let _ = connection.execute("ROLLBACK");
     played?;
+    if counted.rows.rows.len() < tables {
+        let found = counted.rows.rows.len();
+        let message = format!("the server answered about {found} of {tables} tables ({})", connection.place());
+        return Err(Error::new("X0517", message)
+            .help("Nothing is known about the others, and nothing was changed: try again.")
+            .into());
+    }
     Ok(counted.rows)
 }
 

@@ -73,7 +73,7 @@ impl Scene {
 
     /// The schema of names that have none.
     pub(super) fn schema(&self) -> &str {
-        self.target.schema.as_deref().unwrap_or(self.dialect.flavor().default_schema())
+        self.target.schema.as_deref().unwrap_or(self.dialect.usual_schema())
     }
 
     /// The tables that are asked for by name or by pipeline, each once.

@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use super::schema::{Finished, Scene, Wanted, read_back};
 use super::{Failure, Options};
-use crate::catalog::diff::{Comparison, Difference, compare};
+use crate::catalog::diff::{Comparison, Difference};
 use crate::catalog::{self, Frame, TableName};
 use crate::contract::Contract;
-use crate::contract::ddl::Flavor;
 use crate::database::Connection;
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::error::Error;
@@ -20,19 +19,13 @@ pub fn diff(wanted: &Wanted, options: &Options) -> Result<Finished<Comparison>, 
     let mut scene = Scene::load(wanted, options)?;
     let chosen = scene.chosen(wanted)?;
     let named: Vec<(TableName, Arc<Contract>)> = chosen.into_iter().map(|c| (scene.name_of(&c), c)).collect();
-    if scene.dialect.name() != "postgres" {
-        let error = Error::new("X0502", format!("contracts of target `{}` cannot be compared yet", scene.target.name.value));
-        return Err(error
-            .help("Only those of PostgreSQL can: import the tables again, with `--out -` to look at them first.")
-            .into());
-    }
-    let result = outdated(&mut *scene.connect()?, &named, Frame::Own)?;
+    let result = outdated(&mut *scene.connect()?, scene.dialect.name(), &named, Frame::Own)?;
     Ok(Finished { result, sources: scene.sources, warnings: scene.out.into_sorted() })
 }
 
 /// Names the contracts of a plan's loads by the tables that they are about.
 pub(super) fn loaded(plan: &Plan) -> Vec<(TableName, Arc<Contract>)> {
-    let schema = plan.target.schema.as_deref().unwrap_or("public");
+    let schema = plan.target.schema.as_deref().unwrap_or(plan.dialect.usual_schema());
     let mut contracts: Vec<(TableName, Arc<Contract>)> = vec![];
     for load in plan.tables.iter().flat_map(|t| &t.loads) {
         let Some(contract) = &load.contract else { continue };
@@ -54,7 +47,16 @@ pub(super) fn told(d: &Difference) -> String {
 
 /// Warns of each contract of a plan that is out of date.
 pub fn warnings(plan: &Plan, connection: &mut dyn Connection) -> Result<Vec<Diagnostic>, Error> {
-    let found = outdated(connection, &loaded(plan), Frame::Own)?;
+    let contracts = loaded(plan);
+    let found = match (outdated(connection, plan.dialect.name(), &contracts, Frame::Own), contracts.first()) {
+        (Err(error), Some((_, first))) if error.code == "X0509" => {
+            let mut unseen = Diagnostics::default();
+            let told = unseen.warning("X0509", first.span, format!("the contracts were not compared: {}", error.message));
+            error.help.iter().fold(told, |told, help| told.help(help));
+            return Ok(unseen.into_sorted());
+        }
+        (answered, _) => answered?,
+    };
     let warning = |d: &Difference| {
         let mut warning = Diagnostics::default();
         warning
@@ -68,16 +70,18 @@ pub fn warnings(plan: &Plan, connection: &mut dyn Connection) -> Result<Vec<Diag
 /// Tells where contracts no longer say what the database does.
 pub fn outdated(
     connection: &mut dyn Connection,
+    dialect: &str,
     contracts: &[(TableName, Arc<Contract>)],
     frame: Frame,
 ) -> Result<Comparison, Error> {
+    let catalog = catalog::find(dialect)?;
     let names: Vec<TableName> = contracts.iter().map(|(name, _)| name.clone()).collect();
-    let there = catalog::existing(connection, &names, frame)?;
-    let live = read_back(&catalog::import(connection, "postgres", &there, frame)?, Flavor::Postgres);
+    let there = catalog.existing(connection, &names, frame)?;
+    let live = read_back(&catalog.import(connection, &there, frame)?, catalog.flavor());
     let found = |name: &TableName| {
         let at = there.iter().position(|t| t == name)?;
         live.get(at)?.contract.as_ref()
     };
     let pairs: Vec<(&Contract, Option<&Contract>)> = contracts.iter().map(|(name, c)| (&**c, found(name))).collect();
-    Ok(compare(&pairs))
+    Ok(catalog.compare(&pairs))
 }

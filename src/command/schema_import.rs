@@ -52,7 +52,7 @@ pub fn import(wanted: &Wanted, options: &Options, to: &Destination) -> Result<Fi
     }
     let paths: Vec<Option<PathBuf>> = names.iter().map(|name| path_for(&scene, name, to)).collect();
     refuse_to_overwrite(&scene, &names, &paths)?;
-    let found = catalog::import(&mut *scene.connect()?, scene.dialect.name(), &names, Frame::Own)?;
+    let found = catalog::find(scene.dialect.name())?.import(&mut *scene.connect()?, &names, Frame::Own)?;
     let live = read_back(&found, scene.dialect.flavor());
     let mut tables = vec![];
     for ((table, path), live) in found.into_iter().zip(paths).zip(live) {

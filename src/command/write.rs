@@ -135,8 +135,8 @@ impl Outputs {
         self.file(REPORT, |out| out.write_all(page.as_bytes()))?.keep().map(|_| ())
     }
 
-    /// Writes the script that only counts what would change, and returns its path.
-    pub fn write_preview(&self, compiled: &Compiled, format: RowFormat) -> Result<PathBuf, Error> {
+    /// Writes the script that only counts what would change, and returns its path and how many tables it is about.
+    pub fn write_preview(&self, compiled: &Compiled, format: RowFormat) -> Result<(PathBuf, usize), Error> {
         let none =
             || Error::new("X0502", format!("a dry run cannot ask targets of dialect `{}` yet", compiled.plan.dialect.name()));
         let dialect = emit::find(compiled.plan.dialect.name()).ok_or_else(none)?;
@@ -148,7 +148,7 @@ impl Outputs {
             self.file("preview.sql", |out| script::preview(dialect, &script, &mut parts, out).map(|wrote| known = wrote))?;
         let path = file.path.clone();
         file.keep()?;
-        if known { Ok(path) } else { Err(none()) }
+        if known { Ok((path, tables.len())) } else { Err(none()) }
     }
 
     /// Formats the rows of all loaded tables, in parallel.

@@ -24,16 +24,6 @@ pub enum Flavor {
     Tsql,
 }
 
-impl Flavor {
-    /// The schema of names that have none, unless somebody has chosen another.
-    pub fn default_schema(self) -> &'static str {
-        match self {
-            Flavor::Postgres => "public",
-            Flavor::Tsql => "dbo",
-        }
-    }
-}
-
 /// Reads one schema file.
 pub fn read(sources: &SourceMap, file: FileId, dialect: Flavor, out: &mut Diagnostics) -> Vec<Contract> {
     read_all(sources, &[file], dialect, out)
@@ -351,7 +341,7 @@ impl Reader {
 
 /// Tells whether a contract is the one that a name means; a schema that is not written is the default one.
 fn is(contract: &Contract, table: &Qualified, flavor: Flavor) -> bool {
-    let default = flavor.default_schema();
+    let default = if flavor == Flavor::Postgres { "public" } else { "dbo" };
     let same = |a: &str, b: &str| {
         if flavor == Flavor::Tsql { a.eq_ignore_ascii_case(b) } else { a == b }
     };

@@ -69,10 +69,17 @@ impl Rows {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
     pub name: String,
-    /// The server's number of the type; of a domain, that of the type below it.
-    pub type_id: u32,
-    /// The length or precision, as the server codes it.
-    pub modifier: i32,
+    /// The type with its sizes, in the server's words; of a domain or an alias, the type below it. Empty if the server has no word for it.
+    pub data_type: String,
+}
+
+/// What the statements of a transaction that only reads see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// The same moment, all of them.
+    One,
+    /// Each what is committed while it runs: the database does not allow more without keeping others from writing.
+    EachStatement,
 }
 
 /// What became of a transaction.
@@ -106,26 +113,26 @@ pub trait Connection: Send {
     /// Streams text into a `COPY ... FROM stdin` (or the server's like) and returns how many rows that were.
     fn copy_in(&mut self, statement: &str, data: &mut dyn Read) -> Result<u64, Error>;
 
-    /// Streams what a `COPY ... TO stdout` sends out and returns how many bytes that were.
+    /// Streams the rows that a statement gives, in the form of PostgreSQL's binary COPY, and returns how many bytes that were.
     fn copy_out(&mut self, statement: &str, out: &mut dyn Write) -> Result<u64, Error>;
 
     /// Begins a transaction that sees what others commit before each of its statements; `reading` forbids it to write, where the server can.
     /// What writes is begun by the script itself, where scripts of this kind of server begin their transactions.
     fn begin(&mut self, reading: bool) -> Result<(), Error>;
 
-    /// Begins a transaction that only reads and sees one moment, in which values come in one form, whatever the server's own settings are.
-    fn snapshot(&mut self) -> Result<(), Error>;
+    /// Begins a transaction that only reads, in which values come in one form, whatever the server's own settings are; says what it sees.
+    fn snapshot(&mut self) -> Result<Moment, Error>;
 
     /// Waits for the one turn of this name, which ends with the transaction or the session. Errors: `X0512` if it was not free in time.
     fn take_turn(&mut self, name: &str) -> Result<(), Error>;
 
-    /// Names the transaction, so that another session can ask for its fate.
+    /// Names the transaction, after it was recorded, so that another session can ask for its fate.
     fn transaction(&mut self) -> Result<String, Error>;
 
     /// Returns the columns of a table's primary key, in its order; none if it has no such key. The name is quoted where it must be.
     fn primary_key(&mut self, table: &str) -> Result<Vec<String>, Error>;
 
-    /// Tells what became of a transaction of another session.
+    /// Tells what became of a transaction of another session, by the name that it was given there.
     fn fate(&mut self, transaction: &str) -> Result<Fate, Error>;
 
     /// Adds a row about what the transaction does to a table of such rows, which is made if it is not there.

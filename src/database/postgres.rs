@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::Mode;
-use super::{Address, Column, Connection, FORMS, Fate, Options, Rows, failure, tls};
+use super::{Address, Column, Connection, FORMS, Fate, Moment, Options, Rows, failure, tls};
 use crate::error::Error;
 use crate::stop::Watch;
 
@@ -127,9 +127,15 @@ impl Connection for Postgres {
             return Err(Error::new("X0605", "the query has a place for a value, such as `$1`")
                 .help("Write the value, or a template: `{{ vars.x }}` becomes a literal of SQL."));
         }
-        let column =
-            |c: &postgres::Column| Column { name: c.name().to_string(), type_id: c.type_().oid(), modifier: c.type_modifier() };
-        Ok(statement.columns().iter().map(column).collect())
+        let list = |of: &dyn Fn(&postgres::Column) -> String| statement.columns().iter().map(of).collect::<Vec<_>>().join(",");
+        let sql = format!(
+            "SELECT pg_catalog.format_type(t, m) FROM unnest('{{{}}}'::oid[], '{{{}}}'::int[]) WITH ORDINALITY AS d(t, m, place) ORDER BY place",
+            list(&|c| c.type_().oid().to_string()),
+            list(&|c| c.type_modifier().to_string())
+        );
+        let names = self.query(&sql)?.rows.into_iter().flatten().map(Option::unwrap_or_default);
+        let column = |(c, data_type): (&postgres::Column, String)| Column { name: c.name().to_string(), data_type };
+        Ok(statement.columns().iter().zip(names).map(column).collect())
     }
 
     fn copy_in(&mut self, statement: &str, data: &mut dyn Read) -> Result<u64, Error> {
@@ -175,8 +181,9 @@ impl Connection for Postgres {
         self.execute(&format!("START TRANSACTION ISOLATION LEVEL READ COMMITTED, {access}"))
     }
 
-    fn snapshot(&mut self) -> Result<(), Error> {
-        self.execute(&format!("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; {FORMS}"))
+    fn snapshot(&mut self) -> Result<Moment, Error> {
+        self.execute(&format!("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; {FORMS}"))?;
+        Ok(Moment::One)
     }
 
     fn take_turn(&mut self, name: &str) -> Result<(), Error> {

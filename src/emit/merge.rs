@@ -157,11 +157,3 @@ pub fn sayable(dialect: &dyn Dialect, table: &Table, how: &str) -> Result<(), Er
         Err(Error::new("X0401", message))
     })
 }
-
-/// The columns that scripts write, a line of `VALUES` each.
-pub fn wanted(plans: &[Plan], line: impl Fn(&Table, usize, &str) -> String) -> String {
-    let of_table = |plan: &Plan| -> Vec<String> {
-        plan.table.columns.iter().enumerate().map(|(i, column)| line(plan.table, i + 1, &column.name)).collect()
-    };
-    plans.iter().flat_map(of_table).collect::<Vec<_>>().join(",\n")
-}

@@ -3,7 +3,7 @@
 //! Plain data, made from plan and contract. Does not know how any database says it.
 
 use crate::contract::Generated;
-use crate::expr::Expr;
+use crate::expr::{Expr, ExprKind};
 use crate::types::DataType;
 
 /// A target table and how its rows get there.
@@ -66,6 +66,23 @@ pub struct Upsert {
 }
 
 impl Upsert {
+    /// The target's columns that are set or looked at, each once; the first are those that are set.
+    pub fn mentioned(&self) -> Vec<&str> {
+        let mut found: Vec<&str> = self.set.iter().map(|(column, _)| column.as_str()).collect();
+        for expr in self.set.iter().map(|(_, value)| value).chain(&self.when) {
+            expr.walk(&mut |part| {
+                if let ExprKind::Name(parts) = &part.kind
+                    && let [side, name] = parts.as_slice()
+                    && side == "t"
+                    && !found.contains(&name.as_str())
+                {
+                    found.push(name);
+                }
+            });
+        }
+        found
+    }
+
     /// Tells whether a column becomes something else than the value that comes.
     pub fn sets(&self, column: &str) -> bool {
         self.set.iter().any(|(c, _)| c == column)

@@ -95,7 +95,7 @@ pub fn separate(
                 format!("{takes_part} AND count(*) FILTER (WHERE {takes_part}) OVER (PARTITION BY {parts}) > 1")
             }
             Measure::References { columns, table: to, references } => match references::parent(plan, to, &check.declared) {
-                Some(parent) => references::orphan(columns, Some(&parent), &parent.referenced(references), None),
+                Some(parent) => leaves(own, columns, &parent, references),
                 None => continue,
             },
             Measure::Count(_) | Measure::Total { .. } | Measure::Fresh { .. } | Measure::Agreement(_) => continue,
@@ -120,6 +120,19 @@ pub fn separate(
     Ok(Separated { rows: count(session, &left_table(table))? })
 }
 
+/// The condition that a row leaves with what it refers to, over the alias `child`: with a quarantine of its own (`own`) since it refers to
+/// nothing, else only if it referred to a row that left. What was wrong before is an error there.
+fn leaves(own: bool, columns: &[String], parent: &references::Parent, references: &[String]) -> String {
+    let there = parent.referenced(references);
+    let orphan = references::orphan(columns, Some(parent), &there, None);
+    if own {
+        return orphan;
+    }
+    let same: Vec<String> = columns.iter().zip(&there).map(|(c, r)| format!("gone.{} = child.{}", quote(r), quote(c))).collect();
+    let gone = quote(&left_of(parent.name()));
+    format!("{orphan} AND EXISTS (SELECT 1 FROM {gone} AS gone WHERE {})", same.join(" AND "))
+}
+
 /// Tells whether a reference can be looked up by now.
 fn parent_is_made(plan: &Plan, table: &TablePlan, check: &PlannedCheck, facts: &Mutex<Facts>) -> bool {
     let Measure::References { table: to, .. } = &check.measure else { return false };
@@ -133,11 +146,11 @@ fn parent_is_made(plan: &Plan, table: &TablePlan, check: &PlannedCheck, facts: &
 fn follow(plan: &Plan, table: &TablePlan, (name, left): (&str, &str), session: &Session) -> Result<(), Error> {
     loop {
         let before = count(session, &left_table(table))?;
-        for check in table.checks.iter().filter(|c| table.quarantine && c.declared.severity == Severity::Error) {
+        for check in table.checks.iter().filter(|c| c.declared.severity == Severity::Error) {
             if let Measure::References { columns, table: to, references } = &check.measure
                 && let Some(parent) = references::parent(plan, to, &check.declared).filter(|p| p.name() == table.name.value)
             {
-                let orphan = references::orphan(columns, Some(&parent), &parent.referenced(references), None);
+                let orphan = leaves(table.quarantine, columns, &parent, references);
                 let what = format!("{} {}", check.declared.check.rule(), columns.join(", "));
                 let (follower, reason) = (quote(&format!("{}#follower", table.name.value)), quote_text(&what));
                 session.execute(&format!(
@@ -193,7 +206,11 @@ fn write_rows(table: &TablePlan, left: &str, folder: &Path, session: &Session) -
 }
 
 fn left_table(table: &TablePlan) -> String {
-    format!("{}#quarantine", table.name.value)
+    left_of(&table.name.value)
+}
+
+fn left_of(table: &str) -> String {
+    format!("{table}#quarantine")
 }
 
 /// A column as the quarantine file shows it: the value before the cast where the cast failed.

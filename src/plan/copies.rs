@@ -38,7 +38,7 @@ fn is_handed_on(flow: &Flow, readers: usize, aside: SetAside) -> bool {
     let alone = |check: &PlannedCheck| !matches!(check.measure, Measure::Unique(_));
     let once = readers == 1 && flow.checks.iter().all(alone);
     let refers = |check: &PlannedCheck| matches!(check.measure, Measure::References { .. });
-    let stays = !aside.own && !(aside.any && flow.checks.iter().any(refers));
+    let stays = !(aside.own || aside.any && flow.checks.iter().any(refers));
     let quick = || !flow.relation.has_expression(&|e| !is_quick(e));
     stays && flow.steps.iter().all(passes) && (once || quick())
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::check::RowCount;
 use crate::diagnostics::{Diagnostics, Span, Spanned};
-use crate::source::live::{self, Reading, Relation, Snapshot};
+use crate::source::live::{DATABASES, Reading, Relation, Snapshot};
 use crate::source::{CsvOptions, Request, SourceKind, inline, kind};
 use crate::spec::template::Templates;
 use crate::spec::yaml::{Map, Node};
@@ -79,13 +79,17 @@ fn decode(name: &Spanned<String>, body: &Node, connections: &mut Connections, ou
         [("table", table)] => {
             let name = templates.bare(&table.expect_text("`table`", out)?, out)?;
             let parts = name.split('.').map(str::to_string).collect();
-            request.reading = Some(Reading { snapshot: connections.find(&what, map, table, out)?, what: Relation::Table(parts) });
-            &live::Postgres as &dyn SourceKind
+            let snapshot = connections.find(&what, map, table, out)?;
+            let kind = snapshot.database;
+            request.reading = Some(Reading { snapshot, what: Relation::Table(parts) });
+            kind as &dyn SourceKind
         }
         [("query", query)] => {
             let text = templates.expression(&query.expect_text("`query`", out)?, out)?.text;
-            request.reading = Some(Reading { snapshot: connections.find(&what, map, query, out)?, what: Relation::Query(text) });
-            &live::Postgres as &dyn SourceKind
+            let snapshot = connections.find(&what, map, query, out)?;
+            let kind = snapshot.database;
+            request.reading = Some(Reading { snapshot, what: Relation::Query(text) });
+            kind as &dyn SourceKind
         }
         [(first, _), (second, node), ..] => {
             out.error("E0205", node.span, format!("{what} has `{first}` and `{second}` at once")).help("Keep one of them.");
@@ -128,12 +132,6 @@ impl Connections<'_> {
                 .help("Connections are the targets of `pipe.yaml`: `targets: {vital: {dialect: postgres, url: ...}}`.");
             return None;
         };
-        if target.dialect.value != "postgres" {
-            out.error("E0206", name.span, format!("{what} reads from a database of dialect `{}`", target.dialect.value))
-                .label(target.dialect.span, "the dialect")
-                .help("Rows can be read from PostgreSQL; export others to a file, such as Parquet.");
-            return None;
-        }
         let Some(url) = &target.url else {
             out.error("E0202", name.span, format!("target `{}` has no `url`", name.value))
                 .label(target.name.span, "the target")
@@ -141,7 +139,14 @@ impl Connections<'_> {
             return None;
         };
         let url = self.templates.bare(url, out)?;
-        let snapshot = Arc::new(Snapshot::new(&name.value, url, self.stopped.clone()));
+        let Some(snapshot) = Snapshot::new(&target.dialect.value, &name.value, url, self.stopped.clone()) else {
+            let known: Vec<&str> = DATABASES.iter().map(|d| d.format()).collect();
+            out.error("E0206", name.span, format!("{what} reads from a database of dialect `{}`", target.dialect.value))
+                .label(target.dialect.span, "the dialect")
+                .help(format!("Rows can be read from {}; export others to a file, such as Parquet.", known.join(", ")));
+            return None;
+        };
+        let snapshot = Arc::new(snapshot);
         self.open.insert(name.value, snapshot.clone());
         Some(snapshot)
     }

@@ -6,9 +6,10 @@
 
 use super::{Inputs, TablePlan};
 use crate::diagnostics::Diagnostics;
-use crate::expr::Expr;
+use crate::expr::{BinaryOp, Expr, ExprKind, Literal};
 use crate::sql::{Unsupported, view};
 use crate::stage::{LoadPlan, Mode};
+use crate::target::Target;
 use crate::types::DataType;
 
 /// Judges the expressions of every upsert.
@@ -23,11 +24,54 @@ pub fn judge(inputs: &Inputs, tables: &[TablePlan], out: &mut Diagnostics) {
         };
         let set = changes.set.iter().map(|(column, value)| (Some(column.as_str()), value));
         for (column, expr) in set.chain(changes.when.iter().map(|when| (None, when))) {
-            if let Err(refused) = said(column, expr) {
+            let kept = || column.map_or(Ok(()), |column| kept(column, expr, load, inputs.dialect));
+            if let Err(refused) = said(column, expr).and_then(|_| kept()) {
                 report(&refused, load, inputs, out);
             }
         }
     }
+}
+
+/// A character that no code page of one byte has.
+const WIDE: &str = "\u{4e00}";
+
+/// Refuses what a column would not keep of a text: characters of a constant, or of a column that may hold more than it.
+fn kept(column: &str, expr: &Expr, load: &LoadPlan, dialect: &dyn Target) -> Result<(), Unsupported> {
+    let find = |name: &str| load.contract.as_ref().and_then(|c| c.column(name));
+    let Some(target) = find(column) else { return Ok(()) };
+    for value in values(expr) {
+        let what = match &value.kind {
+            ExprKind::Literal(Literal::Text(text)) => match dialect.lost(target, text) {
+                lost if lost.is_empty() => continue,
+                lost => format!("the characters `{lost}` as the value of `{column}`, which does not keep them,"),
+            },
+            ExprKind::Name(parts) => {
+                let Some(from) = parts.last().and_then(|name| find(name)).filter(|c| c.data_type.is_text()) else { continue };
+                if dialect.lost(target, WIDE).is_empty() || !dialect.lost(from, WIDE).is_empty() {
+                    continue;
+                }
+                format!("`{}` as the value of `{column}`, which does not keep all of its characters,", from.name)
+            }
+            _ => continue,
+        };
+        return Err(Unsupported::new(what, value.span));
+    }
+    Ok(())
+}
+
+/// The constants and columns whose text an expression may give, not those that it only compares.
+fn values(expr: &Expr) -> Vec<&Expr> {
+    let below: Vec<&Expr> = match &expr.kind {
+        ExprKind::Literal(_) | ExprKind::Name(_) => return vec![expr],
+        ExprKind::Case { branches, otherwise, .. } => {
+            branches.iter().map(|(_, then)| then).chain(otherwise.iter().map(|e| &**e)).collect()
+        }
+        ExprKind::Binary(left, BinaryOp::Concat, right) => vec![left, right],
+        ExprKind::Cast { operand, .. } => vec![operand],
+        ExprKind::Call(call) => call.arguments.iter().collect(),
+        _ => vec![],
+    };
+    below.into_iter().flat_map(values).collect()
 }
 
 fn types(load: &LoadPlan) -> Vec<(String, DataType)> {

@@ -11,8 +11,6 @@ pub mod inline;
 pub mod json;
 pub mod json_file;
 pub mod live;
-mod live_column;
-mod live_rows;
 pub mod origin;
 pub mod parquet;
 

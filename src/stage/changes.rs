@@ -6,6 +6,8 @@
 use super::Lowering;
 use super::flow::Flow;
 use super::load::known_column;
+use crate::contract::Generated;
+use crate::diagnostics::Spanned;
 use crate::expr::{Expr, ExprKind};
 use crate::spec::yaml::{Map, Node};
 
@@ -41,12 +43,31 @@ pub fn decode(map: &Map, mode: &str, flow: &Flow, cx: &mut Lowering) -> Option<C
                         unknown("the target", &column.value, column.span, &names, cx);
                         return None;
                     }
-                    changes.set.push((column.value.clone(), expression(value, "`set`", flow, cx)?));
+                    let value = expression(value, "`set`", flow, cx)?;
+                    // One error about a column is enough.
+                    if is_free(column, cx) {
+                        changes.set.push((column.value.clone(), value));
+                    }
                 }
             }
         }
     }
     Some(changes)
+}
+
+/// Refuses a column that the database alone writes.
+fn is_free(column: &Spanned<String>, cx: &mut Lowering) -> bool {
+    let Some(found) = cx.table.contract.as_ref().and_then(|c| c.column(&column.value)) else { return true };
+    let why = match found.generated {
+        Generated::Computed => "computed by the database",
+        Generated::Always => "numbered by the database alone",
+        Generated::No | Generated::ByDefault => return true,
+    };
+    cx.out
+        .error("E0428", column.span, format!("column `{}` of the target is {why}", column.value))
+        .label(found.span, "as the contract says")
+        .help("Take it out of `set`: no row that is there can get another value in it.");
+    false
 }
 
 fn columns(node: &Node, name: &str, flow: &Flow, cx: &mut Lowering) -> Option<Vec<String>> {

@@ -29,6 +29,10 @@ impl Target for AzureSql {
         Flavor::Tsql
     }
 
+    fn usual_schema(&self) -> &'static str {
+        "dbo"
+    }
+
     fn identifier_limit(&self) -> usize {
         128
     }
@@ -73,6 +77,13 @@ impl Target for AzureSql {
             | Measure::Fresh { .. }
             | Measure::Agreement(_) => declared,
         }
+    }
+
+    fn lost(&self, column: &Column, text: &str) -> String {
+        if !collation::is_code_page(column) {
+            return String::new();
+        }
+        text.chars().filter(|c| !collation::in_code_page(*c)).collect()
     }
 
     fn table_checks(&self, contract: &Contract) -> Vec<Declared> {

@@ -39,8 +39,19 @@ pub trait Target: Sync + Send {
         vec![]
     }
 
+    /// The characters of a text that a column would not keep: those that its code page lacks.
+    fn lost(&self, column: &Column, text: &str) -> String {
+        let _ = (column, text);
+        String::new()
+    }
+
     /// How this database writes CREATE TABLE.
     fn flavor(&self) -> Flavor;
+
+    /// The schema of tables whose names have none.
+    fn usual_schema(&self) -> &'static str {
+        "public"
+    }
 
     /// The longest identifier in bytes, and what is said about it.
     fn identifier_limit(&self) -> usize;

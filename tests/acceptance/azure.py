@@ -20,6 +20,9 @@ from decimal import Decimal
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
+from azure_catalog import differs, imports
+from azure_preview import previews
+from azure_sources import reads_types, sources
 from harness import Failures, folder, run
 from tds import Server
 from tsql import batches
@@ -135,7 +138,8 @@ def deploys(place, check):
         told = conversation(server)
         check(told[0].startswith("SET LOCK_TIMEOUT 30000;") and "sp_getapplock @Resource = N'pipe deploys azure'" in told[1], "deploy: settings and lock come first", told[:2])
         expected = squeezed(place.script())
-        check(told[2:-2] == expected, "deploy: the script's batches, letter by letter", lambda: next(((a, b) for a, b in zip(told[2:], expected) if a != b), (len(told), len(expected))))
+        check("sys.objects AS o" in told[2], "deploy: the catalog is asked before anything is done", told[2])
+        check(told[3:-2] == expected, "deploy: the script's batches, letter by letter", lambda: next(((a, b) for a, b in zip(told[3:], expected) if a != b), (len(told), len(expected))))
         check("CURRENT_TRANSACTION_ID" in told[-2] and told[-1] == "COMMIT" and len(commits(server)) == 1, "deploy: one COMMIT, at the end", told[-2:])
         loads = [e for e in server.log if e["kind"] == "bulk"]
         check(len(loads) == 1 and loads[0]["types"] == ["int", "nvarchar(max)", "decimal(38,10)", "float", "bigint", "bit", "nvarchar(max)", "nvarchar(max)"], "deploy: one bulk load", [e["types"] for e in loads])
@@ -238,7 +242,7 @@ def passing(place, check, requests):
             done = place.do(server, "deploy", "azure")
             check(done.code == 0 and "at attempt 2" in done.stdout and server.sessions == 2, f"error {number}: tried again", done)
             check(not commits(server, 1) and commits(server, 2) == ["COMMIT"], f"error {number}: committed once")
-            check(conversation(server, 2)[2:-2] == squeezed(place.script()), f"error {number}: the whole script again")
+            check(conversation(server, 2)[3:-2] == squeezed(place.script()), f"error {number}: the whole script again")
     with Server({i: ("error", 1205, "deadlocked", 13) for i in range(3, 400)}) as server:
         done = place.do(server, "deploy", "azure")
         check(done.code == 3 and "error[X0513]" in done.stderr and not commits(server), "deadlocks without end: told", done)
@@ -258,12 +262,41 @@ def drops(place, check, requests):
                 check(done.code in (0, 3) and not first, "drop after the login: no COMMIT", done)
             else:
                 check(done.code == 0 and not first and commits(server, 2) == ["COMMIT"] and "at attempt 2" in done.stdout, f"drop at request {at}: taken back, then done", done)
+    settled(place, check)
     with Server({i: ("drop",) for i in range(12, 400)}) as server:
         done = place.do(server, "deploy", "azure")
         check(done.code == 3 and re.search(r"error\[X05(04|10)\]", done.stderr) and not commits(server), "drops without end: told", done)
     with Server({0: ("drop",)}) as server:
         done = place.do(server, "deploy", "azure")
         check(done.code == 3 and "error[X0504]" in done.stderr, "drop at the login: told", done)
+
+
+def settled(place, check):
+    """The connection ends at the COMMIT: the row of the target's own table tells what became of the transaction."""
+    def answers(*counts):
+        left = list(counts)
+        return [("SCOPE_IDENTITY", [["number", "nvarchar(20)"]], [["12"]]), ("\\$IDENTITY = 12", [["told", "int"]], lambda: [[left.pop(0) if len(left) > 1 else left[0]]])]
+
+    with Server(answers=answers(1)) as server:
+        place.do(server, "deploy", "azure", "--target", "told")
+        told = server.batches()
+        at = len([e for e in server.log if e["kind"] in ("login", "batch", "bulk")]) - 1
+    check(told[-1] == "COMMIT", "the commit is the last request", told[-1:])
+    for found, sessions, attempt in ((1, 2, None), (0, 3, "at attempt 2")):
+        with Server({at: ("drop",)}, answers=answers(found)) as server:
+            done = place.do(server, "deploy", "azure", "--target", "told")
+            asked = [sql for sql in server.batches(2) if "$IDENTITY" in sql]
+            check(done.code == 0 and server.sessions == sessions and (attempt or "deployed run") in done.stdout and ("at attempt" in done.stdout) == bool(attempt), f"drop at the COMMIT: {found} rows tell of it", done)
+            run_id = json.loads((place.out / "run.json").read_text())["run_id"]
+            check(asked == [f"SELECT COUNT(*) AS told FROM [ops].[Pipe's ]]runs] WITH (READCOMMITTEDLOCK, ROWLOCK) WHERE $IDENTITY = 12 AND [run_id] = N'{run_id}';"] and len(commits(server)) == (2 if attempt else 1), f"drop at the COMMIT: asked once, {found}", (asked, commits(server)))
+    # Another session first waits for the row of the open transaction in vain: the settings of its session, then the question.
+    with Server({at: ("drop",), at + 3: ("error", 1222, "Lock request time out period exceeded.", 16)}, answers=answers(1)) as server:
+        done = place.do(server, "deploy", "azure", "--target", "told")
+        log = (place.out / "deploy.log").read_text()
+        check(done.code == 0 and server.sessions == 3 and "is still open" in log.split("deploy run")[-1] and len(commits(server)) == 1, "drop at the COMMIT: open for a while, then committed", (done, log[-600:]))
+    with Server({at: ("drop",)}, answers=[("SCOPE_IDENTITY", [["number", "nvarchar(20)"]], [[None]])]) as server:
+        done = place.do(server, "deploy", "azure", "--target", "told")
+        check(done.code == 3 and "error[X0520]" in done.stderr and "`runs`" in done.stderr, "drop at the COMMIT: a table that does not number its rows tells nothing", done)
 
 
 def routes(place, check):
@@ -370,66 +403,10 @@ def refused(place, check):
         check(done.code == 3 and "error[X0502]" in done.stderr, "an address that is none: told", done)
 
 
-def text_columns(*names):
-    return [[name, "nvarchar(max)"] for name in names]
-
-
-COLUMN_NAMES = ["id", "name", "type", "bytes", "precision", "scale", "nullable", "collation", "seed", "increment", "computed", "persisted", "given", "given_by", "alias", "generated", "assembly"]
-
-
-def catalog_answers():
-    """What the catalog of a server says, by its documentation: expressions in the form that a server gives them."""
-    def column(name, kind, nullable="0", **more):
-        facts = {"id": "77", "name": name, "type": kind, "bytes": "4", "precision": "10", "scale": "0", "nullable": nullable, "generated": "0", **more}
-        return [facts.get(n) for n in COLUMN_NAMES]
-    columns = [column("[id]", "int", seed="1", increment="1"), column("[name]", "nvarchar", bytes="80"), column("[na]]me's]", "varchar", "1", bytes="-1", collation="Latin1_General_BIN2"),
-               column("[price]", "decimal", "1", precision="9", scale="2", given="((0.50))", given_by="[df_price]"), column("[state]", "nvarchar", bytes="20"), column("[grade]", "tinyint"),
-               column("[at]", "datetime2", scale="3", given="(sysutcdatetime())", given_by="[df_at]"), column("[total]", "decimal", "1", computed="([price]*(2))", persisted="1"), column("[row]", "timestamp"), column("[mail]", "nvarchar", "1", bytes="200", alias="Mail")]
-    constraints = [["77", "CONSTRAINT [pk] PRIMARY KEY ([id])", None], ["77", "CONSTRAINT [uq] UNIQUE ([name], [state])", None], ["77", "CONSTRAINT [ck_state] CHECK (([state]=N'old' OR [state]=N'new'))", None],
-                   ["77", "CONSTRAINT [ck_grade] CHECK (([grade]>=(1) AND [grade]<=(6)))", None], ["77", "CONSTRAINT [ck_idle] CHECK (([grade]<>(5)))", "disabled"],
-                   ["77", "CONSTRAINT [fk] FOREIGN KEY ([grade]) REFERENCES [dbo].[grades] ([number]) ON DELETE CASCADE", None]]
-    return [("sys.objects AS o", [*text_columns("schema", "name", "id", "type"), ["place", "int"]], [["dbo", "goods", "77", "U ", 0]]), ("sys.columns AS c", text_columns(*COLUMN_NAMES), columns),
-            ("sys.key_constraints", text_columns("id", "definition", "idle"), constraints), ("sys.indexes AS i", text_columns("id", "definition", "idle"), [["77", "CREATE UNIQUE INDEX [ix] ON [dbo].[goods] ([price]) WHERE ([price] IS NOT NULL)", None]]),
-            ("sys.triggers", text_columns("id", "remark"), [["77", "trigger: tr_goods"]])]
-
-
-def imports(place, check, kit):
-    """The catalog of a server as a contract, which the next run is judged by."""
-    with Server(answers=catalog_answers()) as server:
-        done = place.do(server, "schema", "import", "goods", "--target", "here")
-        path = place.root / "schemas/goods.sql"
-        text = path.read_text() if path.exists() else ""
-        check(done.code == 0 and "trigger: tr_goods" in done.stdout + done.stderr + text, "import: done", done)
-        for line in ("CREATE TABLE [dbo].[goods] (", "[id] int IDENTITY(1, 1) NOT NULL", "[na]]me's] varchar(max) COLLATE Latin1_General_BIN2 NULL", "[price] decimal(9, 2) CONSTRAINT [df_price] DEFAULT ((0.50)) NULL", "[at] datetime2(3) CONSTRAINT [df_at]",
-                     "[total] AS ([price]*(2)) PERSISTED", "[row] rowversion NOT NULL", "[mail] nvarchar(100) NULL", "CONSTRAINT [ck_state] CHECK (([state]=N'old' OR [state]=N'new'))", "-- not judged: disabled: CONSTRAINT [ck_idle]", "CREATE UNIQUE INDEX [ix]"):
-            check(line in text, f"import: {line}", text)
-        sent = server.batches()
-        again = place.do(server, "schema", "import", "goods", "--target", "here")
-        check(again.code == 0 and path.read_text() == text, "import: the same again", again)
-    rows = [{"name": "a", "state": "new", "grade": 1, "price": "1.00", "total": 1}, {"name": "b" * 41, "state": "none", "grade": 7, "price": "12345678.00"}, {"name": "A ", "state": "NEW", "grade": 6, "price": "1.50"}]
-    (place.root / "data/goods.json").write_text(json.dumps(rows))
-    (place.root / "pipelines/goods.yaml").write_text("pipeline: goods\nextract: {raw: {file: data/goods.json}}\ntables:\n  goods:\n    from: raw\n    map: {name: name, state: state, grade: grade, price: price}\n    load: {table: dbo.goods}\n")
-    report = run([place.pipe, "run", "goods", "--format", "json"], cwd=place.root)
-    broken = {(v.get("column") or ",".join(v.get("columns") or []), v["rule"]) for v in (report.json() or {}).get("violations", [])}
-    for column, rule in (("name", "length"), ("state", "one_of"), ("grade", "range"), ("name", "unique")):
-        check(any(c.startswith(column) and r == rule for c, r in broken), f"import: {column} {rule} is judged", (broken, report))
-    check(any(c == "price" for c, _ in broken), "import: the size of price is judged", broken)
-    with Server(answers=[("sys.objects AS o", catalog_answers()[0][1], [["dbo", "god", None, None, 0]]), ("sys.tables AS t", text_columns("name"), [["goods"], ["other.god"]])]) as server:
-        done = place.do(server, "schema", "import", "god", "--target", "here")
-        check(done.code == 3 and "error[X0601]" in done.stderr and "other.god" in done.stderr, "import: no such table", done)
-    with Server() as server:
-        check("error[X0502]" in place.do(server, "schema", "diff", "--target", "here").stderr, "diff: said to be missing")
-    if kit and (kit / "ve/bin/python").exists():
-        script = place.root / "catalog.sql"
-        script.write_text("\nGO\n".join([*sent, *server.batches(), ""]), encoding="utf-8")
-        done = run([kit / "ve/bin/python", Path(__file__).resolve().parents[1] / "tsql/mslint.py", script], env={"MSLINT_HOME": str(kit)})
-        check(done.code == 0, "import: the vendor's parser takes the questions", done)
-
-
 def parsed(place, check, kit):
     """The statements that are not the script's own, by the vendor's parser."""
     answers = [("CURRENT_TRANSACTION_ID", [["number", "bigint"]], [[1]])]
-    told = []
+    told = ["SELECT COUNT(*) AS told FROM [ops].[runs] WITH (READCOMMITTEDLOCK, ROWLOCK) WHERE $IDENTITY = 12 AND [run_id] = N'1';"]
     for command, target in (("deploy", "told"), ("verify", "here")):
         with Server(answers=answers) as server:
             place.do(server, command, "azure", "--target", target)
@@ -456,7 +433,7 @@ def real(place, check, url):
     def do(*command):
         return run([place.pipe, *command], cwd=place.root, env={"AZURE_URL": url})
 
-    drop = "DROP TABLE IF EXISTS dbo.pipe_child; DROP TABLE IF EXISTS dbo.pipe_parent;"
+    drop = "DROP TABLE IF EXISTS dbo.pipe_child; DROP TABLE IF EXISTS dbo.pipe_parent; DROP TABLE IF EXISTS dbo.pipe_types;"
     sql(drop)
     for statement in SCHEMA.split("GO\n"):
         if statement.strip():
@@ -469,6 +446,11 @@ def real(place, check, url):
             done = do("verify", "azure")
             check(done.code == 0 and "MISMATCH" not in done.stdout, f"real: verified after the {time_}", done)
         check(sql("SELECT COUNT(*) FROM dbo.pipe_parent") == str(ROWS), "real: all rows", sql("SELECT COUNT(*) FROM dbo.pipe_parent"))
+        done = do("schema", "diff", "pipe_parent", "pipe_child", "--target", "here")
+        check(done.code == 0 and "agree" in done.stdout, "real: contract and database agree", done)
+        done = do("run", "azure", "--dry-run", "--deploy", "--format", "json")
+        check([[row[n] for n in ("inserts", "updates", "unchanged")] for row in (done.json() or {}).get("would_change", [])] == [["0", "0", str(ROWS)], ["0", "0", str(len(TEXTS))]], "real: nothing would change", done)
+        reads_types(place, check, sql, do)
         sql("UPDATE dbo.pipe_parent SET name = N'changed' WHERE id = 5")
         check(do("verify", "azure").code == 1, "real: a changed row is a MISMATCH")
         done = do("rollback", "azure")
@@ -513,6 +495,9 @@ def main():
         doctor(place, failures.check)
         refused(place, failures.check)
         imports(place, failures.check, a.kit)
+        differs(place, failures.check, a.kit)
+        sources(place, failures.check, a.kit)
+        previews(place, failures.check, a.kit)
         if a.kit and (a.kit / "ve/bin/python").exists():
             parsed(place, failures.check, a.kit)
         else:

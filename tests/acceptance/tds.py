@@ -91,10 +91,17 @@ def environment(kind, new, old=b"\0"):
     return b"\xE3" + struct.pack("<H", len(body)) + body
 
 
+def result_sets(sql):
+    """The columns that a statement wants its rows to have."""
+    wanted = sql.partition(" WITH RESULT SETS ((\n")[2].rpartition("\n));")[0]
+    return [[name.replace("]]", "]"), kind] for name, kind in re.findall(r"^\[((?:[^\]]|\]\])+)\] (.+?) NULL,?$", wanted, re.M)]
+
+
 class Server:
     """Listens until it is closed. `faults`: {number of a request, counted over all sessions from 0: what happens there}.
 
-    A fault is ("error", number, message, severity), ("drop",), ("hang",) or ("route", host, port). `answers`: [(pattern, columns, rows)] before the built-in ones.
+    A fault is ("error", number, message, severity), ("drop",), ("hang",) or ("route", host, port). `answers`: [(pattern, columns, rows)] before the built-in ones; without columns
+    rows have those that the statement's WITH RESULT SETS names. A value in bytes is sent as it is.
     """
 
     def __init__(self, faults=None, answers=(), context=None, supports=True, packet=4096):
@@ -284,7 +291,8 @@ class Session:
         lines = [line.strip() for line in sql.split("\n")]
         for pattern, columns, rows in self.server.answers:
             if re.search(pattern, sql, re.S):
-                return rowset(columns, rows) + done(len(rows))
+                rows = rows() if callable(rows) else rows
+                return rowset(columns or result_sets(sql), rows) + done(len(rows))
         if "sp_getapplock" in sql:
             return rowset([["taken", "int"]], [[0]]) + done(1)
         if "CURRENT_TRANSACTION_ID()" in sql:
@@ -304,6 +312,8 @@ class Session:
                 raise AssertionError("a transaction within another")
             self.descriptor = 0x1100000000 + self.number
             return environment(8, b"\x08" + struct.pack("<Q", self.descriptor), b"\0") + done()
+        if sql == "ROLLBACK":
+            return self.rolled_back() + done() if self.descriptor else error(3903, "The ROLLBACK TRANSACTION request has no corresponding BEGIN TRANSACTION.") + done(err=True)
         if sql == "COMMIT" or "COMMIT TRANSACTION;" in lines:
             old, self.descriptor = self.descriptor, 0
             if not old:

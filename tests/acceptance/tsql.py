@@ -287,7 +287,7 @@ GO
     both = lambda i, text: "".join(part if part.startswith("'") else of(i, part) for part in re.split(r"('[^']*')", text))
     when = " OR ".join(f"({both(i, text)}) IS NULL" for i, text in enumerate(VALUES)) + " OR target.t <> source.t AND NOT target.b"
     set_ = {"version": "target.version + 1", "changed": "now()", "moment": "now()", "a": "coalesce(target.a, 0) + source.a", "n": "target.n * 1.5", "t": "coalesce(target.t || '|', '') || source.t || $lines",
-            "b": "source.t = target.t", "d": "NULL", "tiny": "target.tiny + 1", "page": "CASE WHEN target.b THEN source.t ELSE target.page END", "f": "source.a / 2"}
+            "b": "source.t = target.t", "d": "NULL", "tiny": "target.tiny + 1", "page": "CASE WHEN target.b THEN 'it''s' || target.page ELSE target.page END", "f": "source.a / 2"}
     set_["t"] = set_["t"].replace("$lines", "'a\nGO\n$(x)''\r\n:r file'")
     rows = [{"k": i, "a": 2, "n": "1.50", "t": "ax", "u": "y", "b": True, "d": "2024-02-29", "s": "2024-02-29 12:00:00", "f": 0.5} for i in (1, 2)]
     types = {"k": "bigint", "a": "integer", "n": "decimal(8,2)", "t": "text", "u": "text", "b": "boolean", "d": "date", "s": "timestamp", "f": "double"}

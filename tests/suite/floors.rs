@@ -16,7 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sql", &["diagnostics", "expr", "relation", "types"]),
     ("check", &["diagnostics", "expr", "spec", "types"]),
     ("contract", &["check", "diagnostics", "expr", "spec", "types"]),
-    ("catalog", &["check", "contract", "database", "diagnostics", "error", "expr", "sql"]),
+    ("catalog", &["check", "contract", "database", "diagnostics", "error", "expr", "sql", "types"]),
     ("source", &["database", "digest", "error", "relation", "types"]),
     ("target", &["check", "contract", "diagnostics", "expr", "sql", "types"]),
     ("stage", &["check", "contract", "diagnostics", "expr", "relation", "spec", "target", "types"]),

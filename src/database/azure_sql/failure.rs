@@ -36,8 +36,17 @@ pub fn is_transient(error: &Driver) -> bool {
 
 /// What the server itself said.
 fn answered(token: &TokenError, place: &str) -> Error {
-    let (code, fix) = meaning(token.code(), token.class());
-    Error::new(code, format!("{} (error {}, {place})", token.message().trim(), token.code())).help(fix)
+    error(token.code(), token.class(), token.message(), place)
+}
+
+/// What the server says about a query that it was asked to describe.
+pub fn told(number: u32, message: &str, place: &str) -> Error {
+    error(number, 0, message, place)
+}
+
+fn error(number: u32, class: u8, message: &str, place: &str) -> Error {
+    let (code, fix) = meaning(number, class);
+    Error::new(code, format!("{} (error {number}, {place})", message.trim())).help(fix)
 }
 
 /// Our code for a number, and what to do about it.

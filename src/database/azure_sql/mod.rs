@@ -7,6 +7,7 @@
 
 pub mod address;
 mod batches;
+mod copy;
 mod door;
 mod entry;
 mod failure;
@@ -20,12 +21,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::TryStreamExt;
 use tiberius::error::Error as Driver;
 use tokio::runtime::{Builder, Runtime};
 
-use super::{Address, Column, Connection, Fate, Options, Rows};
+use super::{Address, Column, Connection, Fate, Moment, Options, Rows};
 use crate::digest;
 use crate::error::Error;
+use copy::Copy;
 use entry::Session;
 use load::{LOADED, Load, row};
 
@@ -36,6 +39,12 @@ pub use questions::QUESTIONS;
 const LOOK: Duration = Duration::from_millis(100);
 /// How long the server may take to cancel.
 const CANCEL: Duration = Duration::from_secs(5);
+/// How much is read before it is handed on.
+const CHUNK: usize = 256 << 10;
+/// Between the number of a transaction and the row that tells of it.
+const TOLD: &str = ", told in row ";
+const OF: &str = " of run ";
+const IN: &str = " in ";
 /// The most characters of a lock's name.
 const LOCK_NAME: usize = 255;
 
@@ -47,7 +56,7 @@ pub fn open(address: &Address, options: &Options) -> Result<Box<dyn Connection>,
     let (client, encrypted) = entry::enter(&runtime, address, options)?;
     let lock_timeout = address.lock_timeout.unwrap_or(options.lock_timeout).as_millis().clamp(1, i32::MAX as u128);
     let limits = Limits { stopped: options.stopped.clone(), statement: address.statement_timeout.or(options.statement_timeout) };
-    let mut session = AzureSql { runtime, client, place: address.place(), encrypted, lock_timeout, limits };
+    let mut session = AzureSql { runtime, client, place: address.place(), encrypted, lock_timeout, limits, recorded: None };
     session.execute(&format!("SET LOCK_TIMEOUT {lock_timeout}; SET XACT_ABORT ON; SET TEXTSIZE 2147483647;"))?;
     Ok(Box::new(session))
 }
@@ -60,6 +69,8 @@ struct AzureSql {
     /// In milliseconds.
     lock_timeout: u128,
     limits: Limits,
+    /// The row that the transaction has added about itself, by its number and table.
+    recorded: Option<String>,
 }
 
 /// What ends a statement before its time.
@@ -149,8 +160,20 @@ impl Connection for AzureSql {
         Ok(Rows { columns, rows })
     }
 
-    fn describe(&mut self, _: &str) -> Result<Vec<Column>, Error> {
-        Err(unreadable())
+    fn describe(&mut self, query: &str) -> Result<Vec<Column>, Error> {
+        let described = self.query(&format!(
+            "SELECT name, system_type_name, CONVERT(nvarchar(10), error_number) AS error_number, error_message
+FROM sys.dm_exec_describe_first_result_set({}, NULL, 0) ORDER BY column_ordinal;",
+            literal(query)
+        ))?;
+        let text = |row: &[Option<String>], place: usize| row.get(place).cloned().flatten().unwrap_or_default();
+        if let Some((number, message)) = described.rows.iter().find_map(|row| Some((text(row, 2).parse().ok()?, text(row, 3)))) {
+            return Err(failure::told(number, &message, &self.place));
+        }
+        if described.rows.is_empty() {
+            return Err(Error::new("X0605", "the query gives no rows").help("Write a SELECT."));
+        }
+        Ok(described.rows.iter().map(|row| Column { name: text(row, 0), data_type: text(row, 1) }).collect())
     }
 
     fn copy_in(&mut self, statement: &str, data: &mut dyn Read) -> Result<u64, Error> {
@@ -180,8 +203,32 @@ impl Connection for AzureSql {
         Ok(count)
     }
 
-    fn copy_out(&mut self, _: &str, _: &mut dyn Write) -> Result<u64, Error> {
-        Err(unreadable())
+    fn copy_out(&mut self, statement: &str, out: &mut dyn Write) -> Result<u64, Error> {
+        let (client, stopped) = (&mut self.client, self.limits.stopped.clone());
+        let sent = wait(&self.runtime, &self.limits, async {
+            let mut rows = client.simple_query(statement).await?.into_row_stream();
+            let (mut copy, mut total) = (Copy::new(), 0);
+            loop {
+                let row = rows.try_next().await?;
+                match &row {
+                    Some(row) => copy.add(row).map_err(Halt::Told)?,
+                    None => copy.end(),
+                }
+                if row.is_none() || copy.waiting() >= CHUNK {
+                    let bytes = copy.take();
+                    total += bytes.len() as u64;
+                    out.write_all(&bytes).map_err(|e| Halt::Told(unwritten(&e)))?;
+                    // Where rows come without a pause, nobody else looks.
+                    if stopped.load(Ordering::SeqCst) {
+                        return Err(Halt::Stopped);
+                    }
+                }
+                if row.is_none() {
+                    return Ok(total);
+                }
+            }
+        });
+        sent.map_err(|halt| self.halted(halt))
     }
 
     fn begin(&mut self, reading: bool) -> Result<(), Error> {
@@ -189,9 +236,17 @@ impl Connection for AzureSql {
         if reading { self.execute("BEGIN TRANSACTION") } else { Ok(()) }
     }
 
-    fn snapshot(&mut self) -> Result<(), Error> {
-        // Azure SQL allows it everywhere, a server of one's own where its database is set so.
-        self.execute("SET TRANSACTION ISOLATION LEVEL SNAPSHOT; BEGIN TRANSACTION")
+    fn snapshot(&mut self) -> Result<Moment, Error> {
+        let state = self.query(
+            "SELECT CONVERT(nvarchar(1), snapshot_isolation_state) AS state FROM sys.databases WHERE database_id = DB_ID();",
+        )?;
+        // Azure SQL allows it, a server of one's own where its database is set so. To see one moment without it would keep others from writing.
+        let moment = if state.single() == Some("1") { Moment::One } else { Moment::EachStatement };
+        let level = if moment == Moment::One { "SNAPSHOT" } else { "READ COMMITTED" };
+        self.execute(&format!("SET TRANSACTION ISOLATION LEVEL {level};"))?;
+        // It is never committed: the server cannot forbid it to write.
+        self.execute("BEGIN TRANSACTION")?;
+        Ok(moment)
     }
 
     fn take_turn(&mut self, name: &str) -> Result<(), Error> {
@@ -224,9 +279,13 @@ impl Connection for AzureSql {
         // A batch that went by because an earlier one had failed (NOEXEC) gives no rows.
         let rows =
             self.query("SELECT CASE WHEN @@TRANCOUNT = 1 AND XACT_STATE() = 1 THEN CURRENT_TRANSACTION_ID() END AS number")?;
-        rows.single().map(str::to_string).ok_or_else(|| {
+        let number = rows.single().map(str::to_string).ok_or_else(|| {
             Error::new("X0516", format!("the script's transaction is not open at its end ({})", self.place))
                 .help("The server took it back, so nothing was changed: try again, and look at its log if it happens again.")
+        })?;
+        Ok(match &self.recorded {
+            Some(told) => format!("{number}{TOLD}{told}"),
+            None => number,
         })
     }
 
@@ -240,9 +299,28 @@ WHERE k.type = 'PK' AND k.parent_object_id = OBJECT_ID({}) ORDER BY c.key_ordina
         Ok(rows.rows.into_iter().flatten().flatten().collect())
     }
 
-    fn fate(&mut self, _: &str) -> Result<Fate, Error> {
-        // The server keeps no record of transactions that were taken back.
-        Ok(Fate::Unknown)
+    fn fate(&mut self, transaction: &str) -> Result<Fate, Error> {
+        // The server keeps no record of transactions; a row that one has added is there with all the rest, or gone with all the rest.
+        let parts = || {
+            let (row, rest) = transaction.split_once(TOLD)?.1.split_once(OF)?;
+            let (run, table) = rest.split_once(IN)?;
+            Some((row, run, table))
+        };
+        let Some((row, run, table)) = parts() else { return Ok(Fate::Unknown) };
+        // Only a read that waits for locks tells a transaction that is open from one that was taken back.
+        let asked = self.query(&format!(
+            "SELECT COUNT(*) AS told FROM {table} WITH (READCOMMITTEDLOCK, ROWLOCK) WHERE $IDENTITY = {row} AND [run_id] = {};",
+            literal(run)
+        ));
+        match asked {
+            Ok(rows) => Ok(match rows.single() {
+                Some("0") => Fate::TakenBack,
+                Some(_) => Fate::Committed,
+                None => Fate::Unknown,
+            }),
+            Err(error) if error.code == "X0512" => Ok(Fate::Open),
+            Err(error) => Err(error),
+        }
     }
 
     fn record(&mut self, table: &str, entry: &[(&str, String)]) -> Result<(), Error> {
@@ -257,7 +335,14 @@ WHERE k.type = 'PK' AND k.parent_object_id = OBJECT_ID({}) ORDER BY c.key_ordina
             literal(&name),
             definitions.join(", ")
         ))?;
-        self.execute(&format!("INSERT INTO {name} ({}) VALUES ({});", columns.join(", "), values.join(", ")))
+        let added = self.query(&format!(
+            "INSERT INTO {name} ({}) VALUES ({});\nSELECT CONVERT(nvarchar(20), SCOPE_IDENTITY()) AS number;",
+            columns.join(", "),
+            values.join(", ")
+        ))?;
+        let run = entry.iter().find(|(column, _)| *column == "run_id").map_or("", |(_, value)| value.as_str());
+        self.recorded = added.single().map(|row| format!("{row}{OF}{run}{IN}{name}"));
+        Ok(())
     }
 
     fn notices(&mut self) -> Vec<String> {
@@ -281,11 +366,12 @@ pub fn identifier(name: &str) -> String {
 
 /// Quotes a text for a server of the SQL Server family.
 pub fn literal(text: &str) -> String {
-    format!("N'{}'", text.replace('\'', "''"))
+    // A backslash before the end of a line joins it with the next: one more of each is what is taken away.
+    format!("N'{}'", text.replace('\'', "''").replace("\\\r\n", "\\\\\r\n\r\n").replace("\\\n", "\\\\\n\n"))
 }
 
-fn unreadable() -> Error {
-    Error::new("X0502", "rows cannot be read from Azure SQL yet").help("Export them to a file, and name it with `file:`.")
+fn unwritten(cause: &std::io::Error) -> Error {
+    Error::new("X0104", format!("cannot write the rows that were read: {cause}"))
 }
 
 fn unread(cause: &std::io::Error) -> Error {

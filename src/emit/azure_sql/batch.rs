@@ -69,9 +69,9 @@ GO
 /// The settings and, where something changes, the beginning of the transaction.
 pub fn begin(file: File) -> String {
     match file {
-        File::Deploy | File::Rollback => format!("{SETTINGS}{ENCODING}{BEGIN}"),
+        File::Deploy | File::Rollback | File::Preview => format!("{SETTINGS}{ENCODING}{BEGIN}"),
         File::Verify => format!("{SETTINGS}{ENCODING}GO\n"),
-        File::Views | File::Preview => SETTINGS_OF_VIEWS.to_string(),
+        File::Views => SETTINGS_OF_VIEWS.to_string(),
     }
 }
 
@@ -83,11 +83,12 @@ pub fn batch(done: u32, title: &str, sql: &str) -> String {
 /// The end: the last statements and the commit, where there is a transaction.
 pub fn end(file: File, done: u32, sql: &str) -> String {
     match file {
-        File::Deploy | File::Rollback => {
+        // Whoever plays a preview leaves its COMMIT out.
+        File::Deploy | File::Rollback | File::Preview => {
             format!("\n{}{}{sql}COMMIT TRANSACTION;\nGO\n{END}", text::comment("All is done, or nothing."), guard(done))
         }
         File::Verify => "SET NOEXEC OFF;\nGO\n".to_string(),
-        File::Views | File::Preview => String::new(),
+        File::Views => String::new(),
     }
 }
 

@@ -5,27 +5,33 @@
 
 use super::merge::exact_columns;
 use super::{AzureSql, relation, stage, text};
-use crate::emit::merge::{Plan, wanted, within};
+use crate::emit::merge::{Plan, within};
 use crate::emit::{Guard, Mode, Table};
 
 impl Guard for AzureSql {
     fn target_fits(&self, plans: &[Plan]) -> String {
-        let wanted = wanted(plans, |table, place, column| {
-            format!(
-                "    ({}, {place}, {}, {}, {}, {})",
-                table.number,
-                text::literal(&table.shown()),
-                text::literal(&relation(table)),
-                text::literal(column),
-                u8::from(table.overriding_identity)
-            )
-        });
+        let mut wanted = vec![];
+        for table in plans.iter().map(|p| p.table) {
+            let loaded = table.columns.iter().map(|c| (c.name.as_str(), Use::Loaded));
+            for (i, (column, used)) in loaded.chain(beside(table)).enumerate() {
+                wanted.push(format!(
+                    "    ({}, {}, {}, {}, {}, {}, {})",
+                    table.number,
+                    i + 1,
+                    text::literal(&table.shown()),
+                    text::literal(&relation(table)),
+                    text::literal(column),
+                    u8::from(used != Use::Read),
+                    u8::from(used == Use::Loaded && table.overriding_identity)
+                ));
+            }
+        }
         format!(
             "DECLARE @problems nvarchar(max), @message nvarchar(2048);
 WITH wanted AS (
   SELECT v.* FROM (VALUES
-{wanted}
-  ) AS v (number, place, shown, relation, name, overriding)
+{}
+  ) AS v (number, place, shown, relation, name, written, overriding)
 ), found AS (
   SELECT w.*, OBJECT_ID(w.relation) AS id, c.column_id, c.is_computed, c.is_identity, c.generated_always_type,
     TYPE_NAME(c.system_type_id) AS type_name
@@ -37,10 +43,10 @@ WITH wanted AS (
   SELECT number, place, CONCAT(N'table ', shown, N' has no column ', name) FROM found WHERE id IS NOT NULL AND column_id IS NULL
   UNION ALL
   SELECT number, place, CONCAT(N'column ', name, N' of table ', shown, N' is computed by the database')
-  FROM found WHERE is_computed = 1 OR generated_always_type <> 0 OR type_name = N'timestamp'
+  FROM found WHERE written = 1 AND (is_computed = 1 OR generated_always_type <> 0 OR type_name = N'timestamp')
   UNION ALL
   SELECT number, place, CONCAT(N'column ', name, N' of table ', shown, N' is numbered by the database alone')
-  FROM found WHERE is_identity = 1 AND overriding = 0
+  FROM found WHERE is_identity = 1 AND written = 1 AND overriding = 0
 )
 SELECT @problems = STRING_AGG(CONVERT(nvarchar(max), problem), N'; ') WITHIN GROUP (ORDER BY number, place) FROM problem;
 IF @problems IS NOT NULL
@@ -48,7 +54,8 @@ BEGIN
   SET @message = LEFT(CONCAT(N'the target does not fit this script: ', REPLACE(@problems, N'%', N'%%')), 2000);
   THROW 50001, @message, 1;
 END;
-"
+",
+            wanted.join(",\n")
         )
     }
 
@@ -106,6 +113,7 @@ END;
     }
 
     fn none_differs(&self, plan: &Plan) -> String {
+        let columns: Vec<&str> = plan.table.columns.iter().map(|c| c.name.as_str()).collect();
         let shown: Vec<String> =
             plan.table.loaded_key().iter().map(|k| format!("CONVERT(nvarchar(400), s.{})", text::identifier(k))).collect();
         format!(
@@ -113,11 +121,7 @@ END;
 SELECT @found = COUNT_BIG(*), @example = MIN(CONCAT(N'(', {}, N')'))
 FROM {} AS s
 INNER JOIN {} AS t WITH (UPDLOCK, HOLDLOCK) ON {}
-WHERE EXISTS (
-  SELECT {}
-  EXCEPT
-  SELECT {}
-);
+WHERE {};
 IF @found > 0
 BEGIN
   SET @message = LEFT(CONCAT({}, @found, N' of them are there with other content, such as ', REPLACE(@example, N'%', N'%%')), 2000);
@@ -128,8 +132,7 @@ END;
         stage(plan.table),
         relation(plan.table),
         plan.same_row(),
-        exact_columns(plan, "s").join(", "),
-        exact_columns(plan, "t").join(", "),
+        plan.differ(&columns).unwrap_or_else(|| "1 = 0".to_string()),
         thrown(&format!("table {}: rows are only appended, but ", plan.table.shown()))
     )
     }
@@ -147,6 +150,22 @@ INNER JOIN {} AS t ON {};
             expect(plan.table, plan.table.rows, "rows with these keys after the load")
         )
     }
+}
+
+/// What a script does with a column.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Loaded,
+    Set,
+    Read,
+}
+
+/// The columns of the target that an upsert sets or looks at and that are not loaded.
+fn beside(table: &Table) -> Vec<(&str, Use)> {
+    let Mode::Upsert(upsert) = &table.mode else { return vec![] };
+    let used = |name: &str| if upsert.sets(name) { Use::Set } else { Use::Read };
+    let mentioned = upsert.mentioned().into_iter().filter(|name| table.position(name).is_none());
+    mentioned.map(|name| (name, used(name))).collect()
 }
 
 /// Checks that all rows of the script arrived, and those of a replaced scope in that scope.

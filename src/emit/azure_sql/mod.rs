@@ -12,6 +12,7 @@ mod cycle;
 mod guard;
 mod inserts;
 mod merge;
+mod preview;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -146,6 +147,10 @@ impl Dialect for AzureSql {
     /// A view must be the first statement of its batch.
     fn view(&self, statement: &str) -> String {
         format!("\n{statement}GO\n")
+    }
+
+    fn preview(&self, load: &Load) -> Option<Vec<Step>> {
+        Some(preview::steps(load))
     }
 }
 

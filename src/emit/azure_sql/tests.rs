@@ -9,7 +9,7 @@ use crate::contract::Generated;
 use crate::diagnostics::{Diagnostics, SourceMap, Span};
 use crate::emit::merge::{Plan, sayable};
 use crate::emit::rows::Evidence;
-use crate::emit::{Column, Mode, Table, Upsert};
+use crate::emit::{Column, Guard, Mode, Table, Upsert};
 use crate::expr::{Expr, parse};
 use crate::types::DataType;
 
@@ -160,4 +160,17 @@ fn what_is_set_is_compared_after_a_rollback_though_it_was_not_loaded() {
             "k.[version]".to_string()
         ]
     );
+}
+
+#[test]
+fn the_guard_looks_at_what_is_set_or_looked_at() {
+    let table = table(&[("version", "t.version + 1"), ("a", "s.a + t.a")], Some("t.at is null and s.a > 0"), &[], &[]);
+    let evidence = Evidence { rows: 2, checksum: 0, compared: vec![None, None], nulls: vec![false, false] };
+    let guard = AzureSql.target_fits(&[Plan::new(&AzureSql, &table, &evidence)]);
+    // Number, place, name, relation, column, whether it is written, whether a number of its own is given.
+    for (column, rest) in [("id", "1, 0"), ("a", "1, 0"), ("version", "1, 0"), ("at", "0, 0")] {
+        let found = guard.matches(&format!("N'{column}', {rest})")).count();
+        assert_eq!(found, 1, "{column}: {guard}");
+    }
+    assert!(!guard.contains("N'name'") && !guard.contains("N'moment'"), "{guard}");
 }

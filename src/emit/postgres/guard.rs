@@ -4,28 +4,32 @@
 //! Does not know how rows are merged.
 
 use super::{Postgres, relation, stage, text};
-use crate::emit::merge::{Plan, wanted, within};
+use crate::emit::merge::{Plan, within};
 use crate::emit::{Guard, Mode, Table};
 
 impl Guard for Postgres {
     fn target_fits(&self, plans: &[Plan]) -> String {
-        let wanted = wanted(plans, |table, place, column| {
-            format!(
-                "      ({}, {place}, {}, {}, {}, {})",
-                table.number,
-                text::literal(&table.shown()),
-                text::literal(&relation(table)),
-                text::literal(column),
-                table.overriding_identity
-            )
-        });
+        let mut wanted = vec![];
+        for table in plans.iter().map(|p| p.table) {
+            for (i, column) in table.columns.iter().enumerate() {
+                wanted.push(format!(
+                    "      ({}, {}, {}, {}, {}, {})",
+                    table.number,
+                    i + 1,
+                    text::literal(&table.shown()),
+                    text::literal(&relation(table)),
+                    text::literal(&column.name),
+                    table.overriding_identity
+                ));
+            }
+        }
         let body = format!(
         "DECLARE
   problems text;
 BEGIN
   WITH wanted (number, place, shown, relation, name, overriding) AS (
     VALUES
-{wanted}
+{}
   ), found AS (
     SELECT w.*, to_regclass(w.relation) AS oid, a.attnum, a.attgenerated, a.attidentity
     FROM wanted AS w
@@ -45,8 +49,9 @@ BEGIN
   IF problems IS NOT NULL THEN
     RAISE EXCEPTION 'the target does not fit this script: %', problems;
   END IF;
-END"
-);
+END",
+        wanted.join(",\n")
+    );
         text::block(&body)
     }
 

@@ -46,19 +46,20 @@ IF @@TRANCOUNT = 0 OR NOT EXISTS (SELECT 1 FROM #pipe_run WHERE done = 0) SET NO
 DECLARE @problems nvarchar(max), @message nvarchar(2048);
 WITH wanted AS (
   SELECT v.* FROM (VALUES
-    (1, 1, N'dbo.log', N'[dbo].[log]', N'id', 0),
-    (1, 2, N'dbo.log', N'[dbo].[log]', N'name', 0),
-    (2, 1, N'dbo.person', N'[dbo].[person]', N'id', 0),
-    (2, 2, N'dbo.person', N'[dbo].[person]', N'name', 0),
-    (2, 3, N'dbo.person', N'[dbo].[person]', N'born', 0),
-    (2, 4, N'dbo.person', N'[dbo].[person]', N'share', 0),
-    (2, 5, N'dbo.person', N'[dbo].[person]', N'boss', 0),
-    (3, 1, N'dbo.badge', N'[dbo].[badge]', N'code', 0),
-    (3, 2, N'dbo.badge', N'[dbo].[badge]', N'person_id', 0),
-    (4, 1, N'dbo.setting', N'[dbo].[setting]', N'tenant', 0),
-    (4, 2, N'dbo.setting', N'[dbo].[setting]', N'id', 0),
-    (4, 3, N'dbo.setting', N'[dbo].[setting]', N'name', 0)
-  ) AS v (number, place, shown, relation, name, overriding)
+    (1, 1, N'dbo.log', N'[dbo].[log]', N'id', 1, 0),
+    (1, 2, N'dbo.log', N'[dbo].[log]', N'name', 1, 0),
+    (2, 1, N'dbo.person', N'[dbo].[person]', N'id', 1, 0),
+    (2, 2, N'dbo.person', N'[dbo].[person]', N'name', 1, 0),
+    (2, 3, N'dbo.person', N'[dbo].[person]', N'born', 1, 0),
+    (2, 4, N'dbo.person', N'[dbo].[person]', N'share', 1, 0),
+    (2, 5, N'dbo.person', N'[dbo].[person]', N'boss', 1, 0),
+    (2, 6, N'dbo.person', N'[dbo].[person]', N'version', 1, 0),
+    (3, 1, N'dbo.badge', N'[dbo].[badge]', N'code', 1, 0),
+    (3, 2, N'dbo.badge', N'[dbo].[badge]', N'person_id', 1, 0),
+    (4, 1, N'dbo.setting', N'[dbo].[setting]', N'tenant', 1, 0),
+    (4, 2, N'dbo.setting', N'[dbo].[setting]', N'id', 1, 0),
+    (4, 3, N'dbo.setting', N'[dbo].[setting]', N'name', 1, 0)
+  ) AS v (number, place, shown, relation, name, written, overriding)
 ), found AS (
   SELECT w.*, OBJECT_ID(w.relation) AS id, c.column_id, c.is_computed, c.is_identity, c.generated_always_type,
     TYPE_NAME(c.system_type_id) AS type_name
@@ -70,10 +71,10 @@ WITH wanted AS (
   SELECT number, place, CONCAT(N'table ', shown, N' has no column ', name) FROM found WHERE id IS NOT NULL AND column_id IS NULL
   UNION ALL
   SELECT number, place, CONCAT(N'column ', name, N' of table ', shown, N' is computed by the database')
-  FROM found WHERE is_computed = 1 OR generated_always_type <> 0 OR type_name = N'timestamp'
+  FROM found WHERE written = 1 AND (is_computed = 1 OR generated_always_type <> 0 OR type_name = N'timestamp')
   UNION ALL
   SELECT number, place, CONCAT(N'column ', name, N' of table ', shown, N' is numbered by the database alone')
-  FROM found WHERE is_identity = 1 AND overriding = 0
+  FROM found WHERE is_identity = 1 AND written = 1 AND overriding = 0
 )
 SELECT @problems = STRING_AGG(CONVERT(nvarchar(max), problem), N'; ') WITHIN GROUP (ORDER BY number, place) FROM problem;
 IF @problems IS NOT NULL

@@ -16,7 +16,7 @@ use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType as ArrowType, Field, TimeUnit};
 use arrow::error::ArrowError;
 
-use super::live_rows::{long, short};
+use super::rows::{long, short};
 use crate::types::DataType;
 
 /// From 1970 to 2000, where the server's clock starts.

@@ -4,7 +4,8 @@
 //! the table with its constraints by name, indexes, and remarks on what no constraint says. The same catalog gives the same bytes.
 //! Does not know what the definitions mean.
 
-use super::{Answers, Facts, Found, Imported, Row, one_line, text, truth};
+use super::postgres::{Facts, Found, truth};
+use super::{Answers, Imported, Row, one_line, text};
 
 /// Writes one table.
 pub(super) fn table(table: &Found, facts: &Facts) -> Imported {

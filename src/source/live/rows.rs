@@ -2,7 +2,7 @@
 //!
 //! In: the bytes of a COPY, in pieces of any size. Out: batches of some thousand rows, delivered as soon as they are full, so that memory does
 //! not grow with the result; and the hash of all bytes. Sources: PostgreSQL 15 manual, COPY (binary format).
-//! Does not know where the bytes come from.
+//! Every kind of database sends this form, or has its session put rows into it. Does not know where the bytes come from.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use arrow::array::{ArrayRef, Int64Array};
 use arrow::datatypes::{DataType as ArrowType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
-use super::Deliver;
-use super::live_column::{Column, field};
+use super::column::{Column, field};
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::relation::ROW;
+use crate::source::Deliver;
 use crate::types::DataType;
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
