@@ -6,7 +6,7 @@
 use super::rows::Evidence;
 use super::{Dialect, Literal, Mode, Table, Upsert};
 use crate::contract::Generated;
-use crate::sql::Unsupported;
+use crate::error::Error;
 
 /// A table and the key that its rows are merged by.
 pub struct Plan<'a> {
@@ -94,14 +94,14 @@ impl<'a> Plan<'a> {
         let comes: Vec<&str> = comes.map(|c| c.name.as_str()).collect();
         let value = |c: &str| format!("s.{}", self.dialect.identifier(c));
         let mut given: Vec<(String, String)> = comes.iter().map(|c| (c.to_string(), value(c))).collect();
-        let (tongue, types) = (self.dialect.tongue(), upsert.types());
-        given.extend(upsert.set.iter().filter_map(|(c, v)| Some((c.clone(), tongue.upsert_value(&types, c, v).ok()?))));
+        let (expressions, types) = (self.dialect.expressions(), upsert.types());
+        given.extend(upsert.set.iter().filter_map(|(c, v)| Some((c.clone(), expressions.upsert_value(&types, c, v).ok()?))));
         if given.is_empty() {
             return None;
         }
         let watched: Vec<&str> = upsert.when_changed.iter().map(String::as_str).collect();
         let changed = self.differ(&watched).or_else(|| self.differ(&comes));
-        let when = upsert.when.as_ref().and_then(|when| tongue.upsert_condition(&types, when).ok());
+        let when = upsert.when.as_ref().and_then(|when| expressions.upsert_condition(&types, when).ok());
         let condition = match (when, changed) {
             // What is set may change a row that is otherwise as it comes.
             (Some(when), _) if watched.is_empty() && !upsert.set.is_empty() => when,
@@ -146,11 +146,14 @@ pub fn within(dialect: &dyn Dialect, alias: &str, scope: &[(String, Literal)]) -
     scope.iter().map(part).collect::<Vec<_>>().join(" AND ")
 }
 
-/// Finds what an upsert says that a dialect has no words for.
-pub fn unsayable(dialect: &dyn Dialect, table: &Table) -> Option<Unsupported> {
-    let upsert = table.mode.upsert()?;
-    let (tongue, types) = (dialect.tongue(), upsert.types());
-    let values = upsert.set.iter().map(|(column, value)| tongue.upsert_value(&types, column, value));
-    let when = upsert.when.iter().map(|when| tongue.upsert_condition(&types, when));
-    values.chain(when).find_map(Result::err)
+/// Refuses what an upsert says that a dialect has no words for; where it is written, the plan has reported it already.
+pub fn sayable(dialect: &dyn Dialect, table: &Table, how: &str) -> Result<(), Error> {
+    let Some(upsert) = table.mode.upsert() else { return Ok(()) };
+    let (expressions, types) = (dialect.expressions(), upsert.types());
+    let values = upsert.set.iter().map(|(column, value)| expressions.upsert_value(&types, column, value));
+    let when = upsert.when.iter().map(|when| expressions.upsert_condition(&types, when));
+    values.chain(when).find_map(Result::err).map_or(Ok(()), |unsupported| {
+        let message = format!("the load of `{}` uses {}, which cannot be said {how}", table.shown(), unsupported.what);
+        Err(Error::new("X0401", message))
+    })
 }

@@ -22,7 +22,7 @@ pub mod torture;
 use arrow::datatypes::Schema;
 
 use crate::error::Error;
-use crate::sql::view::Tongue;
+use crate::sql::view;
 use load::{File, Kept, Load, Step};
 use merge::Plan;
 use rows::{Evidence, RowFormat, RowWriter};
@@ -39,7 +39,7 @@ pub fn find(name: &str) -> Option<&'static dyn Dialect> {
 }
 
 /// What a database says in its own way. Which of it comes when, and below which title, is said by [`script`].
-pub trait Dialect: Sync + Send {
+pub trait Dialect: Guard + Undo + Verify + Sync + Send {
     /// The word in `dialect:`.
     fn name(&self) -> &'static str;
 
@@ -91,7 +91,7 @@ pub trait Dialect: Sync + Send {
     fn constant(&self, literal: &Literal) -> String;
 
     /// How an author's expressions over `t` and `s` are said.
-    fn tongue(&self) -> &'static dyn Tongue;
+    fn expressions(&self) -> &'static dyn view::Dialect;
 
     /// The positions of the columns that tell rows apart.
     fn key(&self, table: &Table, _evidence: &Evidence) -> Vec<usize> {
@@ -108,9 +108,6 @@ pub trait Dialect: Sync + Send {
     /// Whether each table has steps of its own, rather than sharing one with the others.
     fn steps_by_table(&self) -> bool;
 
-    /// Checks that every table and column is there and can be written; all that is missing is named at once.
-    fn target_fits(&self, plans: &[Plan]) -> String;
-
     /// Brings rows into their tables.
     fn load(&self, load: &Load) -> Vec<Step> {
         script::by_stages(load)
@@ -118,18 +115,6 @@ pub trait Dialect: Sync + Send {
 
     /// Makes the staging table, fills it, and checks that all rows arrived, those of a replaced scope in that scope.
     fn staged(&self, title: &str, at: usize, load: &Load) -> Vec<Step>;
-
-    /// Checks, for a table in insert mode, that none of the rows is there.
-    fn none_there(&self, plan: &Plan) -> String;
-
-    /// Checks, for a table in append mode, that rows which are there have the content of those that come.
-    fn none_differs(&self, plan: &Plan) -> String;
-
-    /// Makes the tables that keep what `rollback.sql` needs.
-    fn keep(&self, kept: &Kept, plans: &[Plan]) -> Vec<Step>;
-
-    /// Keeps the rows that will change or go.
-    fn capture(&self, kept: &Kept, plans: &[Plan]) -> Vec<Step>;
 
     /// Sets foreign keys aside that cannot wait by themselves.
     fn suspend(&self, _plans: &[Plan]) -> String {
@@ -147,27 +132,12 @@ pub trait Dialect: Sync + Send {
         String::new()
     }
 
-    /// Checks that each row is in the target, once.
-    fn all_there(&self, plan: &Plan) -> String;
-
     /// What is to be done once all rows are there.
     fn settle(&self, _load: &Load) -> Vec<Step> {
         vec![]
     }
 
-    /// Notes how rows were left, for `rollback.sql`.
-    fn left(&self, kept: &Kept, plans: &[Plan]) -> Vec<Step>;
-
     // The steps of the other scripts.
-
-    /// Brings back what was there before the deployment.
-    fn rollback(&self, load: &Load) -> Vec<Step>;
-
-    /// Gives a row for each table: counts, checksums, `ok` or `MISMATCH`.
-    fn verify(&self, load: &Load) -> Vec<Step>;
-
-    /// Why a column's values are not compared.
-    fn not_compared(&self, table: &Table, column: &str) -> &'static str;
 
     /// A statement that creates a view.
     fn view(&self, statement: &str) -> String;
@@ -176,4 +146,43 @@ pub trait Dialect: Sync + Send {
     fn preview(&self, _load: &Load) -> Option<Vec<Step>> {
         None
     }
+}
+
+/// The assertions of `deploy.sql`: statements that fail where something is not as it must be.
+pub trait Guard {
+    /// Checks that every table and column is there and can be written; all that is missing is named at once.
+    fn target_fits(&self, plans: &[Plan]) -> String;
+
+    /// Checks, for a table in insert mode, that none of the rows is there.
+    fn none_there(&self, plan: &Plan) -> String;
+
+    /// Checks, for a table in append mode, that rows which are there have the content of those that come.
+    fn none_differs(&self, plan: &Plan) -> String;
+
+    /// Checks that each row is in the target, once.
+    fn all_there(&self, plan: &Plan) -> String;
+}
+
+/// What a deployment keeps so that it can be undone.
+pub trait Undo {
+    /// Makes the tables that keep what `rollback.sql` needs.
+    fn keep(&self, kept: &Kept, plans: &[Plan]) -> Vec<Step>;
+
+    /// Keeps the rows that will change or go.
+    fn capture(&self, kept: &Kept, plans: &[Plan]) -> Vec<Step>;
+
+    /// Notes how rows were left, for `rollback.sql`.
+    fn left(&self, kept: &Kept, plans: &[Plan]) -> Vec<Step>;
+
+    /// Brings back what was there before the deployment.
+    fn rollback(&self, load: &Load) -> Vec<Step>;
+}
+
+/// What `verify.sql` holds against the target.
+pub trait Verify {
+    /// Gives a row for each table: counts, checksums, `ok` or `MISMATCH`.
+    fn verify(&self, load: &Load) -> Vec<Step>;
+
+    /// Why a column's values are not compared.
+    fn not_compared(&self, table: &Table, column: &str) -> &'static str;
 }

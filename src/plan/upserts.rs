@@ -14,13 +14,13 @@ use crate::types::DataType;
 
 /// Judges the expressions of every upsert.
 pub fn judge(inputs: &Inputs, tables: &[TablePlan], out: &mut Diagnostics) {
-    let Some(tongue) = view::find(inputs.dialect.name()) else { return };
+    let Some(dialect) = view::find(inputs.dialect.name()) else { return };
     for load in tables.iter().flat_map(|t| &t.loads) {
         let Mode::Upsert { changes, .. } = &load.mode else { continue };
         let types = types(load);
         let said = |column: Option<&str>, expr: &Expr| match column {
-            Some(column) => tongue.upsert_value(&types, column, expr),
-            None => tongue.upsert_condition(&types, expr),
+            Some(column) => dialect.upsert_value(&types, column, expr),
+            None => dialect.upsert_condition(&types, expr),
         };
         let set = changes.set.iter().map(|(column, value)| (Some(column.as_str()), value));
         for (column, expr) in set.chain(changes.when.iter().map(|when| (None, when))) {

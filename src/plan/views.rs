@@ -43,7 +43,7 @@ fn one(
     out: &mut Diagnostics,
 ) -> Option<View> {
     let errors = out.errors();
-    let tongue = view::find(inputs.dialect.name())?;
+    let dialect = view::find(inputs.dialect.name())?;
     let known: Vec<&str> =
         extracts.iter().map(|e| e.extract.request.name.as_str()).chain(tables.iter().map(|t| t.name.value.as_str())).collect();
     for (relation, _) in plan.over.iter().filter(|(relation, _)| !known.contains(&relation.value.as_str())) {
@@ -89,7 +89,7 @@ fn one(
         return None;
     }
     let request = view::View {
-        tongue,
+        dialect,
         schema: plan.schema.as_deref(),
         name: &plan.name,
         span: plan.span,

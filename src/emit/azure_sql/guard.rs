@@ -6,44 +6,28 @@
 use super::merge::exact_columns;
 use super::{AzureSql, relation, stage, text};
 use crate::emit::merge::{Plan, within};
-use crate::emit::{Mode, Table};
+use crate::emit::{Guard, Mode, Table};
 
-/// What a script does with a column.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Use {
-    Loaded,
-    Set,
-    Read,
-}
-
-/// The columns of the target that an upsert sets or looks at and that are not loaded.
-fn beside(table: &Table) -> Vec<(&str, Use)> {
-    let Mode::Upsert(upsert) = &table.mode else { return vec![] };
-    let used = |name: &str| if upsert.sets(name) { Use::Set } else { Use::Read };
-    let mentioned = upsert.mentioned().into_iter().filter(|name| table.position(name).is_none());
-    mentioned.map(|name| (name, used(name))).collect()
-}
-
-/// Checks that every table and column is there and can be written; all that is missing is named at once.
-pub fn target_fits(plans: &[Plan]) -> String {
-    let mut wanted = vec![];
-    for table in plans.iter().map(|p| p.table) {
-        let loaded = table.columns.iter().map(|c| (c.name.as_str(), Use::Loaded));
-        for (i, (column, used)) in loaded.chain(beside(table)).enumerate() {
-            wanted.push(format!(
-                "    ({}, {}, {}, {}, {}, {}, {})",
-                table.number,
-                i + 1,
-                text::literal(&table.shown()),
-                text::literal(&relation(table)),
-                text::literal(column),
-                u8::from(used != Use::Read),
-                u8::from(used == Use::Loaded && table.overriding_identity)
-            ));
+impl Guard for AzureSql {
+    fn target_fits(&self, plans: &[Plan]) -> String {
+        let mut wanted = vec![];
+        for table in plans.iter().map(|p| p.table) {
+            let loaded = table.columns.iter().map(|c| (c.name.as_str(), Use::Loaded));
+            for (i, (column, used)) in loaded.chain(beside(table)).enumerate() {
+                wanted.push(format!(
+                    "    ({}, {}, {}, {}, {}, {}, {})",
+                    table.number,
+                    i + 1,
+                    text::literal(&table.shown()),
+                    text::literal(&relation(table)),
+                    text::literal(column),
+                    u8::from(used != Use::Read),
+                    u8::from(used == Use::Loaded && table.overriding_identity)
+                ));
+            }
         }
-    }
-    format!(
-        "DECLARE @problems nvarchar(max), @message nvarchar(2048);
+        format!(
+            "DECLARE @problems nvarchar(max), @message nvarchar(2048);
 WITH wanted AS (
   SELECT v.* FROM (VALUES
 {}
@@ -71,8 +55,117 @@ BEGIN
   THROW 50001, @message, 1;
 END;
 ",
-        wanted.join(",\n")
+            wanted.join(",\n")
+        )
+    }
+
+    fn none_there(&self, plan: &Plan) -> String {
+        let table = plan.table;
+        let (relation, stage) = (relation(table), stage(table));
+        if plan.key.is_empty() {
+            // Without a key only this can be told: all of the rows there already, each as often as here, means a second run.
+            let numbered = |alias: &str, from: &str| {
+                let list = exact_columns(plan, alias).join(", ");
+                format!(
+                    "SELECT {list}, ROW_NUMBER() OVER (PARTITION BY {list} ORDER BY (SELECT NULL)) AS pipe_copy FROM {from} AS {alias}"
+                )
+            };
+            let message = format!(
+                "table {}: expected none of the {} rows, found all of them: was this script run before?",
+                table.shown(),
+                table.rows
+            );
+            return format!(
+                "DECLARE @message nvarchar(2048);
+IF {} > 0 AND NOT EXISTS (
+  {}
+  EXCEPT
+  {}
+)
+BEGIN
+  SET @message = {};
+  THROW 50003, @message, 1;
+END;
+",
+                table.rows,
+                numbered("s", &stage),
+                numbered("t", &relation),
+                thrown(&message)
+            );
+        }
+        let shown: Vec<String> =
+            table.loaded_key().iter().map(|k| format!("CONVERT(nvarchar(400), s.{})", text::identifier(k))).collect();
+        format!(
+            "DECLARE @found bigint, @example nvarchar(2000), @message nvarchar(2048);
+SELECT @found = COUNT_BIG(*), @example = MIN(CONCAT(N'(', {}, N')'))
+FROM {stage} AS s
+INNER JOIN {relation} AS t WITH (UPDLOCK, HOLDLOCK) ON {};
+IF @found > 0
+BEGIN
+  SET @message = LEFT(CONCAT({}, @found, N', such as ', REPLACE(@example, N'%', N'%%'), N': was this script run before?'), 2000);
+  THROW 50003, @message, 1;
+END;
+",
+            shown.join(", N', ', "),
+            plan.same_row(),
+            thrown(&format!("table {}: expected none of the {} keys, found ", table.shown(), table.rows))
+        )
+    }
+
+    fn none_differs(&self, plan: &Plan) -> String {
+        let columns: Vec<&str> = plan.table.columns.iter().map(|c| c.name.as_str()).collect();
+        let shown: Vec<String> =
+            plan.table.loaded_key().iter().map(|k| format!("CONVERT(nvarchar(400), s.{})", text::identifier(k))).collect();
+        format!(
+        "DECLARE @found bigint, @example nvarchar(2000), @message nvarchar(2048);
+SELECT @found = COUNT_BIG(*), @example = MIN(CONCAT(N'(', {}, N')'))
+FROM {} AS s
+INNER JOIN {} AS t WITH (UPDLOCK, HOLDLOCK) ON {}
+WHERE {};
+IF @found > 0
+BEGIN
+  SET @message = LEFT(CONCAT({}, @found, N' of them are there with other content, such as ', REPLACE(@example, N'%', N'%%')), 2000);
+  THROW 50003, @message, 1;
+END;
+",
+        shown.join(", N', ', "),
+        stage(plan.table),
+        relation(plan.table),
+        plan.same_row(),
+        plan.differ(&columns).unwrap_or_else(|| "1 = 0".to_string()),
+        thrown(&format!("table {}: rows are only appended, but ", plan.table.shown()))
     )
+    }
+
+    fn all_there(&self, plan: &Plan) -> String {
+        format!(
+            "DECLARE @found bigint, @message nvarchar(2048);
+SELECT @found = COUNT_BIG(*)
+FROM {} AS s
+INNER JOIN {} AS t ON {};
+{}",
+            stage(plan.table),
+            relation(plan.table),
+            plan.same_row(),
+            expect(plan.table, plan.table.rows, "rows with these keys after the load")
+        )
+    }
+}
+
+/// What a script does with a column.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Loaded,
+    Set,
+    Read,
+}
+
+/// The columns of the target that an upsert sets or looks at and that are not loaded.
+fn beside(table: &Table) -> Vec<(&str, Use)> {
+    let Mode::Upsert(upsert) = &table.mode else { return vec![] };
+    let used = |name: &str| if upsert.sets(name) { Use::Set } else { Use::Read };
+    let mentioned = upsert.mentioned().into_iter().filter(|name| table.position(name).is_none());
+    mentioned.map(|name| (name, used(name))).collect()
 }
 
 /// Checks that all rows of the script arrived, and those of a replaced scope in that scope.
@@ -92,101 +185,6 @@ pub fn all_staged(table: &Table) -> String {
         );
     }
     sql
-}
-
-/// Checks, for a table in insert mode, that none of the rows is there.
-pub fn none_there(plan: &Plan) -> String {
-    let table = plan.table;
-    let (relation, stage) = (relation(table), stage(table));
-    if plan.key.is_empty() {
-        // Without a key only this can be told: all of the rows there already, each as often as here, means a second run.
-        let numbered = |alias: &str, from: &str| {
-            let list = exact_columns(plan, alias).join(", ");
-            format!(
-                "SELECT {list}, ROW_NUMBER() OVER (PARTITION BY {list} ORDER BY (SELECT NULL)) AS pipe_copy FROM {from} AS {alias}"
-            )
-        };
-        let message = format!(
-            "table {}: expected none of the {} rows, found all of them: was this script run before?",
-            table.shown(),
-            table.rows
-        );
-        return format!(
-            "DECLARE @message nvarchar(2048);
-IF {} > 0 AND NOT EXISTS (
-  {}
-  EXCEPT
-  {}
-)
-BEGIN
-  SET @message = {};
-  THROW 50003, @message, 1;
-END;
-",
-            table.rows,
-            numbered("s", &stage),
-            numbered("t", &relation),
-            thrown(&message)
-        );
-    }
-    let shown: Vec<String> =
-        table.loaded_key().iter().map(|k| format!("CONVERT(nvarchar(400), s.{})", text::identifier(k))).collect();
-    format!(
-        "DECLARE @found bigint, @example nvarchar(2000), @message nvarchar(2048);
-SELECT @found = COUNT_BIG(*), @example = MIN(CONCAT(N'(', {}, N')'))
-FROM {stage} AS s
-INNER JOIN {relation} AS t WITH (UPDLOCK, HOLDLOCK) ON {};
-IF @found > 0
-BEGIN
-  SET @message = LEFT(CONCAT({}, @found, N', such as ', REPLACE(@example, N'%', N'%%'), N': was this script run before?'), 2000);
-  THROW 50003, @message, 1;
-END;
-",
-        shown.join(", N', ', "),
-        plan.same_row(),
-        thrown(&format!("table {}: expected none of the {} keys, found ", table.shown(), table.rows))
-    )
-}
-
-/// Checks, for a table in append mode, that rows which are there have the content of those that come.
-pub fn none_differs(plan: &Plan) -> String {
-    let columns: Vec<&str> = plan.table.columns.iter().map(|c| c.name.as_str()).collect();
-    let shown: Vec<String> =
-        plan.table.loaded_key().iter().map(|k| format!("CONVERT(nvarchar(400), s.{})", text::identifier(k))).collect();
-    format!(
-        "DECLARE @found bigint, @example nvarchar(2000), @message nvarchar(2048);
-SELECT @found = COUNT_BIG(*), @example = MIN(CONCAT(N'(', {}, N')'))
-FROM {} AS s
-INNER JOIN {} AS t WITH (UPDLOCK, HOLDLOCK) ON {}
-WHERE {};
-IF @found > 0
-BEGIN
-  SET @message = LEFT(CONCAT({}, @found, N' of them are there with other content, such as ', REPLACE(@example, N'%', N'%%')), 2000);
-  THROW 50003, @message, 1;
-END;
-",
-        shown.join(", N', ', "),
-        stage(plan.table),
-        relation(plan.table),
-        plan.same_row(),
-        plan.differ(&columns).unwrap_or_else(|| "1 = 0".to_string()),
-        thrown(&format!("table {}: rows are only appended, but ", plan.table.shown()))
-    )
-}
-
-/// Checks that each row is in the target, once.
-pub fn all_there(plan: &Plan) -> String {
-    format!(
-        "DECLARE @found bigint, @message nvarchar(2048);
-SELECT @found = COUNT_BIG(*)
-FROM {} AS s
-INNER JOIN {} AS t ON {};
-{}",
-        stage(plan.table),
-        relation(plan.table),
-        plan.same_row(),
-        expect(plan.table, plan.table.rows, "rows with these keys after the load")
-    )
 }
 
 /// Throws unless the variable `@found` is as expected.

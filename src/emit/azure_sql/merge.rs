@@ -3,11 +3,10 @@
 //! In: a plan. Out: the DELETE, UPDATE and INSERT statements of its mode (MERGE has known defects), under locks that keep others from
 //! adding the same keys in between. Rows that are already as they should be are not touched. Does not know about guards or the order of tables.
 
-use super::{AzureSql, guard, object_id, relation, stage, text};
+use super::{guard, object_id, relation, stage, text};
 use crate::contract::Generated;
-use crate::emit::merge::{Plan, unsayable};
-use crate::emit::{Column, Mode, Table};
-use crate::error::Error;
+use crate::emit::merge::Plan;
+use crate::emit::{Column, Mode};
 use crate::types::DataType;
 
 /// Deletes what a replacement leaves out; empty in other modes.
@@ -72,14 +71,6 @@ fn insert(plan: &Plan) -> String {
         );
     }
     insert + ";\n"
-}
-
-/// Refuses expressions that T-SQL has no words for; where they are written, the plan has reported them already.
-pub fn sayable(table: &Table) -> Result<(), Error> {
-    unsayable(&AzureSql, table).map_or(Ok(()), |unsupported| {
-        let message = format!("the load of `{}` uses {}, which cannot be said in T-SQL", table.shown(), unsupported.what);
-        Err(Error::new("X0401", message))
-    })
 }
 
 /// The columns of `alias` in a form in which only the same value is equal.

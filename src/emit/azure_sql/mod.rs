@@ -24,11 +24,11 @@ mod verify;
 use arrow::datatypes::Schema;
 
 use super::load::{File, Kept, Load, Step};
-use super::merge::Plan;
+use super::merge::{Plan, sayable};
 use super::rows::{RowFormat, RowWriter};
 use super::{Column, Dialect, Literal, Table};
 use crate::error::Error;
-use crate::sql::view::{self, Tongue};
+use crate::sql::view;
 
 pub struct AzureSql;
 
@@ -38,7 +38,7 @@ impl Dialect for AzureSql {
     }
 
     fn rows(&self, table: &Table, staged: &Schema, format: RowFormat) -> Result<Box<dyn RowWriter>, Error> {
-        merge::sayable(table)?;
+        sayable(self, table, "in T-SQL")?;
         Ok(Box::new(rows::Rows::new(table, staged, format)?))
     }
 
@@ -105,7 +105,7 @@ impl Dialect for AzureSql {
         }
     }
 
-    fn tongue(&self) -> &'static dyn Tongue {
+    fn expressions(&self) -> &'static dyn view::Dialect {
         &view::azure_sql::AzureSql
     }
 
@@ -118,10 +118,6 @@ impl Dialect for AzureSql {
         true
     }
 
-    fn target_fits(&self, plans: &[Plan]) -> String {
-        guard::target_fits(plans)
-    }
-
     fn staged(&self, title: &str, at: usize, load: &Load) -> Vec<Step> {
         let Some(table) = load.plans.get(at).map(|p| p.table) else { return vec![] };
         let columns: Vec<&str> = table.columns.iter().map(|c| c.name.as_str()).collect();
@@ -130,23 +126,6 @@ impl Dialect for AzureSql {
             Step::Rows(at),
             Step::new(&format!("All rows of {} are here.", table.shown()), guard::all_staged(table)),
         ]
-    }
-
-    fn none_there(&self, plan: &Plan) -> String {
-        guard::none_there(plan)
-    }
-
-    fn none_differs(&self, plan: &Plan) -> String {
-        guard::none_differs(plan)
-    }
-
-    fn keep(&self, kept: &Kept, _plans: &[Plan]) -> Vec<Step> {
-        vec![Step::new("What rollback.sql needs is kept in tables of its own.", undo::begin(kept))]
-    }
-
-    fn capture(&self, kept: &Kept, plans: &[Plan]) -> Vec<Step> {
-        let step = |p: &Plan| Step::new(&format!("What will change or come in {}", p.table.shown()), undo::capture(kept, p));
-        plans.iter().map(step).collect()
     }
 
     fn suspend(&self, plans: &[Plan]) -> String {
@@ -163,32 +142,6 @@ impl Dialect for AzureSql {
 
     fn resume(&self) -> String {
         cycle::RESUME.to_string()
-    }
-
-    fn all_there(&self, plan: &Plan) -> String {
-        guard::all_there(plan)
-    }
-
-    fn left(&self, kept: &Kept, plans: &[Plan]) -> Vec<Step> {
-        let note = |p: &Plan| Step::new(&format!("How rows of {} were left", p.table.shown()), undo::note(kept, p));
-        let finish =
-            Step::new("A deployment that changed nothing keeps the way back of the one before.", undo::finish(kept, plans));
-        plans.iter().map(note).chain([finish]).collect()
-    }
-
-    fn rollback(&self, load: &Load) -> Vec<Step> {
-        load.kept.as_ref().map_or(vec![], |kept| undo::rollback::steps(kept, &load.plans))
-    }
-
-    fn verify(&self, load: &Load) -> Vec<Step> {
-        verify::steps(load)
-    }
-
-    fn not_compared(&self, table: &Table, column: &str) -> &'static str {
-        match table.is_given(column) {
-            true => "which the database shows in its own way",
-            false => "which the upsert may leave as it was, or make another",
-        }
     }
 
     /// A view must be the first statement of its batch.

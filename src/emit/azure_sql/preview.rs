@@ -4,7 +4,7 @@
 //! inserted, updated, left alone and deleted, and how many stand in the way of an insertion. Whoever plays it takes its transaction
 //! back; it writes to no table of the target. Does not know how it is played.
 
-use super::{AzureSql, guard, relation, stage, text};
+use super::{AzureSql, relation, stage, text};
 use crate::emit::load::{Load, Step};
 use crate::emit::merge::Plan;
 use crate::emit::{Dialect, Mode};
@@ -14,7 +14,8 @@ pub fn steps(load: &Load) -> Vec<Step> {
     if load.plans.is_empty() {
         return vec![];
     }
-    let mut steps = vec![Step::new("The target has every table and column that is loaded.", guard::target_fits(&load.plans))];
+    let mut steps =
+        vec![Step::new("The target has every table and column that is loaded.", load.dialect.target_fits(&load.plans))];
     for (at, plan) in load.plans.iter().enumerate() {
         steps.extend(AzureSql.staged(&format!("Rows of {}", plan.table.shown()), at, load));
     }

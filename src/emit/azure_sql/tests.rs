@@ -4,12 +4,12 @@ use sqlparser::dialect::MsSqlDialect;
 use sqlparser::parser::Parser;
 
 use super::AzureSql;
-use super::merge::{self, exact_columns, exact_with_set, sayable};
+use super::merge::{self, exact_columns, exact_with_set};
 use crate::contract::Generated;
 use crate::diagnostics::{Diagnostics, SourceMap, Span};
-use crate::emit::merge::Plan;
+use crate::emit::merge::{Plan, sayable};
 use crate::emit::rows::Evidence;
-use crate::emit::{Column, Mode, Table, Upsert};
+use crate::emit::{Column, Guard, Mode, Table, Upsert};
 use crate::expr::{Expr, parse};
 use crate::types::DataType;
 
@@ -63,7 +63,7 @@ fn table(set: &[(&str, &str)], when: Option<&str>, when_changed: &[&str], keep: 
 
 /// The values that rows get, and which rows change; the statements are read by a second parser.
 fn changes(table: &Table) -> Option<(Vec<String>, String)> {
-    sayable(table).unwrap();
+    sayable(&AzureSql, table, "in T-SQL").unwrap();
     let evidence = Evidence { rows: 2, checksum: 0, compared: vec![None, None], nulls: vec![false, false] };
     let plan = Plan::new(&AzureSql, table, &evidence);
     let sql = merge::merge(&plan);
@@ -74,7 +74,7 @@ fn changes(table: &Table) -> Option<(Vec<String>, String)> {
 }
 
 fn refused(set: &[(&str, &str)], when: Option<&str>) -> String {
-    let error = sayable(&table(set, when, &[], &[])).unwrap_err();
+    let error = sayable(&AzureSql, &table(set, when, &[], &[]), "in T-SQL").unwrap_err();
     assert_eq!(error.code, "X0401");
     error.message
 }
@@ -166,7 +166,7 @@ fn what_is_set_is_compared_after_a_rollback_though_it_was_not_loaded() {
 fn the_guard_looks_at_what_is_set_or_looked_at() {
     let table = table(&[("version", "t.version + 1"), ("a", "s.a + t.a")], Some("t.at is null and s.a > 0"), &[], &[]);
     let evidence = Evidence { rows: 2, checksum: 0, compared: vec![None, None], nulls: vec![false, false] };
-    let guard = super::guard::target_fits(&[Plan::new(&AzureSql, &table, &evidence)]);
+    let guard = AzureSql.target_fits(&[Plan::new(&AzureSql, &table, &evidence)]);
     // Number, place, name, relation, column, whether it is written, whether a number of its own is given.
     for (column, rest) in [("id", "1, 0"), ("a", "1, 0"), ("version", "1, 0"), ("at", "0, 0")] {
         let found = guard.matches(&format!("N'{column}', {rest})")).count();

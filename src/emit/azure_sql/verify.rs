@@ -5,10 +5,10 @@
 //! count can be judged, and that only from below. Does not know how rows are hashed on our side.
 
 use super::{AzureSql, keys, like_target, object_id, relation, text};
-use crate::emit::Table;
 use crate::emit::load::{Load, Step};
 use crate::emit::merge::{Plan, Region, within};
 use crate::emit::rows::Evidence;
+use crate::emit::{Table, Verify};
 
 /// The names of the types of each kind that a comparison takes for granted.
 const KINDS: &[(&str, &str)] = &[
@@ -22,24 +22,24 @@ const KINDS: &[(&str, &str)] = &[
     ("uuid", "N'uniqueidentifier'"),
 ];
 
-/// The steps of the script: keys in tables of the session, and the query.
-pub fn steps(load: &Load) -> Vec<Step> {
-    if load.plans.is_empty() {
-        return vec![];
-    }
-    let mut steps = vec![];
-    let mut listed = vec![];
-    for (at, plan) in load.plans.iter().enumerate().filter(|(_, plan)| matches!(plan.region(), Region::Keys)) {
-        // The writer gathers keys in the order of the columns.
-        let columns: Vec<&str> = plan.table.columns.iter().map(|c| c.name.as_str()).filter(|c| plan.is_key(c)).collect();
-        let keys = keys(plan.table);
-        steps.push(Step::Plain(format!("\n{}GO\n", like_target(&keys, plan.table, &columns))));
-        steps.push(Step::Keys(at));
-        listed.push(keys);
-    }
-    let results: Vec<String> = load.plans.iter().map(result).collect();
-    steps.push(Step::Plain(format!(
-        "
+impl Verify for AzureSql {
+    fn verify(&self, load: &Load) -> Vec<Step> {
+        if load.plans.is_empty() {
+            return vec![];
+        }
+        let mut steps = vec![];
+        let mut listed = vec![];
+        for (at, plan) in load.plans.iter().enumerate().filter(|(_, plan)| matches!(plan.region(), Region::Keys)) {
+            // The writer gathers keys in the order of the columns.
+            let columns: Vec<&str> = plan.table.columns.iter().map(|c| c.name.as_str()).filter(|c| plan.is_key(c)).collect();
+            let keys = keys(plan.table);
+            steps.push(Step::Plain(format!("\n{}GO\n", like_target(&keys, plan.table, &columns))));
+            steps.push(Step::Keys(at));
+            listed.push(keys);
+        }
+        let results: Vec<String> = load.plans.iter().map(result).collect();
+        steps.push(Step::Plain(format!(
+            "
 WITH result AS (
 {}
 )
@@ -54,12 +54,20 @@ FROM result
 ORDER BY number;
 GO
 ",
-        results.join("\n  UNION ALL\n")
-    )));
-    if !listed.is_empty() {
-        steps.push(Step::Plain(format!("DROP TABLE {};\nGO\n", listed.join(", "))));
+            results.join("\n  UNION ALL\n")
+        )));
+        if !listed.is_empty() {
+            steps.push(Step::Plain(format!("DROP TABLE {};\nGO\n", listed.join(", "))));
+        }
+        steps
     }
-    steps
+
+    fn not_compared(&self, table: &Table, column: &str) -> &'static str {
+        match table.is_given(column) {
+            true => "which the database shows in its own way",
+            false => "which the upsert may leave as it was, or make another",
+        }
+    }
 }
 
 /// Writes the query that counts and sums up one table's rows.

@@ -5,25 +5,25 @@
 
 use super::{Postgres, relation, stage, text};
 use crate::emit::merge::{Plan, within};
-use crate::emit::{Mode, Table};
+use crate::emit::{Guard, Mode, Table};
 
-/// Checks that every table and column is there and can be written; all that is missing is named at once.
-pub fn target_fits(plans: &[Plan]) -> String {
-    let mut wanted = vec![];
-    for table in plans.iter().map(|p| p.table) {
-        for (i, column) in table.columns.iter().enumerate() {
-            wanted.push(format!(
-                "      ({}, {}, {}, {}, {}, {})",
-                table.number,
-                i + 1,
-                text::literal(&table.shown()),
-                text::literal(&relation(table)),
-                text::literal(&column.name),
-                table.overriding_identity
-            ));
+impl Guard for Postgres {
+    fn target_fits(&self, plans: &[Plan]) -> String {
+        let mut wanted = vec![];
+        for table in plans.iter().map(|p| p.table) {
+            for (i, column) in table.columns.iter().enumerate() {
+                wanted.push(format!(
+                    "      ({}, {}, {}, {}, {}, {})",
+                    table.number,
+                    i + 1,
+                    text::literal(&table.shown()),
+                    text::literal(&relation(table)),
+                    text::literal(&column.name),
+                    table.overriding_identity
+                ));
+            }
         }
-    }
-    let body = format!(
+        let body = format!(
         "DECLARE
   problems text;
 BEGIN
@@ -52,7 +52,93 @@ BEGIN
 END",
         wanted.join(",\n")
     );
-    text::block(&body)
+        text::block(&body)
+    }
+
+    fn none_there(&self, plan: &Plan) -> String {
+        let table = plan.table;
+        let (relation, stage) = (relation(table), stage(table));
+        let name = text::literal(&table.shown());
+        if plan.key.is_empty() {
+            let list = |alias| text::names(alias, table.columns.iter().map(|c| c.name.as_str()));
+            // Without a key only this can be told: all of the rows there already, each as often as here, means a second run.
+            // Mostly the first of them is not there, which is seen much faster.
+            let body = format!(
+                "BEGIN
+  IF {rows} > 0 AND EXISTS (
+    SELECT FROM {relation} AS t JOIN (SELECT * FROM {stage} LIMIT 1) AS s
+      ON ROW({t})::record OPERATOR(pg_catalog.*=) ROW({s})::record
+  ) AND NOT EXISTS (
+    SELECT ROW({s})::text FROM {stage} AS s
+    EXCEPT ALL
+    SELECT ROW({t})::text FROM {relation} AS t
+  ) THEN
+    RAISE EXCEPTION 'table %: expected none of the % rows, found all of them: was this script run before?', {name}, {rows};
+  END IF;
+END",
+                rows = table.rows,
+                s = list("s."),
+                t = list("t.")
+            );
+            return text::block(&body);
+        }
+        let shown = text::names("s.", table.loaded_key().iter().map(String::as_str));
+        let body = format!(
+            "DECLARE
+  found bigint;
+  example text;
+BEGIN
+  SELECT count(*), min(ROW({shown})::text) INTO found, example
+  FROM {stage} AS s JOIN {relation} AS t ON {};
+  IF found > 0 THEN
+    RAISE EXCEPTION 'table %: expected none of the % keys, found %, such as %: was this script run before?',
+      {name}, {}, found, example;
+  END IF;
+END",
+            plan.same_row(),
+            table.rows
+        );
+        text::block(&body)
+    }
+
+    fn none_differs(&self, plan: &Plan) -> String {
+        let table = plan.table;
+        let Some(differ) = differ(plan) else { return String::new() };
+        let body = format!(
+            "DECLARE
+  found bigint;
+  example text;
+BEGIN
+  SELECT count(*), min(ROW({})::text) INTO found, example
+  FROM {} AS s JOIN {} AS t ON {}
+  WHERE {differ};
+  IF found > 0 THEN
+    RAISE EXCEPTION 'table %: rows are only appended, but % of them are there with other content, such as %', {}, found, example;
+  END IF;
+END",
+            text::names("s.", table.loaded_key().iter().map(String::as_str)),
+            stage(table),
+            relation(table),
+            plan.same_row(),
+            text::literal(&table.shown())
+        );
+        text::block(&body)
+    }
+
+    fn all_there(&self, plan: &Plan) -> String {
+        let body = format!(
+            "DECLARE
+  found bigint;
+BEGIN
+  SELECT count(*) INTO found FROM {} AS s JOIN {} AS t ON {};
+{}END",
+            stage(plan.table),
+            relation(plan.table),
+            plan.same_row(),
+            expect(plan.table, plan.table.rows, "rows with these keys after the load")
+        );
+        text::block(&body)
+    }
 }
 
 /// Checks that all rows of the script arrived, and those of a replaced scope in that scope.
@@ -79,98 +165,10 @@ BEGIN
     text::block(&(body + "END"))
 }
 
-/// Checks, for a table in insert mode, that none of the rows is there.
-pub fn none_there(plan: &Plan) -> String {
-    let table = plan.table;
-    let (relation, stage) = (relation(table), stage(table));
-    let name = text::literal(&table.shown());
-    if plan.key.is_empty() {
-        let list = |alias| text::names(alias, table.columns.iter().map(|c| c.name.as_str()));
-        // Without a key only this can be told: all of the rows there already, each as often as here, means a second run.
-        // Mostly the first of them is not there, which is seen much faster.
-        let body = format!(
-            "BEGIN
-  IF {rows} > 0 AND EXISTS (
-    SELECT FROM {relation} AS t JOIN (SELECT * FROM {stage} LIMIT 1) AS s
-      ON ROW({t})::record OPERATOR(pg_catalog.*=) ROW({s})::record
-  ) AND NOT EXISTS (
-    SELECT ROW({s})::text FROM {stage} AS s
-    EXCEPT ALL
-    SELECT ROW({t})::text FROM {relation} AS t
-  ) THEN
-    RAISE EXCEPTION 'table %: expected none of the % rows, found all of them: was this script run before?', {name}, {rows};
-  END IF;
-END",
-            rows = table.rows,
-            s = list("s."),
-            t = list("t.")
-        );
-        return text::block(&body);
-    }
-    let shown = text::names("s.", table.loaded_key().iter().map(String::as_str));
-    let body = format!(
-        "DECLARE
-  found bigint;
-  example text;
-BEGIN
-  SELECT count(*), min(ROW({shown})::text) INTO found, example
-  FROM {stage} AS s JOIN {relation} AS t ON {};
-  IF found > 0 THEN
-    RAISE EXCEPTION 'table %: expected none of the % keys, found %, such as %: was this script run before?',
-      {name}, {}, found, example;
-  END IF;
-END",
-        plan.same_row(),
-        table.rows
-    );
-    text::block(&body)
-}
-
-/// Checks, for a table in append mode, that rows which are there have the content of those that come.
-pub fn none_differs(plan: &Plan) -> String {
-    let table = plan.table;
-    let Some(differ) = differ(plan) else { return String::new() };
-    let body = format!(
-        "DECLARE
-  found bigint;
-  example text;
-BEGIN
-  SELECT count(*), min(ROW({})::text) INTO found, example
-  FROM {} AS s JOIN {} AS t ON {}
-  WHERE {differ};
-  IF found > 0 THEN
-    RAISE EXCEPTION 'table %: rows are only appended, but % of them are there with other content, such as %', {}, found, example;
-  END IF;
-END",
-        text::names("s.", table.loaded_key().iter().map(String::as_str)),
-        stage(table),
-        relation(table),
-        plan.same_row(),
-        text::literal(&table.shown())
-    );
-    text::block(&body)
-}
-
 /// Says that target row `t` and staged row `s` differ in columns other than the key; nothing if there are no others.
 pub fn differ(plan: &Plan) -> Option<String> {
     let names = plan.table.columns.iter().map(|c| c.name.as_str()).filter(|c| !plan.is_key(c));
     plan.differ(&names.collect::<Vec<_>>())
-}
-
-/// Checks that each row is in the target, once.
-pub fn all_there(plan: &Plan) -> String {
-    let body = format!(
-        "DECLARE
-  found bigint;
-BEGIN
-  SELECT count(*) INTO found FROM {} AS s JOIN {} AS t ON {};
-{}END",
-        stage(plan.table),
-        relation(plan.table),
-        plan.same_row(),
-        expect(plan.table, plan.table.rows, "rows with these keys after the load")
-    );
-    text::block(&body)
 }
 
 /// Raises unless the variable `found` is as expected.

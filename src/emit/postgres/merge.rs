@@ -6,10 +6,9 @@
 //! Does not know about guards or the order of tables.
 
 use super::{guard, relation, stage, text, undo};
+use crate::emit::Mode;
 use crate::emit::load::Kept;
-use crate::emit::merge::{Plan, unsayable};
-use crate::emit::{Mode, Table};
-use crate::error::Error;
+use crate::emit::merge::Plan;
 
 /// Deletes what a replacement leaves out.
 pub fn deletion(plan: &Plan) -> Option<String> {
@@ -51,14 +50,6 @@ fn insert(plan: &Plan, after: Option<&str>, keeps: bool) -> String {
         insert += &format!("\n{}", undo::returning(plan));
     }
     insert
-}
-
-/// Refuses expressions that the database has no words for.
-pub fn sayable(table: &Table) -> Result<(), Error> {
-    unsayable(&super::Postgres, table).map_or(Ok(()), |unsupported| {
-        let message = format!("the load of `{}` uses {}, which cannot be said to PostgreSQL", table.shown(), unsupported.what);
-        Err(Error::new("X0401", message).help("Compute it in `derive` or `map`, and use the column as `source.<column>`."))
-    })
 }
 
 /// Writes the deletions of tables that depend on each other, as one statement.

@@ -24,12 +24,12 @@ mod verify;
 use arrow::datatypes::Schema;
 
 use super::load::{File, Kept, Load, Step};
-use super::merge::Plan;
+use super::merge::{Plan, sayable};
 use super::rows::{Evidence, RowFormat, RowWriter};
 use super::script;
 use super::{Dialect, Literal, Mode, Table};
 use crate::error::Error;
-use crate::sql::view::{self, Tongue};
+use crate::sql::view;
 
 pub struct Postgres;
 
@@ -39,7 +39,8 @@ impl Dialect for Postgres {
     }
 
     fn rows(&self, table: &Table, staged: &Schema, format: RowFormat) -> Result<Box<dyn RowWriter>, Error> {
-        merge::sayable(table)?;
+        sayable(self, table, "to PostgreSQL")
+            .map_err(|e| e.help("Compute it in `derive` or `map`, and use the column as `source.<column>`."))?;
         Ok(Box::new(rows::Rows::new(table, staged, format)?))
     }
 
@@ -111,7 +112,7 @@ impl Dialect for Postgres {
         }
     }
 
-    fn tongue(&self) -> &'static dyn Tongue {
+    fn expressions(&self) -> &'static dyn view::Dialect {
         &view::postgres::Postgres
     }
 
@@ -128,10 +129,6 @@ impl Dialect for Postgres {
         false
     }
 
-    fn target_fits(&self, plans: &[Plan]) -> String {
-        guard::target_fits(plans)
-    }
-
     fn load(&self, load: &Load) -> Vec<Step> {
         if straight::possible(load) { straight::or_by_stages(load) } else { script::by_stages(load) }
     }
@@ -141,32 +138,12 @@ impl Dialect for Postgres {
         [staging::rows(title, at, load), vec![Step::Plain(counted)]].concat()
     }
 
-    fn none_there(&self, plan: &Plan) -> String {
-        guard::none_there(plan)
-    }
-
-    fn none_differs(&self, plan: &Plan) -> String {
-        guard::none_differs(plan)
-    }
-
-    fn keep(&self, kept: &Kept, plans: &[Plan]) -> Vec<Step> {
-        vec![Step::new("Here stays what rollback.sql needs.", undo::begin(kept, plans))]
-    }
-
-    fn capture(&self, kept: &Kept, plans: &[Plan]) -> Vec<Step> {
-        vec![Step::new("Rows that change or go are kept.", undo::capture(kept, plans))]
-    }
-
     fn delete(&self, plans: &[Plan]) -> String {
         merge::delete(plans)
     }
 
     fn merge(&self, plans: &[Plan], kept: Option<&Kept>) -> String {
         merge::merge(plans, kept)
-    }
-
-    fn all_there(&self, plan: &Plan) -> String {
-        guard::all_there(plan)
     }
 
     fn settle(&self, load: &Load) -> Vec<Step> {
@@ -179,23 +156,6 @@ impl Dialect for Postgres {
             Step::new("Sequences go on after the loaded numbers.", sequence::advance(&load.plans)),
             Step::Plain(straight),
         ]
-    }
-
-    fn left(&self, kept: &Kept, _plans: &[Plan]) -> Vec<Step> {
-        vec![Step::new("How the rows were left, for rollback.sql.", undo::finish(kept))]
-    }
-
-    fn rollback(&self, load: &Load) -> Vec<Step> {
-        let undone = load.kept.as_ref().map_or("\n-- Nothing was loaded.\n".to_string(), undo::rollback);
-        vec![Step::Plain(undone)]
-    }
-
-    fn verify(&self, load: &Load) -> Vec<Step> {
-        verify::steps(load)
-    }
-
-    fn not_compared(&self, _table: &Table, _column: &str) -> &'static str {
-        "which the database prints in its own way"
     }
 
     fn view(&self, statement: &str) -> String {

@@ -14,7 +14,8 @@ pub fn steps(load: &Load) -> Vec<Step> {
     if load.plans.is_empty() {
         return vec![];
     }
-    let mut steps = vec![Step::new("The target has every table and column that is loaded.", guard::target_fits(&load.plans))];
+    let mut steps =
+        vec![Step::new("The target has every table and column that is loaded.", load.dialect.target_fits(&load.plans))];
     for (at, plan) in load.plans.iter().enumerate() {
         steps.extend(staging::rows(&format!("Rows of {}", plan.table.shown()), at, load));
     }

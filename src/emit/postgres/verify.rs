@@ -8,23 +8,23 @@ use super::{Postgres, relation, text};
 use crate::emit::load::{Load, Step};
 use crate::emit::merge::{Plan, Region, within};
 use crate::emit::rows::Evidence;
-use crate::emit::{Dialect, Table};
+use crate::emit::{Dialect, Table, Verify};
 
-/// The steps of the script: keys that are listed, and the query.
-pub fn steps(load: &Load) -> Vec<Step> {
-    if load.plans.is_empty() {
-        return vec![];
-    }
-    let mut steps = vec![];
-    for (at, plan) in load.plans.iter().enumerate().filter(|(_, plan)| matches!(plan.region(), Region::Keys)) {
-        let columns: Vec<String> = (1..=plan.key.len()).map(|n| format!("k{n}")).collect();
-        let with = if steps.is_empty() { "\nWITH" } else { "," };
-        steps.push(Step::Plain(format!("{with} keys_{} ({}) AS (\n", plan.table.number, columns.join(", "))));
-        steps.extend([Step::Keys(at), Step::Plain(")".to_string())]);
-    }
-    let results: Vec<String> = load.plans.iter().map(result).collect();
-    steps.push(Step::Plain(format!(
-        "{} result AS (
+impl Verify for Postgres {
+    fn verify(&self, load: &Load) -> Vec<Step> {
+        if load.plans.is_empty() {
+            return vec![];
+        }
+        let mut steps = vec![];
+        for (at, plan) in load.plans.iter().enumerate().filter(|(_, plan)| matches!(plan.region(), Region::Keys)) {
+            let columns: Vec<String> = (1..=plan.key.len()).map(|n| format!("k{n}")).collect();
+            let with = if steps.is_empty() { "\nWITH" } else { "," };
+            steps.push(Step::Plain(format!("{with} keys_{} ({}) AS (\n", plan.table.number, columns.join(", "))));
+            steps.extend([Step::Keys(at), Step::Plain(")".to_string())]);
+        }
+        let results: Vec<String> = load.plans.iter().map(result).collect();
+        steps.push(Step::Plain(format!(
+            "{} result AS (
 {}
 )
 SELECT \"table\", expected, found, expected_checksum,
@@ -37,10 +37,15 @@ SELECT \"table\", expected, found, expected_checksum,
 FROM result
 ORDER BY number;
 ",
-        if steps.is_empty() { "\nWITH" } else { "," },
-        results.join("\n  UNION ALL\n")
-    )));
-    steps
+            if steps.is_empty() { "\nWITH" } else { "," },
+            results.join("\n  UNION ALL\n")
+        )));
+        steps
+    }
+
+    fn not_compared(&self, _table: &Table, _column: &str) -> &'static str {
+        "which the database prints in its own way"
+    }
 }
 
 /// Writes the query that counts and sums up one table's rows.

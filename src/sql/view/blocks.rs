@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::expression::{Names, Writer};
 use super::prune::{Needed, Needs};
-use super::say::{Names, Sentence};
-use super::{Input, Tongue, Unsupported, View};
+use super::{Dialect, Input, Unsupported, View};
 use crate::diagnostics::Span;
 use crate::expr::{BinaryOp, Expr, ExprKind, OrderBy};
 use crate::relation::{JoinKind, Relation};
@@ -29,7 +29,7 @@ struct From {
 }
 
 struct Blocks<'a> {
-    tongue: &'static dyn Tongue,
+    dialect: &'static dyn Dialect,
     table: &'a str,
     span: Span,
     known: BTreeMap<String, Rows>,
@@ -40,7 +40,7 @@ struct Blocks<'a> {
 /// Writes the statement of a view.
 pub fn statement(view: &View, needs: &Needs) -> Result<String, Unsupported> {
     let mut blocks = Blocks {
-        tongue: view.tongue,
+        dialect: view.dialect,
         table: view.name,
         span: view.span,
         known: BTreeMap::new(),
@@ -60,9 +60,9 @@ pub fn statement(view: &View, needs: &Needs) -> Result<String, Unsupported> {
     }
     let last = view.tables.last().and_then(|(name, _)| blocks.known.get(*name));
     let Some(last) = last else { return Err(Unsupported::new("a view without stages", view.span)) };
-    let columns = view.columns.iter().map(|c| view.tongue.quote(c, view.span)).collect::<Result<Vec<_>, _>>()?.join(", ");
-    let create = view.tongue.create_view();
-    let name = view.tongue.relation(view.schema, view.name, view.span)?;
+    let columns = view.columns.iter().map(|c| view.dialect.quote(c, view.span)).collect::<Result<Vec<_>, _>>()?.join(", ");
+    let create = view.dialect.create_view();
+    let name = view.dialect.relation(view.schema, view.name, view.span)?;
     Ok(format!("{create} {name} AS\nWITH {}\nSELECT {columns}\nFROM {};\n", blocks.written.join(",\n"), last.name))
 }
 
@@ -75,7 +75,7 @@ impl Blocks<'_> {
             number += 1;
             name = format!("{label}.{number}");
         }
-        let name = self.tongue.quote(&name, self.span)?;
+        let name = self.dialect.quote(&name, self.span)?;
         self.written.push(format!("{name} AS (\n    {select}\n)"));
         Ok(Rows { name, columns })
     }
@@ -86,15 +86,15 @@ impl Blocks<'_> {
         let mut list = vec![];
         for (column, kind) in &input.typed() {
             let Some(span) = needed.get(column).copied() else { continue };
-            let quoted = self.tongue.quote(column, span)?;
+            let quoted = self.dialect.quote(column, span)?;
             let named = |mut refused: Unsupported| {
                 refused.what = format!("column `{column}` of `{name}`: {}", refused.what);
                 refused
             };
-            let wanted = self.tongue.read_as(kind, span).map_err(named)?;
+            let wanted = self.dialect.read_as(kind, span).map_err(named)?;
             let mut sql = format!("CAST({quoted} AS {wanted})");
             if kind.is_text() {
-                sql = self.tongue.collate(&sql);
+                sql = self.dialect.collate(&sql);
             }
             list.push(format!("{sql} AS {quoted}"));
             columns.push((column.clone(), kind.clone()));
@@ -102,7 +102,7 @@ impl Blocks<'_> {
         if let Some((unknown, span)) = needed.iter().find(|(c, _)| !columns.iter().any(|(known, _)| known == *c)) {
             return Err(Unsupported::new(format!("the column `{unknown}` of `{name}`"), *span));
         }
-        let from = self.tongue.relation(input.schema.as_deref(), &input.table, self.span)?;
+        let from = self.dialect.relation(input.schema.as_deref(), &input.table, self.span)?;
         let select = format!("SELECT {}\n    FROM {from}", self.list(&list)?);
         let rows = self.add(&format!("{name}.extract"), &select, columns)?;
         self.known.insert(name.to_string(), rows);
@@ -111,7 +111,7 @@ impl Blocks<'_> {
 
     /// A SELECT list: rows without columns still are as many.
     fn list(&self, list: &[String]) -> Result<String, Unsupported> {
-        Ok(if list.is_empty() { format!("1 AS {}", self.tongue.quote("#one", self.span)?) } else { list.join(", ") })
+        Ok(if list.is_empty() { format!("1 AS {}", self.dialect.quote("#one", self.span)?) } else { list.join(", ") })
     }
 
     fn label(&self, clause: &str) -> String {
@@ -164,15 +164,15 @@ impl Blocks<'_> {
 
     fn aggregate(&mut self, input: &Relation, keys: &[Expr], columns: &[(String, Expr)]) -> Result<Rows, Unsupported> {
         let from = self.from(input)?;
-        let sentence = Sentence { tongue: self.tongue, names: &from.names };
+        let writer = Writer { dialect: self.dialect, names: &from.names };
         let mut group = vec![];
         for key in keys {
-            let (sql, kind) = (sentence.value(key)?.sql, sentence.kind(key));
-            if !self.tongue.groups_by_expressions() && !matches!(key.kind, ExprKind::Column(_)) {
+            let (sql, kind) = (writer.value(key)?.sql, writer.kind(key));
+            if !self.dialect.groups_by_expressions() && !matches!(key.kind, ExprKind::Column(_)) {
                 return Err(Unsupported::new("a key of `group_by` that is computed (`derive` it first)", key.span));
             }
             group.push(sql.clone());
-            group.extend(self.tongue.told_apart(&sql, &kind));
+            group.extend(self.dialect.told_apart(&sql, &kind));
         }
         let whole = if group.is_empty() { String::new() } else { format!("\n    GROUP BY {}", group.join(", ")) };
         if group.is_empty() && columns.is_empty() {
@@ -184,24 +184,24 @@ impl Blocks<'_> {
     /// Keeps the first row of each key by a number that a window function gives.
     fn distinct(&mut self, input: &Relation, on: &[Expr], order_by: &[OrderBy]) -> Result<Rows, Unsupported> {
         let from = self.from(input)?;
-        let sentence = Sentence { tongue: self.tongue, names: &from.names };
+        let writer = Writer { dialect: self.dialect, names: &from.names };
         let mut keys = vec![];
         for key in on {
-            let (sql, kind) = (sentence.value(key)?.sql, sentence.kind(key));
-            keys.extend(self.tongue.told_apart(&sql, &kind));
+            let (sql, kind) = (writer.value(key)?.sql, writer.kind(key));
+            keys.extend(self.dialect.told_apart(&sql, &kind));
             keys.push(sql);
         }
         let order = match order_by.is_empty() {
             // Which one is kept does not matter: all that is read of them is the key.
             true => "(SELECT NULL)".to_string(),
-            false => sentence.order_by(order_by)?,
+            false => writer.order_by(order_by)?,
         };
-        let number = self.tongue.quote("#number", self.span)?;
+        let number = self.dialect.quote("#number", self.span)?;
         let columns: Vec<(String, DataType)> = from.names.iter().map(|(n, (_, k))| (n.clone(), k.clone())).collect();
         let mut inner = vec![];
         let mut outer = vec![];
         for (name, (sql, _)) in &from.names {
-            let quoted = self.tongue.quote(name, self.span)?;
+            let quoted = self.dialect.quote(name, self.span)?;
             inner.push(format!("{sql} AS {quoted}"));
             outer.push(quoted);
         }
@@ -223,12 +223,12 @@ impl Blocks<'_> {
         let mut selects = vec![];
         for part in &parts {
             let other = columns.iter().find(|(name, kind)| {
-                !part.columns.iter().any(|(n, k)| n == name && super::say::family(k) == super::say::family(kind))
+                !part.columns.iter().any(|(n, k)| n == name && super::expression::family(k) == super::expression::family(kind))
             });
             if let Some((name, kind)) = other {
                 return Err(Unsupported::new(format!("a union in which `{name}` is not always {kind}"), self.span));
             }
-            let list = columns.iter().map(|(c, _)| self.tongue.quote(c, self.span)).collect::<Result<Vec<_>, _>>()?;
+            let list = columns.iter().map(|(c, _)| self.dialect.quote(c, self.span)).collect::<Result<Vec<_>, _>>()?;
             selects.push(format!("SELECT {} FROM {}", self.list(&list)?, part.name));
         }
         self.add(&self.label("union"), &selects.join("\n    UNION ALL "), columns)
@@ -242,11 +242,11 @@ impl Blocks<'_> {
     }
 
     fn select(&mut self, clause: &str, from: &From, columns: &[(String, Expr)], rest: &str) -> Result<Rows, Unsupported> {
-        let sentence = Sentence { tongue: self.tongue, names: &from.names };
+        let writer = Writer { dialect: self.dialect, names: &from.names };
         let (mut list, mut made) = (vec![], vec![]);
         for (name, expr) in columns {
-            let (sql, kind) = sentence.column(expr)?;
-            list.push(format!("{sql} AS {}", self.tongue.quote(name, self.span)?));
+            let (sql, kind) = writer.column(expr)?;
+            list.push(format!("{sql} AS {}", self.dialect.quote(name, self.span)?));
             made.push((name.clone(), kind));
         }
         let mut select = format!("SELECT {}\n    FROM {}", self.list(&list)?, from.sql);
@@ -260,7 +260,7 @@ impl Blocks<'_> {
     /// Columns of finished rows, named through an alias if there is one.
     fn named(&self, rows: &Rows, alias: Option<&str>) -> Result<Names, Unsupported> {
         let name = |(column, kind): &(String, DataType)| {
-            let quoted = self.tongue.quote(column, self.span)?;
+            let quoted = self.dialect.quote(column, self.span)?;
             let sql = alias.map_or(quoted.clone(), |alias| format!("{alias}.{quoted}"));
             Ok((column.clone(), (sql, kind.clone())))
         };
@@ -271,8 +271,8 @@ impl Blocks<'_> {
         match relation {
             Relation::Filter { input, predicate } => {
                 let mut from = self.from(input)?;
-                let sentence = Sentence { tongue: self.tongue, names: &from.names };
-                let condition = sentence.condition(predicate)?.sql;
+                let writer = Writer { dialect: self.dialect, names: &from.names };
+                let condition = writer.condition(predicate)?.sql;
                 from.condition = Some(match from.condition {
                     Some(before) => format!("({before}) AND ({condition})"),
                     None => condition,
@@ -281,23 +281,23 @@ impl Blocks<'_> {
             }
             Relation::Join { left, right, kind, on } => self.join(left, right, *kind, on),
             Relation::Unnest { input, list, element, position, keep_empty } => {
-                let Some(unnest) = self.tongue.unnest() else {
+                let Some(unnest) = self.dialect.unnest() else {
                     return Err(Unsupported::new("`unnest`: there are no lists", list.span));
                 };
                 let rows = self.lower(input)?;
                 let mut names = self.named(&rows, Some("i"))?;
-                let sentence = Sentence { tongue: self.tongue, names: &names };
-                let DataType::List(kind) = sentence.kind(list) else {
+                let writer = Writer { dialect: self.dialect, names: &names };
+                let DataType::List(kind) = writer.kind(list) else {
                     return Err(Unsupported::new("a list whose elements are not known", list.span));
                 };
-                self.tongue.type_name(&kind, list.span)?;
-                let list = sentence.value(list)?.sql;
+                self.dialect.type_name(&kind, list.span)?;
+                let list = writer.value(list)?.sql;
                 let (element_name, position_name) =
-                    (self.tongue.quote(element, self.span)?, self.tongue.quote(position, self.span)?);
+                    (self.dialect.quote(element, self.span)?, self.dialect.quote(position, self.span)?);
                 let joined = unnest(&list, &format!("{element_name}, {position_name}"), *keep_empty);
                 let sql = format!("{} AS i {joined}", rows.name);
                 let value = format!("e.{element_name}");
-                let value = if kind.is_text() { format!("({})", self.tongue.collate(&value)) } else { value };
+                let value = if kind.is_text() { format!("({})", self.dialect.collate(&value)) } else { value };
                 names.insert(element.clone(), (value, *kind));
                 names.insert(position.clone(), (format!("e.{position_name}"), DataType::BigInt));
                 Ok(From { sql, names, condition: None })
@@ -305,18 +305,18 @@ impl Blocks<'_> {
             Relation::Unpivot { input, values, name, value, keep_nulls, .. } => {
                 let rows = self.lower(input)?;
                 let mut names = self.named(&rows, Some("i"))?;
-                let sentence = Sentence { tongue: self.tongue, names: &names };
+                let writer = Writer { dialect: self.dialect, names: &names };
                 let mut pairs = vec![];
                 let mut kind = DataType::Unknown;
                 for (label, expr) in values {
-                    let label = self.tongue.literal(label, expr.span)?;
-                    pairs.push(format!("({label}, {})", sentence.value(expr)?.sql));
-                    kind = sentence.kind(expr);
+                    let label = self.dialect.literal(label, expr.span)?;
+                    pairs.push(format!("({label}, {})", writer.value(expr)?.sql));
+                    kind = writer.kind(expr);
                 }
-                let (label, cell) = (self.tongue.quote(name, self.span)?, self.tongue.quote(value, self.span)?);
-                let apply = self.tongue.apply();
+                let (label, cell) = (self.dialect.quote(name, self.span)?, self.dialect.quote(value, self.span)?);
+                let apply = self.dialect.apply();
                 let sql = format!("{} AS i {apply} (VALUES {}) AS e({label}, {cell})", rows.name, pairs.join(", "));
-                names.insert(name.clone(), (format!("({})", self.tongue.collate(&format!("e.{label}"))), DataType::Text));
+                names.insert(name.clone(), (format!("({})", self.dialect.collate(&format!("e.{label}"))), DataType::Text));
                 names.insert(value.clone(), (format!("e.{cell}"), kind));
                 let condition = (!keep_nulls).then(|| format!("e.{cell} IS NOT NULL"));
                 Ok(From { sql, names, condition })
@@ -350,10 +350,10 @@ impl Blocks<'_> {
                 rows
             }
         };
-        if kind == JoinKind::Full && !self.tongue.joins_fully_on_any() && !equalities(on) {
+        if kind == JoinKind::Full && !self.dialect.joins_fully_on_any() && !equalities(on) {
             return Err(Unsupported::new("a full join on other than equal columns", on.span));
         }
-        let condition = Sentence { tongue: self.tongue, names: &names }.condition(on)?.sql;
+        let condition = Writer { dialect: self.dialect, names: &names }.condition(on)?.sql;
         let word = match kind {
             JoinKind::Left => "LEFT JOIN",
             JoinKind::Inner => "JOIN",

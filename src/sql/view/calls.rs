@@ -5,8 +5,8 @@
 //! Does not know about relations.
 
 use super::Unsupported;
-use super::say::{Said, Sentence, family, reads};
-use super::tongue::{Joined, Sought};
+use super::dialect::{Joined, Sought};
+use super::expression::{Typed, Writer, family, reads};
 use crate::diagnostics::Span;
 use crate::expr::{BinaryOp, Call, Expr, ExprKind, Literal};
 use crate::sql::{Binding, Printed};
@@ -15,9 +15,9 @@ use crate::types::DataType;
 /// The characters that the engine trims: the spaces of Unicode, and no tabs or line ends.
 const SPACES: &str = " \u{a0}\u{1680}\u{2000}\u{2001}\u{2002}\u{2003}\u{2004}\u{2005}\u{2006}\u{2007}\u{2008}\u{2009}\u{200a}\u{202f}\u{205f}\u{3000}";
 
-impl Sentence<'_> {
+impl Writer<'_> {
     /// Writes a call whose value has this type.
-    pub(super) fn call(&self, call: &Call, kind: &DataType, span: Span) -> Result<Said, Unsupported> {
+    pub(super) fn call(&self, call: &Call, kind: &DataType, span: Span) -> Result<Typed, Unsupported> {
         let name = if call.function == "pipe_uuid5" { "uuid5" } else { call.function.as_str() };
         let refused = |what: &str| Err(Unsupported::new(format!("the function `{name}`{what}"), span));
         if call.over.is_some() {
@@ -29,16 +29,16 @@ impl Sentence<'_> {
         if let Some(part) = call.arguments.iter().find(|a| family(&self.kind(a)).is_none() && !null(a)) {
             return refused(&format!(" of {}", self.kind(part)));
         }
-        let value = |sql: String| Ok(Said { printed: Printed::atom(sql), kind: kind.clone(), condition: false });
-        let test = |sql: String| Ok(Said { printed: Printed::new(sql, Binding::Or), kind: DataType::Boolean, condition: true });
-        let tongue = self.tongue;
+        let value = |sql: String| Ok(Typed { printed: Printed::atom(sql), kind: kind.clone(), condition: false });
+        let test = |sql: String| Ok(Typed { printed: Printed::new(sql, Binding::Or), kind: DataType::Boolean, condition: true });
+        let dialect = self.dialect;
         let kinds: Vec<DataType> = call.arguments.iter().map(|a| self.kind(a)).collect();
         let texts = kinds.iter().all(DataType::is_text);
         let said = |e: &Expr| Ok(self.value(e)?.sql);
         let said_all = |list: &[&Expr]| list.iter().map(|e| said(e)).collect::<Result<Vec<String>, Unsupported>>();
         let kinds_refused = || refused(&format!(" of {}", kinds.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")));
         match (name, call.arguments.as_slice()) {
-            (_, [_, ..]) if tongue.lacks().contains(&name) => kinds_refused(),
+            (_, [_, ..]) if dialect.lacks().contains(&name) => kinds_refused(),
             ("coalesce" | "ifnull", list) => {
                 let list: Vec<String> = list.iter().map(|a| self.alternative(a, kind)).collect::<Result<_, _>>()?;
                 if list.len() == 1 {
@@ -50,7 +50,7 @@ impl Sentence<'_> {
             ("nullif", [a, b]) => {
                 let equal = self.compare(a, BinaryOp::Equal, b, span)?.sql;
                 let printed = format!("CASE WHEN {equal} THEN NULL ELSE {} END", said(a)?);
-                Ok(Said { printed: Printed::atom(printed), kind: self.kind(a), condition: false })
+                Ok(Typed { printed: Printed::atom(printed), kind: self.kind(a), condition: false })
             }
             ("if", [test, then, otherwise]) => {
                 let (then, otherwise) = (self.alternative(then, kind)?, self.alternative(otherwise, kind)?);
@@ -60,23 +60,23 @@ impl Sentence<'_> {
             ("greatest" | "least", list) if *kind != DataType::Unknown => {
                 let mut list: Vec<String> = list.iter().map(|a| self.alternative(a, kind)).collect::<Result<_, _>>()?;
                 if kind.is_text() && !call.arguments.iter().any(reads) {
-                    list = list.iter().map(|text| tongue.collate(text)).collect();
+                    list = list.iter().map(|text| dialect.collate(text)).collect();
                 }
-                value(tongue.call(name, &list))
+                value(dialect.call(name, &list))
             }
             ("concat", list) => {
                 let parts: Vec<String> = list.iter().map(|a| self.text_part(a)).collect::<Result<_, _>>()?;
-                value(tongue.call("CONCAT", &tongue.long(parts, "N''")))
+                value(dialect.call("CONCAT", &dialect.long(parts, "N''")))
             }
             ("concat_ws", [separator, list @ ..]) if literal(separator).is_some() && !list.is_empty() => {
                 let parts: Vec<String> = list.iter().map(|a| self.text_part(a)).collect::<Result<_, _>>()?;
-                value(tongue.call("CONCAT_WS", &[vec![said(separator)?], tongue.long(parts, "NULL")].concat()))
+                value(dialect.call("CONCAT_WS", &[vec![said(separator)?], dialect.long(parts, "NULL")].concat()))
             }
             ("length" | "len" | "char_length" | "character_length", [text]) if texts => {
-                value(tongue.call("length", &[said(text)?]))
+                value(dialect.call("length", &[said(text)?]))
             }
             ("left" | "right", [text, count]) if kinds[0].is_text() && whole(count).is_some() => {
-                value(tongue.call(name, &said_all(&[text, count])?))
+                value(dialect.call(name, &said_all(&[text, count])?))
             }
             // Places before the first count from the end in the engine only.
             ("substring" | "substr", [text, from, rest @ ..])
@@ -85,19 +85,19 @@ impl Sentence<'_> {
                     && rest.len() <= 1
                     && rest.iter().all(|n| whole(n).is_some()) =>
             {
-                value(tongue.call("substring", &said_all(&call.arguments.iter().collect::<Vec<_>>())?))
+                value(dialect.call("substring", &said_all(&call.arguments.iter().collect::<Vec<_>>())?))
             }
             ("trim" | "ltrim" | "rtrim", [text]) if texts => {
-                value(tongue.call(name, &[said(text)?, tongue.literal(SPACES, span)?]))
+                value(dialect.call(name, &[said(text)?, dialect.literal(SPACES, span)?]))
             }
             ("replace", [text, from, to]) if texts && literal(from).is_some_and(|t| !t.is_empty()) && literal(to).is_some() => {
-                value(tongue.call("REPLACE", &said_all(&[text, from, to])?))
+                value(dialect.call("REPLACE", &said_all(&[text, from, to])?))
             }
             ("contains" | "starts_with" | "prefix", [text, part]) if texts => {
                 let (in_text, of_part) = (sought(text), sought(part));
                 let (search, why) = match name {
-                    "contains" => (tongue.contains(&in_text, &of_part), " of constants"),
-                    _ => (tongue.starts_with(&in_text, &of_part), " with a prefix that is computed"),
+                    "contains" => (dialect.contains(&in_text, &of_part), " of constants"),
+                    _ => (dialect.starts_with(&in_text, &of_part), " with a prefix that is computed"),
                 };
                 match search {
                     Some(search) => test(search(&said(text)?, &said(part)?)),
@@ -110,7 +110,7 @@ impl Sentence<'_> {
             // Halves go away from zero in all of them; of a floating point number, what is a half depends on who computes.
             ("round", [number, rest @ ..]) if exact(&kinds[0]) && rest.len() <= 1 && rest.iter().all(|n| whole(n).is_some()) => {
                 let places = rest.first().map_or(Ok("0".to_string()), said)?;
-                value(tongue.call("round", &[said(number)?, places]))
+                value(dialect.call("round", &[said(number)?, places]))
             }
             ("year" | "month" | "day" | "quarter" | "hour" | "minute", [time]) => self.part_of(name, time, &kinds[0], kind, span),
             ("date_part" | "datepart", [part, time]) => {
@@ -118,27 +118,27 @@ impl Sentence<'_> {
                 self.part_of(&part, time, &kinds[1], kind, span)
             }
             ("date_trunc", [part, time]) if matches!(kinds[1], DataType::Timestamp(_)) && literal(part).is_some_and(is_unit) => {
-                value(tongue.call("date_trunc", &said_all(&[part, time])?))
+                value(dialect.call("date_trunc", &said_all(&[part, time])?))
             }
             _ if call.arguments.is_empty() => refused(""),
             _ => kinds_refused(),
         }
     }
 
-    fn part_of(&self, part: &str, time: &Expr, from: &DataType, kind: &DataType, span: Span) -> Result<Said, Unsupported> {
+    fn part_of(&self, part: &str, time: &Expr, from: &DataType, kind: &DataType, span: Span) -> Result<Typed, Unsupported> {
         let day = matches!(part, "year" | "month" | "day" | "quarter");
         let clock = matches!(part, "hour" | "minute") && matches!(from, DataType::Timestamp(_));
         if !(clock || day && matches!(from, DataType::Timestamp(_) | DataType::Date)) {
             return Err(Unsupported::new(format!("`{part}` of {from}"), span));
         }
         let time = self.value(time)?.sql;
-        let sql = self.tongue.part_of(part, &time);
-        Ok(Said { printed: Printed::atom(sql), kind: kind.clone(), condition: false })
+        let sql = self.dialect.part_of(part, &time);
+        Ok(Typed { printed: Printed::atom(sql), kind: kind.clone(), condition: false })
     }
 
-    fn aggregate(&self, call: &Call, kind: &DataType, span: Span) -> Result<Said, Unsupported> {
+    fn aggregate(&self, call: &Call, kind: &DataType, span: Span) -> Result<Typed, Unsupported> {
         let name = call.function.as_str();
-        let tongue = self.tongue;
+        let dialect = self.dialect;
         let said = |e: &Expr| Ok::<String, Unsupported>(self.value(e)?.sql);
         let kinds: Vec<DataType> = call.arguments.iter().map(|a| self.kind(a)).collect();
         let refused = || {
@@ -148,7 +148,7 @@ impl Sentence<'_> {
         };
         let filter = match &call.filter {
             None => String::new(),
-            Some(filter) if tongue.filters() => format!(" FILTER (WHERE {})", self.condition(filter)?.sql),
+            Some(filter) if dialect.filters() => format!(" FILTER (WHERE {})", self.condition(filter)?.sql),
             Some(_) => return Err(Unsupported::new("FILTER of an aggregate", span)),
         };
         if !call.order_by.is_empty() && name != "string_agg" && !matches!(name, "min" | "max" | "count") {
@@ -156,19 +156,19 @@ impl Sentence<'_> {
         }
         let distinct = if call.distinct { "DISTINCT " } else { "" };
         let simple = |word: &str, argument: String| format!("{word}({distinct}{argument}){filter}");
-        let blurred = call.distinct && kinds.first().is_some_and(|k| tongue.told_apart("", k).is_some());
+        let blurred = call.distinct && kinds.first().is_some_and(|k| dialect.told_apart("", k).is_some());
         let sql = match (name, call.arguments.as_slice()) {
             ("count", _) if call.star || call.arguments.is_empty() => {
-                format!("{}(*){filter}", tongue.count())
+                format!("{}(*){filter}", dialect.count())
             }
-            ("count", [one]) if !blurred && family(&kinds[0]).is_some() => simple(tongue.count(), said(one)?),
+            ("count", [one]) if !blurred && family(&kinds[0]).is_some() => simple(dialect.count(), said(one)?),
             ("sum", [one]) if kinds[0].is_integer() => {
-                let (sum, exact) = tongue.sum();
+                let (sum, exact) = dialect.sum();
                 simple(sum, format!("CAST({} AS {exact})", said(one)?))
             }
             ("sum", [one]) if matches!(kinds[0], DataType::Decimal(Some(_))) => simple("SUM", said(one)?),
             ("avg", [one]) if kinds[0].is_integer() => {
-                let ((_, exact), double) = (tongue.sum(), tongue.type_name(&DataType::Double, span)?);
+                let ((_, exact), double) = (dialect.sum(), dialect.type_name(&DataType::Double, span)?);
                 let sum = simple("SUM", format!("CAST({} AS {exact})", said(one)?));
                 format!("CAST({sum} AS {double}) / NULLIF({}, 0)", simple("COUNT", said(one)?))
             }
@@ -177,7 +177,7 @@ impl Sentence<'_> {
             }
             ("bool_and" | "bool_or", [one]) if kinds[0] == DataType::Boolean => {
                 let one = said(one)?;
-                tongue.all_or_any(name, &one, simple(name, one.clone()))
+                dialect.all_or_any(name, &one, simple(name, one.clone()))
             }
             // Rows that are alike in the sort key are alike in what is joined only if that is the key.
             ("string_agg", [one, separator]) if kinds[0].is_text() && literal(separator).is_some() && !blurred => {
@@ -188,7 +188,7 @@ impl Sentence<'_> {
                         span,
                     ));
                 }
-                tongue.string_agg(&Joined {
+                dialect.string_agg(&Joined {
                     distinct,
                     text: &said(one)?,
                     separator: &said(separator)?,
@@ -200,7 +200,7 @@ impl Sentence<'_> {
             _ => return refused(),
         };
         let binding = if name == "avg" { Binding::Product } else { Binding::Atom };
-        Ok(Said { printed: Printed::new(sql, binding), kind: kind.clone(), condition: false })
+        Ok(Typed { printed: Printed::new(sql, binding), kind: kind.clone(), condition: false })
     }
 
     fn text_part(&self, part: &Expr) -> Result<String, Unsupported> {

@@ -4,17 +4,17 @@
 //! each database takes other spellings.
 
 use super::Unsupported;
-use super::say::{Said, Sentence};
+use super::expression::{Typed, Writer};
 use crate::diagnostics::Span;
 use crate::sql::{Binding, Printed};
 use crate::types::DataType;
 
-impl Sentence<'_> {
+impl Writer<'_> {
     /// Casts a value; with `attempt`, NULL where it does not fit.
-    pub(super) fn cast(&self, from: Said, to: &DataType, attempt: bool, span: Span) -> Result<Printed, Unsupported> {
+    pub(super) fn cast(&self, from: Typed, to: &DataType, attempt: bool, span: Span) -> Result<Printed, Unsupported> {
         use DataType as T;
         let kind = from.kind.clone();
-        let wanted = self.tongue.type_name(to, span)?;
+        let wanted = self.dialect.type_name(to, span)?;
         let refused = || Err(Unsupported::new(format!("a cast of {kind} to {to}"), span));
         let plain = |sql: &str| Ok(Printed::atom(format!("CAST({sql} AS {wanted})")));
         let value = self.as_value(from)?;
@@ -23,7 +23,7 @@ impl Sentence<'_> {
             (a, b) if a == b || matches!((a, b), (T::Timestamp(_), T::Timestamp(_))) => Ok(value),
             (T::Unknown, _) if sql == "NULL" => plain(sql),
             (a, T::Text) => self.as_text(&value, a, span),
-            (T::Boolean, b) if b.is_integer() => Ok(Printed::atom(self.tongue.number_of(sql, &wanted))),
+            (T::Boolean, b) if b.is_integer() => Ok(Printed::atom(self.dialect.number_of(sql, &wanted))),
             (a, b) if a.is_integer() && b.is_integer() => match (attempt, bounds(b)) {
                 (true, Some((low, high))) => {
                     let test = format!("{} BETWEEN {low} AND {high}", value.within(Binding::Other));
@@ -45,7 +45,7 @@ impl Sentence<'_> {
             return Ok(value.clone());
         }
         // The scale of a decimal is the type's, whatever the value was computed from.
-        let text = self.tongue.text_of(value, from).map(Printed::atom);
+        let text = self.dialect.text_of(value, from).map(Printed::atom);
         text.ok_or_else(|| Unsupported::new(format!("a cast of {from} to text"), span))
     }
 }

@@ -1,23 +1,23 @@
 //! A table's stages as one view of the target.
 //!
 //! In: the relations of a pipeline, the last of which is the view, and the target's tables that hold its sources. Out: one statement
-//! with a common table expression per stage. `prune` takes away what only the books of a run need, `blocks` writes the structure, `say`
+//! with a common table expression per stage. `prune` takes away what only the books of a run need, `blocks` writes the structure, `expression`
 //! the expressions: each form and function that may pass is listed there, with the arguments for which it gives the engine's value; any other
-//! is refused at its place. What targets say in their own way is a [`Tongue`]: one file or folder each, and a line in [`TONGUES`].
+//! is refused at its place. What targets say in their own way is a [`Dialect`]: one file or folder each, and a line in [`DIALECTS`].
 //! Does not know about plans, or about the staged rows.
 
 pub mod azure_sql;
 mod blocks;
 mod calls;
 mod casts;
+mod dialect;
+mod expression;
 pub mod postgres;
 mod prune;
-mod say;
-mod tongue;
 
 use std::collections::BTreeMap;
 
-pub use tongue::Tongue;
+pub use dialect::Dialect;
 
 use super::Unsupported;
 use crate::diagnostics::Span;
@@ -25,16 +25,16 @@ use crate::relation::Relation;
 use crate::types::DataType;
 
 /// The databases that views are written for.
-pub const TONGUES: &[&dyn Tongue] = &[&self::postgres::Postgres, &azure_sql::AzureSql];
+pub const DIALECTS: &[&dyn Dialect] = &[&self::postgres::Postgres, &azure_sql::AzureSql];
 
 /// Finds one by the word in `dialect:`.
-pub fn find(dialect: &str) -> Option<&'static dyn Tongue> {
-    TONGUES.iter().find(|t| t.name() == dialect).copied()
+pub fn find(dialect: &str) -> Option<&'static dyn Dialect> {
+    DIALECTS.iter().find(|t| t.name() == dialect).copied()
 }
 
 /// A view that is to be written.
 pub struct View<'a> {
-    pub tongue: &'static dyn Tongue,
+    pub dialect: &'static dyn Dialect,
     pub schema: Option<&'a str>,
     pub name: &'a str,
     /// Where the author asks for it.

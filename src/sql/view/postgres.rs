@@ -4,17 +4,17 @@
 //! Sources: PostgreSQL 15 manual, sections 9.4 (string functions), 9.7.1 (LIKE), 9.9 (dates and times), 9.21 (aggregates), 24.2 (collations).
 //! Does not know about relations or how expressions nest.
 
-use super::tongue::{Joined, Search, Sought, Tongue, named, no_type};
+use super::dialect::{Dialect, Joined, Search, Sought, named, no_type};
 use crate::diagnostics::Span;
 use crate::expr::{BinaryOp, Expr};
 use crate::sql::postgres::Postgres as Printer;
 use crate::sql::print::{self, infix, standard};
-use crate::sql::{Binding, Dialect, Printed, Unsupported};
+use crate::sql::{Binding, Dialect as _, Printed, Unsupported};
 use crate::types::DataType;
 
 pub struct Postgres;
 
-impl Tongue for Postgres {
+impl Dialect for Postgres {
     fn name(&self) -> &'static str {
         "postgres"
     }

@@ -9,12 +9,68 @@
 pub mod rollback;
 
 use super::guard::thrown;
-use super::{object_id, relation, stage, text};
-use crate::emit::load::Kept;
+use super::{AzureSql, object_id, relation, stage, text};
+use crate::emit::Undo;
+use crate::emit::load::{Kept, Load, Step};
 use crate::emit::merge::Plan;
 
 /// A row in a form that only the same row has.
 const HASH: &str = "HASHBYTES('SHA2_256', CONVERT(nvarchar(max), (SELECT t.* FOR XML RAW, BINARY BASE64)))";
+
+impl Undo for AzureSql {
+    fn keep(&self, kept: &Kept, _plans: &[Plan]) -> Vec<Step> {
+        let schema = kept.schema.as_deref().unwrap_or("dbo");
+        let sql = format!(
+            "IF HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'CREATE TABLE') = 0 OR HAS_PERMS_BY_NAME({}, 'SCHEMA', 'ALTER') = 0
+  THROW 50004, {}, 1;
+CREATE TABLE {} (number int NOT NULL, problem nvarchar(400) NOT NULL);\n",
+            text::literal(&text::identifier(schema)),
+            thrown(&format!(
+                "the user may not create tables in schema {schema}, where rollback.sql would find the rows as they were: have it granted, or emit the script with --no-rollback"
+            )),
+            name(kept, "_new")
+        );
+        vec![Step::new("What rollback.sql needs is kept in tables of its own.", sql)]
+    }
+
+    fn capture(&self, kept: &Kept, plans: &[Plan]) -> Vec<Step> {
+        let step = |p: &Plan| Step::new(&format!("What will change or come in {}", p.table.shown()), capture(kept, p));
+        plans.iter().map(step).collect()
+    }
+
+    fn left(&self, kept: &Kept, plans: &[Plan]) -> Vec<Step> {
+        let note = |p: &Plan| Step::new(&format!("How rows of {} were left", p.table.shown()), note(kept, p));
+        let suffixes = suffixes(plans);
+        let new: Vec<String> = suffixes.iter().map(|s| name(kept, &format!("_new{s}"))).collect();
+        let some: Vec<String> = new.iter().map(|name| format!("EXISTS (SELECT 1 FROM {name})")).collect();
+        let old: Vec<String> = suffixes.iter().map(|s| name(kept, s)).collect();
+        let renamed: Vec<String> = suffixes
+            .iter()
+            .zip(&new)
+            .map(|(suffix, name)| {
+                format!(
+                    "  EXEC sp_rename @objname = {}, @newname = {}, @objtype = N'OBJECT';\n",
+                    text::literal(name),
+                    text::literal(&format!("{}{suffix}", kept.base))
+                )
+            })
+            .collect();
+        // What changed nothing leaves the way back as it was.
+        let finish = format!(
+            "IF {}\nBEGIN\n  DROP TABLE IF EXISTS {};\n{}END\nELSE\n  DROP TABLE {};\n",
+            some.join("\n  OR "),
+            old.join(", "),
+            renamed.concat(),
+            new.join(", ")
+        );
+        let finish = Step::new("A deployment that changed nothing keeps the way back of the one before.", finish);
+        plans.iter().map(note).chain([finish]).collect()
+    }
+
+    fn rollback(&self, load: &Load) -> Vec<Step> {
+        load.kept.as_ref().map_or(vec![], |kept| rollback::steps(kept, &load.plans))
+    }
+}
 
 fn name(kept: &Kept, suffix: &str) -> String {
     text::relation(kept.schema.as_deref(), &format!("{}{suffix}", kept.base))
@@ -33,21 +89,6 @@ fn suffixes(plans: &[Plan]) -> Vec<String> {
         [before, after]
     };
     std::iter::once(String::new()).chain(plans.iter().flat_map(of).flatten()).collect()
-}
-
-/// Makes the register.
-pub fn begin(kept: &Kept) -> String {
-    let schema = kept.schema.as_deref().unwrap_or("dbo");
-    format!(
-        "IF HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'CREATE TABLE') = 0 OR HAS_PERMS_BY_NAME({}, 'SCHEMA', 'ALTER') = 0
-  THROW 50004, {}, 1;
-CREATE TABLE {} (number int NOT NULL, problem nvarchar(400) NOT NULL);\n",
-        text::literal(&text::identifier(schema)),
-        thrown(&format!(
-            "the user may not create tables in schema {schema}, where rollback.sql would find the rows as they were: have it granted, or emit the script with --no-rollback"
-        )),
-        name(kept, "_new")
-    )
 }
 
 /// Keeps the rows that will change or go, and the keys of those that will come.
@@ -125,33 +166,6 @@ pub fn note(kept: &Kept, plan: &Plan) -> String {
         name(kept, &format!("_new_{number}_after")),
         relation(plan.table),
         plan.same_key("t", "k")
-    )
-}
-
-/// Puts what is kept in the place of what an earlier deployment of this run has kept.
-pub fn finish(kept: &Kept, plans: &[Plan]) -> String {
-    let suffixes = suffixes(plans);
-    let new: Vec<String> = suffixes.iter().map(|s| name(kept, &format!("_new{s}"))).collect();
-    let some: Vec<String> = new.iter().map(|name| format!("EXISTS (SELECT 1 FROM {name})")).collect();
-    let old: Vec<String> = suffixes.iter().map(|s| name(kept, s)).collect();
-    let renamed: Vec<String> = suffixes
-        .iter()
-        .zip(&new)
-        .map(|(suffix, name)| {
-            format!(
-                "  EXEC sp_rename @objname = {}, @newname = {}, @objtype = N'OBJECT';\n",
-                text::literal(name),
-                text::literal(&format!("{}{suffix}", kept.base))
-            )
-        })
-        .collect();
-    // What changed nothing leaves the way back as it was.
-    format!(
-        "IF {}\nBEGIN\n  DROP TABLE IF EXISTS {};\n{}END\nELSE\n  DROP TABLE {};\n",
-        some.join("\n  OR "),
-        old.join(", "),
-        renamed.concat(),
-        new.join(", ")
     )
 }
 

@@ -6,10 +6,10 @@
 //! leaves the way back of the one before it, and one that changes something drops those of the same pipeline that are older than the one before.
 //! Does not know how rows are merged.
 
-use super::{relation, stage, text, verify};
-use crate::emit::Table;
-use crate::emit::load::Kept;
+use super::{Postgres, relation, stage, text, verify};
+use crate::emit::load::{Kept, Load, Step};
 use crate::emit::merge::Plan;
+use crate::emit::{Table, Undo};
 
 /// A row in a form that only the same row has.
 const HASH: &str = "hashtextextended(ROW(t.*)::text, 0)";
@@ -19,6 +19,88 @@ const PRINTED: &str = "SET LOCAL IntervalStyle = 'postgres';
 SET LOCAL bytea_output = 'hex';
 SET LOCAL lc_monetary = 'C';
 ";
+
+impl Undo for Postgres {
+    /// Makes the register and the tables, and notes where sequences stand.
+    fn keep(&self, kept: &Kept, plans: &[Plan]) -> Vec<Step> {
+        let mut sql = block(kept, include_str!("may_create.sql"), "_new");
+        sql += &format!(
+        "{PRINTED}CREATE TABLE {} (number integer NOT NULL, relation text NOT NULL, key text[] NOT NULL, same text, updated bigint,
+  problem text, target oid, writer xid8, written bigint,
+  columns text[], content text, pipeline text, deployed timestamptz, sequence bigint, called boolean, sequence_left bigint, called_left boolean);\n",
+        register(kept)
+    );
+        for plan in plans {
+            let (table, target) = (plan.table, relation(plan.table));
+            let keys: Vec<String> = plan.key.iter().map(|k| text::literal(k.name)).collect();
+            let same = if plan.key.is_empty() { "NULL".to_string() } else { text::literal(&plan.same_key("t", "k")) };
+            sql += &format!(
+                "CREATE TABLE {} AS
+SELECT 'u'::\"char\" AS pipe_action, t.tableoid AS pipe_table, t.ctid AS pipe_place, t.* FROM {target} AS t WITH NO DATA;
+CREATE TABLE {} AS
+SELECT 'u'::\"char\" AS pipe_action, {}0::bigint AS pipe_left FROM {target} AS t WITH NO DATA;
+INSERT INTO {} (number, relation, key, same)
+SELECT {}, format('%I.%I', n.nspname, c.relname),
+  ARRAY(SELECT quote_ident(k) FROM unnest(ARRAY[{}]::text[]) WITH ORDINALITY AS l (k, place) ORDER BY place), {same}
+FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = to_regclass({});\n",
+                before(kept, table),
+                after(kept, table),
+                key_list(plan),
+                register(kept),
+                table.number,
+                keys.join(", "),
+                text::literal(&target)
+            );
+        }
+        sql += &block(kept, include_str!("sequences.sql"), "_new");
+        vec![Step::new("Here stays what rollback.sql needs.", sql)]
+    }
+
+    /// Keeps the rows that will change or go, and holds them.
+    fn capture(&self, kept: &Kept, plans: &[Plan]) -> Vec<Step> {
+        let select = |plan: &Plan, action: &str| {
+            format!(
+                "INSERT INTO {}\nSELECT '{action}', t.tableoid, t.ctid, t.*\nFROM {} AS t",
+                before(kept, plan.table),
+                relation(plan.table)
+            )
+        };
+        let mut sql = String::new();
+        let mut deletes = false;
+        for plan in plans {
+            let Some(clause) = plan.goes() else { continue };
+            // Rows that come in between would go without a trace.
+            sql += &format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE;\n", relation(plan.table));
+            sql += &format!("{}{clause}\nFOR UPDATE OF t;\n", select(plan, "d"));
+            deletes = true;
+        }
+        if deletes {
+            sql += &block(kept, include_str!("cascades.sql"), "_new");
+        }
+        for plan in plans {
+            let Some((_, condition)) = plan.changes() else { continue };
+            sql += &format!("{}\nJOIN {} AS s ON {}\nWHERE {condition}", select(plan, "u"), stage(plan.table), plan.same_row());
+            if deletes {
+                sql += &format!(
+                    "\n  AND NOT EXISTS (SELECT FROM {} AS b WHERE b.pipe_place = t.ctid AND b.pipe_table = t.tableoid)",
+                    before(kept, plan.table)
+                );
+            }
+            sql += "\nFOR UPDATE OF t;\n";
+        }
+        vec![Step::new("Rows that change or go are kept.", sql)]
+    }
+
+    /// Notes how rows were left, and puts what is kept in the place of what an earlier deployment of this run has kept.
+    fn left(&self, kept: &Kept, _plans: &[Plan]) -> Vec<Step> {
+        vec![Step::new("How the rows were left, for rollback.sql.", block(kept, include_str!("finish.sql"), "_new"))]
+    }
+
+    fn rollback(&self, load: &Load) -> Vec<Step> {
+        let undo = |kept| format!("{PRINTED}\n{}", block(kept, include_str!("rollback.sql"), ""));
+        vec![Step::Plain(load.kept.as_ref().map_or("\n-- Nothing was loaded.\n".to_string(), undo))]
+    }
+}
 
 fn name(kept: &Kept, suffix: &str) -> String {
     text::relation(kept.schema.as_deref(), &format!("{}{suffix}", kept.base))
@@ -58,75 +140,6 @@ fn block(kept: &Kept, body: &str, suffix: &str) -> String {
         .replace("@run@", &kept.run)
         .replace("@pipeline@", &text::literal(&kept.pipeline));
     text::block(&body)
-}
-
-/// Makes the register and the tables, and notes where sequences stand.
-pub fn begin(kept: &Kept, plans: &[Plan]) -> String {
-    let mut sql = block(kept, include_str!("may_create.sql"), "_new");
-    sql += &format!(
-        "{PRINTED}CREATE TABLE {} (number integer NOT NULL, relation text NOT NULL, key text[] NOT NULL, same text, updated bigint,
-  problem text, target oid, writer xid8, written bigint,
-  columns text[], content text, pipeline text, deployed timestamptz, sequence bigint, called boolean, sequence_left bigint, called_left boolean);\n",
-        register(kept)
-    );
-    for plan in plans {
-        let (table, target) = (plan.table, relation(plan.table));
-        let keys: Vec<String> = plan.key.iter().map(|k| text::literal(k.name)).collect();
-        let same = if plan.key.is_empty() { "NULL".to_string() } else { text::literal(&plan.same_key("t", "k")) };
-        sql += &format!(
-            "CREATE TABLE {} AS
-SELECT 'u'::\"char\" AS pipe_action, t.tableoid AS pipe_table, t.ctid AS pipe_place, t.* FROM {target} AS t WITH NO DATA;
-CREATE TABLE {} AS
-SELECT 'u'::\"char\" AS pipe_action, {}0::bigint AS pipe_left FROM {target} AS t WITH NO DATA;
-INSERT INTO {} (number, relation, key, same)
-SELECT {}, format('%I.%I', n.nspname, c.relname),
-  ARRAY(SELECT quote_ident(k) FROM unnest(ARRAY[{}]::text[]) WITH ORDINALITY AS l (k, place) ORDER BY place), {same}
-FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = to_regclass({});\n",
-            before(kept, table),
-            after(kept, table),
-            key_list(plan),
-            register(kept),
-            table.number,
-            keys.join(", "),
-            text::literal(&target)
-        );
-    }
-    sql + &block(kept, include_str!("sequences.sql"), "_new")
-}
-
-/// Keeps the rows that will change or go, and holds them.
-pub fn capture(kept: &Kept, plans: &[Plan]) -> String {
-    let select = |plan: &Plan, action: &str| {
-        format!(
-            "INSERT INTO {}\nSELECT '{action}', t.tableoid, t.ctid, t.*\nFROM {} AS t",
-            before(kept, plan.table),
-            relation(plan.table)
-        )
-    };
-    let mut sql = String::new();
-    let mut deletes = false;
-    for plan in plans {
-        let Some(clause) = plan.goes() else { continue };
-        // Rows that come in between would go without a trace.
-        sql += &format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE;\n", relation(plan.table));
-        sql += &format!("{}{clause}\nFOR UPDATE OF t;\n", select(plan, "d"));
-        deletes = true;
-    }
-    if deletes {
-        sql += &block(kept, include_str!("cascades.sql"), "_new");
-    }
-    for plan in plans {
-        let Some((_, condition)) = plan.changes() else { continue };
-        sql += &format!("{}\nJOIN {} AS s ON {}\nWHERE {condition}", select(plan, "u"), stage(plan.table), plan.same_row());
-        if deletes {
-            sql += &format!(
-                "\n  AND NOT EXISTS (SELECT FROM {} AS b WHERE b.pipe_place = t.ctid AND b.pipe_table = t.tableoid)",
-                before(kept, plan.table)
-            );
-        }
-        sql += "\nFOR UPDATE OF t;\n";
-    }
-    sql
 }
 
 /// Notes who wrote the rows that went straight into empty tables, how many they are, and how to tell that they are the same in other
@@ -174,17 +187,7 @@ pub fn count(kept: &Kept, plan: &Plan, updated: &str) -> String {
     )
 }
 
-/// Notes how rows were left, and puts what is kept in the place of what an earlier deployment of this run has kept.
-pub fn finish(kept: &Kept) -> String {
-    block(kept, include_str!("finish.sql"), "_new")
-}
-
 /// The columns of the key of `t`, with a comma behind each.
 fn key_list(plan: &Plan) -> String {
     plan.key_names("t.").iter().map(|name| format!("{name}, ")).collect()
-}
-
-/// The block that brings back what was there.
-pub fn rollback(kept: &Kept) -> String {
-    format!("{PRINTED}\n{}", block(kept, include_str!("rollback.sql"), ""))
 }

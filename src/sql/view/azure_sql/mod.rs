@@ -7,7 +7,7 @@
 
 mod pair;
 
-use super::tongue::{Joined, Search, Sought, Tongue, named, no_type, unwritable};
+use super::dialect::{Dialect, Joined, Search, Sought, named, no_type, unwritable};
 use crate::diagnostics::Span;
 use crate::expr::{BinaryOp, Expr};
 use crate::sql::print::standard;
@@ -17,7 +17,7 @@ use pair::Pair;
 
 pub struct AzureSql;
 
-impl Tongue for AzureSql {
+impl Dialect for AzureSql {
     fn name(&self) -> &'static str {
         "azure_sql"
     }

@@ -4,8 +4,8 @@
 //! that gives the engine's value, or the part that T-SQL cannot say. Texts are compared by their characters, as in a view.
 //! Does not know how rows are merged.
 
-use super::super::say::{Names, Sentence, family};
-use super::super::tongue::Tongue;
+use super::super::dialect::Dialect;
+use super::super::expression::{Names, Writer, family};
 use super::AzureSql;
 use crate::diagnostics::Span;
 use crate::expr::parse::is_aggregate;
@@ -13,7 +13,7 @@ use crate::expr::{Expr, ExprKind, Literal};
 use crate::sql::{Binding, Unsupported};
 use crate::types::DataType;
 
-const TONGUE: &dyn Tongue = &AzureSql;
+const DIALECT: &dyn Dialect = &AzureSql;
 
 /// The columns that both rows have, and their types.
 pub struct Pair<'a> {
@@ -25,7 +25,7 @@ impl Pair<'_> {
     pub fn condition(&self, expr: &Expr) -> Result<String, Unsupported> {
         let mut names = Names::new();
         let expr = self.named(expr, &mut names)?;
-        Ok(Sentence { tongue: TONGUE, names: &names }.condition(&expr)?.within(Binding::Not))
+        Ok(Writer { dialect: DIALECT, names: &names }.condition(&expr)?.within(Binding::Not))
     }
 
     /// Writes the value that a column of the target is to have.
@@ -48,19 +48,19 @@ impl Pair<'_> {
                 if let [side, name] = parts.as_slice()
                     && self.kind(name, span)? == wanted
                 {
-                    return Ok(format!("{side}.{}", TONGUE.quote(name, span)?));
+                    return Ok(format!("{side}.{}", DIALECT.quote(name, span)?));
                 }
             }
             _ => {}
         }
         let mut names = Names::new();
         let expr = self.named(expr, &mut names)?;
-        let sentence = Sentence { tongue: TONGUE, names: &names };
-        let said = sentence.say(&expr)?;
+        let writer = Writer { dialect: DIALECT, names: &names };
+        let said = writer.write(&expr)?;
         if !fits(&said.kind, wanted) {
             return Err(Unsupported::new(format!("{} as the value of `{column}`, which is {wanted},", said.kind), span));
         }
-        Ok(sentence.as_value(said)?.sql)
+        Ok(writer.as_value(said)?.sql)
     }
 
     fn kind(&self, column: &str, span: Span) -> Result<&DataType, Unsupported> {
@@ -76,7 +76,7 @@ impl Pair<'_> {
     }
 
     fn name(&self, expr: &mut Expr, names: &mut Names) -> Result<(), Unsupported> {
-        let (span, tongue) = (expr.span, TONGUE);
+        let (span, dialect) = (expr.span, DIALECT);
         match &expr.kind {
             ExprKind::Call(call) if is_aggregate(&call.function) => {
                 return Err(Unsupported::new(format!("the aggregate `{}`", call.function), span));
@@ -84,10 +84,10 @@ impl Pair<'_> {
             ExprKind::Name(parts) => {
                 if let [side, name] = parts.as_slice() {
                     let kind = self.kind(name, span)?;
-                    let plain = format!("{side}.{}", tongue.quote(name, span)?);
+                    let plain = format!("{side}.{}", dialect.quote(name, span)?);
                     // In the type that the value is computed in, as the stages of a view have it; other types only pass.
-                    let sql = match tongue.type_name(kind, span) {
-                        Ok(wanted) if kind.is_text() => format!("({})", tongue.collate(&format!("CAST({plain} AS {wanted})"))),
+                    let sql = match dialect.type_name(kind, span) {
+                        Ok(wanted) if kind.is_text() => format!("({})", dialect.collate(&format!("CAST({plain} AS {wanted})"))),
                         Ok(wanted) => format!("CAST({plain} AS {wanted})"),
                         Err(_) => plain,
                     };

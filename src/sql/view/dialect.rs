@@ -9,7 +9,7 @@ use crate::sql::{Printed, Unsupported};
 use crate::types::DataType;
 
 /// The words of one target.
-pub trait Tongue: Sync + Send {
+pub trait Dialect: Sync + Send {
     /// The word in `dialect:`.
     fn name(&self) -> &'static str;
 
@@ -191,7 +191,7 @@ pub struct Joined<'a> {
     pub filter: &'a str,
 }
 
-impl dyn Tongue {
+impl dyn Dialect {
     /// Writes a name so that it means exactly itself.
     pub(super) fn quote(&self, name: &str, span: Span) -> Result<String, Unsupported> {
         match self.unfit(name) {

@@ -1,12 +1,12 @@
 //! Expressions of a view, with their types.
 //!
 //! In: a resolved expression and the columns it may read. Out: SQL that gives the engine's value for every row, or the part that the target
-//! cannot say. Does not know the target's own words: see [`Tongue`].
+//! cannot say. Does not know the target's own words: see [`Dialect`].
 //! Does not know about relations.
 
 use std::collections::BTreeMap;
 
-use super::{Tongue, Unsupported};
+use super::{Dialect, Unsupported};
 use crate::diagnostics::Span;
 use crate::expr::typing::type_of;
 use crate::expr::{BinaryOp, Expr, ExprKind, Literal, OrderBy, UnaryOp};
@@ -18,47 +18,47 @@ use crate::types::DataType;
 pub type Names = BTreeMap<String, (String, DataType)>;
 
 /// What expressions are written with.
-pub struct Sentence<'a> {
-    pub tongue: &'static dyn Tongue,
+pub struct Writer<'a> {
+    pub dialect: &'static dyn Dialect,
     pub names: &'a Names,
 }
 
 /// A written expression.
 #[derive(Clone, Debug)]
-pub struct Said {
+pub struct Typed {
     pub printed: Printed,
     pub kind: DataType,
     /// Whether it is a condition, which in T-SQL is no value.
     pub condition: bool,
 }
 
-impl Sentence<'_> {
+impl Writer<'_> {
     /// Writes an expression as a value.
     pub fn value(&self, expr: &Expr) -> Result<Printed, Unsupported> {
-        self.as_value(self.say(expr)?)
+        self.as_value(self.write(expr)?)
     }
 
     /// Writes an expression as a condition.
     pub fn condition(&self, expr: &Expr) -> Result<Printed, Unsupported> {
-        let said = self.say(expr)?;
+        let said = self.write(expr)?;
         if said.kind != DataType::Boolean {
             return Err(Unsupported::new(format!("a condition that is {}", said.kind), expr.span));
         }
         Ok(match said.condition {
             true => said.printed,
-            false => self.tongue.as_condition(said.printed),
+            false => self.dialect.as_condition(said.printed),
         })
     }
 
     /// Writes a column of a SELECT list: texts keep one collation from stage to stage.
     pub fn column(&self, expr: &Expr) -> Result<(String, DataType), Unsupported> {
-        let said = self.say(expr)?;
+        let said = self.write(expr)?;
         let kind = said.kind.clone();
         let passed_on = matches!(expr.kind, ExprKind::Column(_));
         let sql = self.as_value(said)?.sql;
         match kind {
             DataType::Unknown => Err(Unsupported::new("a value whose type is not known", expr.span)),
-            text if text.is_text() && !passed_on => Ok((self.tongue.collate(&sql), text)),
+            text if text.is_text() && !passed_on => Ok((self.dialect.collate(&sql), text)),
             other => Ok((sql, other)),
         }
     }
@@ -67,8 +67,8 @@ impl Sentence<'_> {
         type_of(expr, &|name| self.names.get(name).map(|(_, kind)| kind.clone()))
     }
 
-    pub(super) fn as_value(&self, said: Said) -> Result<Printed, Unsupported> {
-        Ok(if said.condition { self.tongue.as_value(said.printed) } else { said.printed })
+    pub(super) fn as_value(&self, said: Typed) -> Result<Printed, Unsupported> {
+        Ok(if said.condition { self.dialect.as_value(said.printed) } else { said.printed })
     }
 
     /// Writes sort keys, with NULL where the engine has it.
@@ -79,9 +79,9 @@ impl Sentence<'_> {
             self.ordered(&kind, key.expr.span)?;
             let mut sql = self.value(&key.expr)?.sql;
             if kind.is_text() && !reads(&key.expr) {
-                sql = self.tongue.collate(&sql);
+                sql = self.dialect.collate(&sql);
             }
-            written.push(self.tongue.sort_key(&sql, key.descending, key.nulls_first.unwrap_or(false)));
+            written.push(self.dialect.sort_key(&sql, key.descending, key.nulls_first.unwrap_or(false)));
         }
         Ok(written.join(", "))
     }
@@ -89,7 +89,7 @@ impl Sentence<'_> {
     /// Refuses types whose order is another one in the target.
     pub(super) fn ordered(&self, kind: &DataType, span: Span) -> Result<(), Unsupported> {
         match kind {
-            DataType::Uuid if !self.tongue.orders(kind) => Err(Unsupported::new("an order of UUIDs", span)),
+            DataType::Uuid if !self.dialect.orders(kind) => Err(Unsupported::new("an order of UUIDs", span)),
             DataType::Unknown | DataType::List(_) | DataType::Struct(_) | DataType::Json { .. } => {
                 Err(Unsupported::new(format!("an order of {kind}"), span))
             }
@@ -97,12 +97,12 @@ impl Sentence<'_> {
         }
     }
 
-    pub(super) fn say(&self, expr: &Expr) -> Result<Said, Unsupported> {
+    pub(super) fn write(&self, expr: &Expr) -> Result<Typed, Unsupported> {
         let span = expr.span;
         let kind = self.kind(expr);
-        let value = |printed: Printed| Ok(Said { printed, kind: kind.clone(), condition: false });
+        let value = |printed: Printed| Ok(Typed { printed, kind: kind.clone(), condition: false });
         let test =
-            |sql: String, binding| Ok(Said { printed: Printed::new(sql, binding), kind: DataType::Boolean, condition: true });
+            |sql: String, binding| Ok(Typed { printed: Printed::new(sql, binding), kind: DataType::Boolean, condition: true });
         if let ExprKind::Case { operand: None, branches, .. } = &expr.kind
             && let Some((operand, to)) = read_from_text(branches)
         {
@@ -110,12 +110,12 @@ impl Sentence<'_> {
                 return Err(Unsupported::new(format!("a cast of text to {to}"), span));
             }
             // The file had text where the table has a type: there is nothing to read.
-            let printed = self.cast(self.say(operand)?, to, false, span)?;
-            return Ok(Said { printed, kind: to.clone(), condition: false });
+            let printed = self.cast(self.write(operand)?, to, false, span)?;
+            return Ok(Typed { printed, kind: to.clone(), condition: false });
         }
         match &expr.kind {
             ExprKind::Column(name) => match self.names.get(name) {
-                Some((sql, kind)) => Ok(Said { printed: Printed::atom(sql.clone()), kind: kind.clone(), condition: false }),
+                Some((sql, kind)) => Ok(Typed { printed: Printed::atom(sql.clone()), kind: kind.clone(), condition: false }),
                 None => Err(Unsupported::new(format!("the column `{name}`"), span)),
             },
             ExprKind::Literal(literal) => value(self.constant(literal, span)?),
@@ -155,8 +155,8 @@ impl Sentence<'_> {
                 let operand = self.value(operand)?.within(Binding::Other);
                 let not = if *negated { "NOT " } else { "" };
                 // The engine has no escape of its own.
-                let (pattern, escape) = self.tongue.pattern(pattern);
-                let pattern = self.tongue.literal(&pattern, span)?;
+                let (pattern, escape) = self.dialect.pattern(pattern);
+                let pattern = self.dialect.literal(&pattern, span)?;
                 test(format!("{operand} {not}LIKE {pattern}{escape}"), Binding::Comparison)
             }
             ExprKind::Case { operand, branches, otherwise } => {
@@ -177,8 +177,8 @@ impl Sentence<'_> {
                 value(Printed::atom(sql + " END"))
             }
             ExprKind::Cast { operand, to, attempt } => {
-                let printed = self.cast(self.say(operand)?, to, *attempt, span)?;
-                Ok(Said { printed, kind: to.clone(), condition: false })
+                let printed = self.cast(self.write(operand)?, to, *attempt, span)?;
+                Ok(Typed { printed, kind: to.clone(), condition: false })
             }
             ExprKind::Call(call) => self.call(call, &kind, span),
             ExprKind::InList { .. } => Err(Unsupported::new("IN with an empty list", span)),
@@ -197,7 +197,7 @@ impl Sentence<'_> {
         if matches!(expr.kind, ExprKind::Literal(Literal::Null)) {
             return Ok("NULL".to_string());
         }
-        let said = self.say(expr)?;
+        let said = self.write(expr)?;
         if family(&said.kind) != family(common) {
             return Err(Unsupported::new(format!("{} in the place of {common}", said.kind), expr.span));
         }
@@ -207,38 +207,38 @@ impl Sentence<'_> {
     fn constant(&self, literal: &Literal, span: Span) -> Result<Printed, Unsupported> {
         Ok(Printed::atom(match literal {
             Literal::Null => "NULL".to_string(),
-            Literal::Boolean(yes) => self.tongue.boolean(*yes),
+            Literal::Boolean(yes) => self.dialect.boolean(*yes),
             Literal::Number(digits) if digits.contains(['e', 'E']) => {
-                format!("CAST({digits} AS {})", self.tongue.type_name(&DataType::Double, span)?)
+                format!("CAST({digits} AS {})", self.dialect.type_name(&DataType::Double, span)?)
             }
             Literal::Number(digits) if digits.starts_with(['-', '+']) => format!("({digits})"),
             Literal::Number(digits) => digits.clone(),
-            Literal::Text(text) => self.tongue.literal(text, span)?,
+            Literal::Text(text) => self.dialect.literal(text, span)?,
             Literal::Typed(kind @ (DataType::Date | DataType::Timestamp(_) | DataType::Uuid), text) => {
-                format!("CAST({} AS {})", self.tongue.literal(text, span)?, self.tongue.type_name(kind, span)?)
+                format!("CAST({} AS {})", self.dialect.literal(text, span)?, self.dialect.type_name(kind, span)?)
             }
             Literal::Typed(kind, _) => return Err(Unsupported::new(format!("a constant {kind}"), span)),
         }))
     }
 
-    fn binary(&self, whole: &Expr, left: &Expr, op: BinaryOp, right: &Expr) -> Result<Said, Unsupported> {
+    fn binary(&self, whole: &Expr, left: &Expr, op: BinaryOp, right: &Expr) -> Result<Typed, Unsupported> {
         let (span, kind) = (whole.span, self.kind(whole));
         let refused = |what: &str| Err(Unsupported::new(format!("{what} of {} and {}", self.kind(left), self.kind(right)), span));
         let (a, b) = (self.kind(left), self.kind(right));
-        let value = |printed| Ok(Said { printed, kind: kind.clone(), condition: false });
+        let value = |printed| Ok(Typed { printed, kind: kind.clone(), condition: false });
         match op {
             BinaryOp::Or | BinaryOp::And => {
                 let (symbol, binding) = standard(op);
                 let printed = infix(symbol, binding, &self.condition(left)?, &self.condition(right)?);
-                Ok(Said { printed, kind: DataType::Boolean, condition: true })
+                Ok(Typed { printed, kind: DataType::Boolean, condition: true })
             }
             BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply if a.is_number() && b.is_number() && kind.is_number() => {
                 let (symbol, binding) = standard(op);
                 let sum = infix(symbol, binding, &self.value(left)?, &self.value(right)?);
-                value(self.tongue.kept(sum, &kind, &a, op, &b, span)?)
+                value(self.dialect.kept(sum, &kind, &a, op, &b, span)?)
             }
             BinaryOp::Divide if a.is_number() && b.is_number() => {
-                let double = self.tongue.type_name(&DataType::Double, span)?;
+                let double = self.dialect.type_name(&DataType::Double, span)?;
                 let (left, right) = (self.value(left)?.sql, self.value(right)?.sql);
                 // By zero the engine makes an infinity, where a target fails: loudly, at least.
                 value(Printed::new(format!("CAST({left} AS {double}) / CAST({right} AS {double})"), Binding::Product))
@@ -247,7 +247,7 @@ impl Sentence<'_> {
                 let (left, right) = (self.value(left)?, self.value(right)?);
                 // Whole numbers beyond 64 bits are decimals in the targets, which divide with a remainder.
                 match (op, &kind) {
-                    (BinaryOp::IntegerDivide, DataType::HugeInt) => match self.tongue.divide_huge(&left.sql, &right.sql) {
+                    (BinaryOp::IntegerDivide, DataType::HugeInt) => match self.dialect.divide_huge(&left.sql, &right.sql) {
                         Some(sql) => value(Printed::atom(sql)),
                         None => refused("`//`"),
                     },
@@ -259,7 +259,7 @@ impl Sentence<'_> {
             BinaryOp::Concat if a.is_text() || b.is_text() => {
                 let (left, right) =
                     (self.as_text(&self.value(left)?, &a, left.span)?, self.as_text(&self.value(right)?, &b, right.span)?);
-                value(self.tongue.concatenate(&left, &right))
+                value(self.dialect.concatenate(&left, &right))
             }
             BinaryOp::Equal
             | BinaryOp::NotEqual
@@ -269,7 +269,7 @@ impl Sentence<'_> {
             | BinaryOp::GreaterOrEqual
             | BinaryOp::IsDistinctFrom
             | BinaryOp::IsNotDistinctFrom => {
-                Ok(Said { printed: self.compare(left, op, right, span)?, kind: DataType::Boolean, condition: true })
+                Ok(Typed { printed: self.compare(left, op, right, span)?, kind: DataType::Boolean, condition: true })
             }
             _ => refused(&format!("`{}`", standard(op).0)),
         }
@@ -291,9 +291,9 @@ impl Sentence<'_> {
         let mut l = self.value(left)?;
         let r = self.value(right)?;
         if known.is_text() && !reads(left) && !reads(right) {
-            l = Printed::atom(format!("({})", self.tongue.collate(&l.sql)));
+            l = Printed::atom(format!("({})", self.dialect.collate(&l.sql)));
         }
-        Ok(self.tongue.compare(&l, op, &r, known.is_text()))
+        Ok(self.dialect.compare(&l, op, &r, known.is_text()))
     }
 }
 
