@@ -4,6 +4,7 @@
 //! code.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use super::csv_types;
@@ -172,7 +173,11 @@ impl Scanned {
         let mut loaded = None;
         if !typed {
             loaded = csv_types::guess(request, &quick, &mut columns, staging)?;
-            if loaded.is_none() {
+            let sampled = request.limit.is_some() && csv_types::infer(request, &quick, &mut columns, staging).is_ok();
+            if sampled {
+                // Memory for a line of any length would take longer to get than a few lines take to read.
+                queries = quick;
+            } else if loaded.is_none() {
                 csv_types::infer(request, &queries, &mut columns, staging)?;
             }
         }
@@ -302,30 +307,36 @@ fn place(request: &Request, file: usize, record: u64) -> Place {
     let path = request.files.get(file).cloned();
     let quote = request.csv.quote.as_ref().and_then(|q| q.bytes().next()).unwrap_or(b'"');
     let wanted = record + u64::from(request.csv.header);
-    let position = match path.as_ref().and_then(|p| std::fs::read(p).ok()).and_then(|bytes| line_of(&bytes, quote, wanted)) {
+    let file = path.as_ref().and_then(|p| std::fs::File::open(p).ok());
+    let position = match file.and_then(|file| line_of(BufReader::with_capacity(1 << 16, file), quote, wanted)) {
         Some(line) => format!("line {line}"),
         None => format!("record {}", record + 1),
     };
     Place { file: path, position }
 }
 
-/// Returns the 1-based line at which a record starts; newlines inside quotes and empty lines are no records.
-fn line_of(bytes: &[u8], quote: u8, record: u64) -> Option<u64> {
-    let (mut line, mut seen, mut quoted, mut start) = (1, 0, false, true);
-    for (i, byte) in bytes.iter().enumerate() {
-        if start && *byte != b'\n' && *byte != b'\r' {
-            if seen == record {
-                return Some(line);
+/// Returns the 1-based line at which a record starts; newlines inside quotes and empty lines are no records. Reads no further than that.
+fn line_of(mut text: impl BufRead, quote: u8, record: u64) -> Option<u64> {
+    let (mut line, mut seen, mut quoted, mut start, mut before) = (1, 0, false, true, 0);
+    loop {
+        let bytes = text.fill_buf().ok().filter(|bytes| !bytes.is_empty())?;
+        for byte in bytes {
+            if start && *byte != b'\n' && *byte != b'\r' {
+                if seen == record {
+                    return Some(line);
+                }
+                seen += 1;
+                start = false;
             }
-            seen += 1;
-            start = false;
+            quoted ^= *byte == quote;
+            let ends = *byte == b'\r' || *byte == b'\n' && before != b'\r';
+            line += u64::from(ends);
+            start |= ends && !quoted;
+            before = *byte;
         }
-        quoted ^= *byte == quote;
-        let ends = *byte == b'\n' || *byte == b'\r' && bytes.get(i + 1) != Some(&b'\n');
-        line += u64::from(ends);
-        start |= ends && !quoted;
+        let read = bytes.len();
+        text.consume(read);
     }
-    None
 }
 
 #[cfg(test)]
@@ -335,9 +346,9 @@ mod tests {
     #[test]
     fn lines_of_records_count_newlines_in_quotes() {
         let text = b"a,b\n1,\"x\ny\"\n\n2,z\r\n3,w";
-        assert_eq!(line_of(text, b'"', 1), Some(2));
-        assert_eq!(line_of(text, b'"', 2), Some(5));
-        assert_eq!(line_of(text, b'"', 3), Some(6));
-        assert_eq!(line_of(text, b'"', 4), None);
+        assert_eq!(line_of(&text[..], b'"', 1), Some(2));
+        assert_eq!(line_of(&text[..], b'"', 2), Some(5));
+        assert_eq!(line_of(&text[..], b'"', 3), Some(6));
+        assert_eq!(line_of(&text[..], b'"', 4), None);
     }
 }

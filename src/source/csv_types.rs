@@ -93,7 +93,7 @@ pub fn guess(
     Ok(Some(parts.join(" UNION ALL ")))
 }
 
-/// Types each text column by all its values, in one scan of the files.
+/// Types each text column by all its values, in one scan of the files; of a sample by the head that it is taken from.
 pub fn infer(
     request: &Request,
     scans: &[String],
@@ -101,7 +101,11 @@ pub fn infer(
     staging: &dyn Staging,
 ) -> Result<(), Error> {
     let open = open(request, columns);
-    let all = format!("({})", scans.join(" UNION ALL "));
+    let taken = |scan: &String| match request.limit {
+        Some(limit) => format!("(SELECT * FROM ({scan}) LIMIT {})", limit.max(HEAD as u64)),
+        None => scan.clone(),
+    };
+    let all = format!("({})", scans.iter().map(taken).collect::<Vec<_>>().join(" UNION ALL "));
     let named = request.files.first().cloned().unwrap_or_default();
     measure(&all, &open, AT_ONCE, columns, staging).map_err(|e| at_line(e, &named))
 }

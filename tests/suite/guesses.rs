@@ -16,6 +16,10 @@ fn file(first: usize, last: &str) -> String {
 
 /// Opens files as one source; returns its columns, and the tables that the engine holds afterwards.
 fn opened(files: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
+    sampled(files, None)
+}
+
+fn sampled(files: &[(&str, &str)], limit: Option<u64>) -> (Vec<String>, Vec<String>) {
     let folder = Folder::with(files);
     let session = Session::open(&Resources::default(), Arc::default()).unwrap();
     let request = Request {
@@ -27,7 +31,7 @@ fn opened(files: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
         rows: vec![],
         reading: None,
         place: None,
-        limit: None,
+        limit,
     };
     let source = Csv.open(&request, Scope::All, &session).unwrap();
     let columns = source.columns().iter().map(|(name, t)| format!("{name} {t}")).collect();
@@ -47,6 +51,15 @@ fn a_guess_that_fails_leaves_no_table_behind() {
     let (columns, tables) = opened(&[("a.csv", &file(0, "")), ("b.csv", &file(30_000, "60000,late\n"))]);
     assert_eq!(columns, ["id bigint", "v text"]);
     assert_eq!(tables, [""; 0]);
+}
+
+/// Typing a sample by the whole file took longer than a run of all its rows.
+#[test]
+fn a_sample_is_typed_by_the_head_that_it_is_taken_from() {
+    let (columns, _) = sampled(&[("a.csv", &file(0, "25000,late\n"))], Some(10));
+    assert_eq!(columns, ["id bigint", "v bigint"]);
+    let (columns, _) = sampled(&[("a.csv", &file(0, "25000,late\n"))], Some(25_001));
+    assert_eq!(columns, ["id bigint", "v text"]);
 }
 
 #[test]
