@@ -97,6 +97,10 @@ pub fn stage(
     if table.quarantine || !quarantine::parents(plan, table).is_empty() {
         known.quarantined = quarantine::separate(plan, table, &known, session, facts)?;
         known.rows -= known.quarantined.rows;
+        if known.quarantined.rows > 0 && !table.quarantine {
+            // What was wrong with rows that left, or only beside them, is wrong no more.
+            known.failures = judge::measure(table, session)?.failures;
+        }
     }
     Ok(known)
 }

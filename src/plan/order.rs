@@ -1,16 +1,19 @@
 //! The order of loads: a table after those that its foreign keys point to.
 
 use petgraph::algo::tarjan_scc;
-use petgraph::graph::DiGraph;
+use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::TablePlan;
 use crate::diagnostics::Diagnostics;
 
-/// Returns the loads, parents first, and whether a cycle must be deferred to the end of the transaction.
+/// Loads by table and place among its loads; an edge leads from a parent to its child, and says whether some key between them is checked at once.
+type Loads = DiGraph<(usize, usize), bool>;
+
+/// Returns the loads, parents first, and whether keys must be deferred to the end of the transaction.
 ///
-/// Reports a cycle of foreign keys that the target checks at once: no order of inserts could satisfy it.
+/// Within a cycle only keys that the target checks at once decide the order. Reports a cycle of such keys: no order of inserts could satisfy it.
 pub fn loads(tables: &[TablePlan], out: &mut Diagnostics) -> (Vec<(usize, usize)>, bool) {
-    let mut graph: DiGraph<(usize, usize), ()> = DiGraph::new();
+    let mut graph = Loads::new();
     for (t, table) in tables.iter().enumerate() {
         for l in 0..table.loads.len() {
             graph.add_node((t, l));
@@ -24,36 +27,34 @@ pub fn loads(tables: &[TablePlan], out: &mut Diagnostics) -> (Vec<(usize, usize)
         for key in &contract.foreign_keys {
             let parents: Vec<_> = graph.node_indices().filter(|p| *p != child && load(graph[*p]).table == key.table).collect();
             for parent in parents {
-                graph.update_edge(parent, child, ());
+                let before = graph.find_edge(parent, child).is_some_and(|e| graph[e]);
+                graph.update_edge(parent, child, before || !key.deferrable);
             }
         }
     }
-    let mut deferred = false;
+    let cycles: Vec<_> = tarjan_scc(&graph).into_iter().filter(|c| c.len() > 1).collect();
+    graph.retain_edges(|graph, edge| {
+        let within = |(from, to): (NodeIndex, NodeIndex)| cycles.iter().any(|c| c.contains(&from) && c.contains(&to));
+        graph[edge] || !graph.edge_endpoints(edge).is_some_and(within)
+    });
     let mut order = vec![];
     // Tarjan gives the components readers first.
     for component in tarjan_scc(&graph).into_iter().rev() {
-        if component.len() > 1 {
-            deferred = true;
+        if let [first, _, ..] = component.as_slice() {
             let names: Vec<String> = component.iter().map(|n| format!("`{}`", load(graph[*n]).shown())).collect();
-            let rigid = component.iter().find(|n| {
-                let keys = load(graph[**n]).contract.as_ref().map(|c| c.foreign_keys.as_slice()).unwrap_or_default();
-                keys.iter().any(|k| !k.deferrable && component.iter().any(|p| load(graph[*p]).table == k.table))
-            });
-            if let Some(rigid) = rigid {
-                out.error("E0430", load(graph[*rigid]).span, format!("foreign keys form a cycle: {}", names.join(", ")))
-                    .help("Make one of them DEFERRABLE in the database and in the contract, so that it is checked at the end.");
-            }
+            out.error("E0430", load(graph[*first]).span, format!("foreign keys form a cycle: {}", names.join(", ")))
+                .help("Make one of them DEFERRABLE in the database and in the contract, so that it is checked at the end.");
         }
         let mut members: Vec<_> = component.iter().map(|n| graph[*n]).collect();
         members.sort_unstable();
         order.extend(members);
     }
     stable(&mut order, &graph);
-    (order, deferred)
+    (order, !cycles.is_empty())
 }
 
 /// Keeps the written order among loads that do not depend on each other.
-fn stable(order: &mut Vec<(usize, usize)>, graph: &DiGraph<(usize, usize), ()>) {
+fn stable(order: &mut Vec<(usize, usize)>, graph: &Loads) {
     let mut left = order.clone();
     left.sort_unstable();
     let rank: Vec<(usize, usize)> = std::mem::take(order);

@@ -18,12 +18,13 @@ import sys
 import time
 from decimal import Decimal
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote
 
 from azure_catalog import differs, imports
-from azure_existing import existing, looked_up
+from azure_existing import existing
 from azure_preview import previews
-from azure_sources import reads_types, sources
+from azure_real import real
+from azure_sources import sources
 from harness import Failures, folder, run
 from tds import Server
 from tsql import batches
@@ -422,56 +423,6 @@ def parsed(place, check, kit):
     check(done.code == 0 and len(told) > 15, "the vendor's parser takes what is said beside the script", done)
 
 
-def real(place, check, url):
-    """The same against a real server: deployed, verified, deployed again, changed behind its back."""
-    parts = urlsplit(url)
-    tool = ["sqlcmd", "-S", f"{parts.hostname},{parts.port or 1433}", "-U", unquote(parts.username or ""), "-d", parts.path.strip("/"), "-b", "-I", "-f", "65001", "-W", "-h", "-1"]
-
-    def sql(text):
-        done = run([*tool, "-Q", "SET NOCOUNT ON; " + text], env={"SQLCMDPASSWORD": unquote(parts.password or "")})
-        return done.stdout.strip() if done.code == 0 else str(done)
-
-    def do(*command):
-        return run([place.pipe, *command], cwd=place.root, env={"AZURE_URL": url})
-
-    drop = "DROP TABLE IF EXISTS dbo.pipe_child; DROP TABLE IF EXISTS dbo.pipe_parent; DROP TABLE IF EXISTS dbo.pipe_types;"
-    sql(drop)
-    for statement in SCHEMA.split("GO\n"):
-        if statement.strip():
-            sql(statement)
-    try:
-        check(do("doctor", "--target", "here").code == 0, "real: doctor", lambda: do("doctor", "--target", "here"))
-        for time_ in ("first", "second"):
-            done = do("deploy", "azure")
-            check(done.code == 0, f"real: {time_} deployment", done)
-            done = do("verify", "azure")
-            check(done.code == 0 and "MISMATCH" not in done.stdout, f"real: verified after the {time_}", done)
-        check(sql("SELECT COUNT(*) FROM dbo.pipe_parent") == str(ROWS), "real: all rows", sql("SELECT COUNT(*) FROM dbo.pipe_parent"))
-        done = do("schema", "diff", "pipe_parent", "pipe_child", "--target", "here")
-        check(done.code == 0 and "agree" in done.stdout, "real: contract and database agree", done)
-        done = do("run", "azure", "--dry-run", "--deploy", "--format", "json")
-        check([[row[n] for n in ("inserts", "updates", "unchanged")] for row in (done.json() or {}).get("would_change", [])] == [["0", "0", str(ROWS)], ["0", "0", str(len(TEXTS))]], "real: nothing would change", done)
-        reads_types(place, check, sql, do)
-        looked_up(place, check, do)
-        sql("UPDATE dbo.pipe_parent SET name = N'changed' WHERE id = 5")
-        check(do("verify", "azure").code == 1, "real: a changed row is a MISMATCH")
-        done = do("rollback", "azure")
-        check(done.code == 3 and "error[X0516]" in done.stderr, "real: a changed row is not rolled back", done)
-        sql("DELETE FROM dbo.pipe_child; DELETE FROM dbo.pipe_parent WHERE id > 9")
-        before = sql("SELECT CHECKSUM_AGG(CHECKSUM(*)), COUNT(*) FROM dbo.pipe_parent")
-        for command in ("deploy", "verify", "rollback"):
-            done = do(command, "azure")
-            check(done.code == 0, f"real: {command} over some rows", done)
-        check(sql("SELECT CHECKSUM_AGG(CHECKSUM(*)), COUNT(*) FROM dbo.pipe_parent") == before and sql("SELECT COUNT(*) FROM dbo.pipe_child") == "0", "real: all is as it was")
-        check(do("rollback", "azure").code == 3 and sql("SELECT COUNT(*) FROM sys.tables WHERE name LIKE N'pipe[_]undo%'") == "0", "real: once, and nothing stays")
-        sql("DELETE FROM dbo.pipe_child; ALTER TABLE dbo.pipe_child ADD CONSTRAINT pipe_none CHECK (id < 5)")
-        done = do("deploy", "azure")
-        check(done.code == 3 and "error[X0515]" in done.stderr and sql("SELECT name FROM dbo.pipe_parent WHERE id = 5") == "changed", "real: a broken constraint takes everything back", done)
-    finally:
-        sql(drop)
-        sql("DECLARE @s nvarchar(max); SELECT @s = STRING_AGG(N'DROP TABLE dbo.' + QUOTENAME(name), N'; ') FROM sys.tables WHERE name LIKE N'pipe[_]undo%'; EXEC (@s)")
-
-
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--pipe", required=True, type=Path)
@@ -506,7 +457,7 @@ def main():
         else:
             print("azure: no --kit: the parser was not asked")
         if a.url and shutil.which("sqlcmd"):
-            real(place, failures.check, a.url)
+            real(place, failures.check, a.url, SCHEMA, (ROWS, len(TEXTS)))
         else:
             print("azure: no real server was asked" + (": sqlcmd is missing" if a.url else ": PIPE_TEST_AZURE_URL names none"))
     failures.finish("azure")

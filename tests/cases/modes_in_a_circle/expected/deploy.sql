@@ -4,9 +4,9 @@
 -- spec     sha256 HASH
 -- source   teams, sha256 HASH
 -- source   people, sha256 HASH
--- table    public.badge: append, 2 rows
 -- table    public.team: replace, 2 rows
 -- table    public.person: upsert, 2 rows
+-- table    public.badge: append, 2 rows
 --
 -- Run with: psql -f deploy.sql
 
@@ -28,13 +28,13 @@ DECLARE
 BEGIN
   WITH wanted (number, place, shown, relation, name, overriding) AS (
     VALUES
-      (1, 1, 'public.badge', '"public"."badge"', 'person_id', false),
-      (1, 2, 'public.badge', '"public"."badge"', 'code', false),
-      (2, 1, 'public.team', '"public"."team"', 'id', false),
-      (2, 2, 'public.team', '"public"."team"', 'lead_id', false),
-      (3, 1, 'public.person', '"public"."person"', 'id', false),
-      (3, 2, 'public.person', '"public"."person"', 'team_id', false),
-      (3, 3, 'public.person', '"public"."person"', 'name', false)
+      (1, 1, 'public.team', '"public"."team"', 'id', false),
+      (1, 2, 'public.team', '"public"."team"', 'lead_id', false),
+      (2, 1, 'public.person', '"public"."person"', 'id', false),
+      (2, 2, 'public.person', '"public"."person"', 'team_id', false),
+      (2, 3, 'public.person', '"public"."person"', 'name', false),
+      (3, 1, 'public.badge', '"public"."badge"', 'person_id', false),
+      (3, 2, 'public.badge', '"public"."badge"', 'code', false)
   ), found AS (
     SELECT w.*, to_regclass(w.relation) AS oid, a.attnum, a.attgenerated, a.attidentity
     FROM wanted AS w
@@ -57,29 +57,10 @@ BEGIN
 END
 $pipe$;
 
--- Rows of public.badge
-CREATE TEMP TABLE pg_temp.pipe_stage_1 ON COMMIT DROP AS
-SELECT "person_id", "code" FROM "public"."badge" WITH NO DATA;
-COPY pg_temp.pipe_stage_1 ("person_id", "code") FROM stdin;
-1	o'hara
-2	none
-\.
-
-DO $pipe$
-DECLARE
-  found bigint;
-BEGIN
-  SELECT count(*) INTO found FROM pg_temp.pipe_stage_1;
-  IF found <> 2 THEN
-    RAISE EXCEPTION 'table %: expected 2 rows in this script, found %', 'public.badge', found;
-  END IF;
-END
-$pipe$;
-
 -- Rows of public.team
-CREATE TEMP TABLE pg_temp.pipe_stage_2 ON COMMIT DROP AS
+CREATE TEMP TABLE pg_temp.pipe_stage_1 ON COMMIT DROP AS
 SELECT "id", "lead_id" FROM "public"."team" WITH NO DATA;
-COPY pg_temp.pipe_stage_2 ("id", "lead_id") FROM stdin;
+COPY pg_temp.pipe_stage_1 ("id", "lead_id") FROM stdin;
 1	1
 2	\N
 \.
@@ -88,7 +69,7 @@ DO $pipe$
 DECLARE
   found bigint;
 BEGIN
-  SELECT count(*) INTO found FROM pg_temp.pipe_stage_2;
+  SELECT count(*) INTO found FROM pg_temp.pipe_stage_1;
   IF found <> 2 THEN
     RAISE EXCEPTION 'table %: expected 2 rows in this script, found %', 'public.team', found;
   END IF;
@@ -96,9 +77,9 @@ END
 $pipe$;
 
 -- Rows of public.person
-CREATE TEMP TABLE pg_temp.pipe_stage_3 ON COMMIT DROP AS
+CREATE TEMP TABLE pg_temp.pipe_stage_2 ON COMMIT DROP AS
 SELECT "id", "team_id", "name" FROM "public"."person" WITH NO DATA;
-COPY pg_temp.pipe_stage_3 ("id", "team_id", "name") FROM stdin;
+COPY pg_temp.pipe_stage_2 ("id", "team_id", "name") FROM stdin;
 1	2	o'hara
 2	1	\N
 \.
@@ -107,9 +88,28 @@ DO $pipe$
 DECLARE
   found bigint;
 BEGIN
-  SELECT count(*) INTO found FROM pg_temp.pipe_stage_3;
+  SELECT count(*) INTO found FROM pg_temp.pipe_stage_2;
   IF found <> 2 THEN
     RAISE EXCEPTION 'table %: expected 2 rows in this script, found %', 'public.person', found;
+  END IF;
+END
+$pipe$;
+
+-- Rows of public.badge
+CREATE TEMP TABLE pg_temp.pipe_stage_3 ON COMMIT DROP AS
+SELECT "person_id", "code" FROM "public"."badge" WITH NO DATA;
+COPY pg_temp.pipe_stage_3 ("person_id", "code") FROM stdin;
+1	o'hara
+2	none
+\.
+
+DO $pipe$
+DECLARE
+  found bigint;
+BEGIN
+  SELECT count(*) INTO found FROM pg_temp.pipe_stage_3;
+  IF found <> 2 THEN
+    RAISE EXCEPTION 'table %: expected 2 rows in this script, found %', 'public.badge', found;
   END IF;
 END
 $pipe$;
@@ -130,29 +130,29 @@ CREATE TABLE "public"."pipe_undo_HASH_new" (number integer NOT NULL, relation te
   problem text, target oid, writer xid8, written bigint,
   columns text[], content text, pipeline text, deployed timestamptz, sequence bigint, called boolean, sequence_left bigint, called_left boolean);
 CREATE TABLE "public"."pipe_undo_HASH_new_1_before" AS
-SELECT 'u'::"char" AS pipe_action, t.tableoid AS pipe_table, t.ctid AS pipe_place, t.* FROM "public"."badge" AS t WITH NO DATA;
+SELECT 'u'::"char" AS pipe_action, t.tableoid AS pipe_table, t.ctid AS pipe_place, t.* FROM "public"."team" AS t WITH NO DATA;
 CREATE TABLE "public"."pipe_undo_HASH_new_1_after" AS
-SELECT 'u'::"char" AS pipe_action, t."person_id", t."code", 0::bigint AS pipe_left FROM "public"."badge" AS t WITH NO DATA;
+SELECT 'u'::"char" AS pipe_action, t."id", 0::bigint AS pipe_left FROM "public"."team" AS t WITH NO DATA;
 INSERT INTO "public"."pipe_undo_HASH_new" (number, relation, key, same)
 SELECT 1, format('%I.%I', n.nspname, c.relname),
-  ARRAY(SELECT quote_ident(k) FROM unnest(ARRAY['person_id', 'code']::text[]) WITH ORDINALITY AS l (k, place) ORDER BY place), 't."person_id" = k."person_id" AND t."code" = k."code"'
-FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = to_regclass('"public"."badge"');
+  ARRAY(SELECT quote_ident(k) FROM unnest(ARRAY['id']::text[]) WITH ORDINALITY AS l (k, place) ORDER BY place), 't."id" = k."id"'
+FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = to_regclass('"public"."team"');
 CREATE TABLE "public"."pipe_undo_HASH_new_2_before" AS
-SELECT 'u'::"char" AS pipe_action, t.tableoid AS pipe_table, t.ctid AS pipe_place, t.* FROM "public"."team" AS t WITH NO DATA;
+SELECT 'u'::"char" AS pipe_action, t.tableoid AS pipe_table, t.ctid AS pipe_place, t.* FROM "public"."person" AS t WITH NO DATA;
 CREATE TABLE "public"."pipe_undo_HASH_new_2_after" AS
-SELECT 'u'::"char" AS pipe_action, t."id", 0::bigint AS pipe_left FROM "public"."team" AS t WITH NO DATA;
+SELECT 'u'::"char" AS pipe_action, t."id", 0::bigint AS pipe_left FROM "public"."person" AS t WITH NO DATA;
 INSERT INTO "public"."pipe_undo_HASH_new" (number, relation, key, same)
 SELECT 2, format('%I.%I', n.nspname, c.relname),
   ARRAY(SELECT quote_ident(k) FROM unnest(ARRAY['id']::text[]) WITH ORDINALITY AS l (k, place) ORDER BY place), 't."id" = k."id"'
-FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = to_regclass('"public"."team"');
+FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = to_regclass('"public"."person"');
 CREATE TABLE "public"."pipe_undo_HASH_new_3_before" AS
-SELECT 'u'::"char" AS pipe_action, t.tableoid AS pipe_table, t.ctid AS pipe_place, t.* FROM "public"."person" AS t WITH NO DATA;
+SELECT 'u'::"char" AS pipe_action, t.tableoid AS pipe_table, t.ctid AS pipe_place, t.* FROM "public"."badge" AS t WITH NO DATA;
 CREATE TABLE "public"."pipe_undo_HASH_new_3_after" AS
-SELECT 'u'::"char" AS pipe_action, t."id", 0::bigint AS pipe_left FROM "public"."person" AS t WITH NO DATA;
+SELECT 'u'::"char" AS pipe_action, t."person_id", t."code", 0::bigint AS pipe_left FROM "public"."badge" AS t WITH NO DATA;
 INSERT INTO "public"."pipe_undo_HASH_new" (number, relation, key, same)
 SELECT 3, format('%I.%I', n.nspname, c.relname),
-  ARRAY(SELECT quote_ident(k) FROM unnest(ARRAY['id']::text[]) WITH ORDINALITY AS l (k, place) ORDER BY place), 't."id" = k."id"'
-FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = to_regclass('"public"."person"');
+  ARRAY(SELECT quote_ident(k) FROM unnest(ARRAY['person_id', 'code']::text[]) WITH ORDINALITY AS l (k, place) ORDER BY place), 't."person_id" = k."person_id" AND t."code" = k."code"'
+FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = to_regclass('"public"."badge"');
 DO $pipe$
 DECLARE
   item record;
@@ -176,10 +176,10 @@ $pipe$;
 
 -- Rows that change or go are kept.
 LOCK TABLE "public"."team" IN SHARE ROW EXCLUSIVE MODE;
-INSERT INTO "public"."pipe_undo_HASH_new_2_before"
+INSERT INTO "public"."pipe_undo_HASH_new_1_before"
 SELECT 'd', t.tableoid, t.ctid, t.*
 FROM "public"."team" AS t
-WHERE NOT EXISTS (SELECT FROM pg_temp.pipe_stage_2 AS s WHERE t."id" = s."id")
+WHERE NOT EXISTS (SELECT FROM pg_temp.pipe_stage_1 AS s WHERE t."id" = s."id")
 FOR UPDATE OF t;
 DO $pipe$
 DECLARE
@@ -236,69 +236,69 @@ BEGIN
   END LOOP;
 END
 $pipe$;
-INSERT INTO "public"."pipe_undo_HASH_new_2_before"
+INSERT INTO "public"."pipe_undo_HASH_new_1_before"
 SELECT 'u', t.tableoid, t.ctid, t.*
 FROM "public"."team" AS t
-JOIN pg_temp.pipe_stage_2 AS s ON t."id" = s."id"
+JOIN pg_temp.pipe_stage_1 AS s ON t."id" = s."id"
 WHERE ROW(t."lead_id")::record OPERATOR(pg_catalog.*<>) ROW(s."lead_id")::record
-  AND NOT EXISTS (SELECT FROM "public"."pipe_undo_HASH_new_2_before" AS b WHERE b.pipe_place = t.ctid AND b.pipe_table = t.tableoid)
+  AND NOT EXISTS (SELECT FROM "public"."pipe_undo_HASH_new_1_before" AS b WHERE b.pipe_place = t.ctid AND b.pipe_table = t.tableoid)
 FOR UPDATE OF t;
-INSERT INTO "public"."pipe_undo_HASH_new_3_before"
+INSERT INTO "public"."pipe_undo_HASH_new_2_before"
 SELECT 'u', t.tableoid, t.ctid, t.*
 FROM "public"."person" AS t
-JOIN pg_temp.pipe_stage_3 AS s ON t."id" = s."id"
+JOIN pg_temp.pipe_stage_2 AS s ON t."id" = s."id"
 WHERE ROW(t."team_id")::record OPERATOR(pg_catalog.*<>) ROW(s."team_id")::record
-  AND NOT EXISTS (SELECT FROM "public"."pipe_undo_HASH_new_3_before" AS b WHERE b.pipe_place = t.ctid AND b.pipe_table = t.tableoid)
+  AND NOT EXISTS (SELECT FROM "public"."pipe_undo_HASH_new_2_before" AS b WHERE b.pipe_place = t.ctid AND b.pipe_table = t.tableoid)
 FOR UPDATE OF t;
 
 -- What a replacement leaves out goes, children first.
 DELETE FROM "public"."team" AS t
-WHERE NOT EXISTS (SELECT FROM pg_temp.pipe_stage_2 AS s WHERE t."id" = s."id");
+WHERE NOT EXISTS (SELECT FROM pg_temp.pipe_stage_1 AS s WHERE t."id" = s."id");
 
--- Merge public.badge, public.team, public.person
-WITH pipe_update_2 AS (
+-- Merge public.team, public.person, public.badge
+WITH pipe_update_1 AS (
 UPDATE "public"."team" AS t
 SET "lead_id" = s."lead_id"
-FROM pg_temp.pipe_stage_2 AS s
+FROM pg_temp.pipe_stage_1 AS s
 WHERE t."id" = s."id"
   AND ROW(t."lead_id")::record OPERATOR(pg_catalog.*<>) ROW(s."lead_id")::record
 RETURNING 1
-), pipe_update_3 AS (
+), pipe_update_2 AS (
 UPDATE "public"."person" AS t
 SET "team_id" = s."team_id",
     "version" = "t"."version" + 1
-FROM pg_temp.pipe_stage_3 AS s
+FROM pg_temp.pipe_stage_2 AS s
 WHERE t."id" = s."id"
   AND ROW(t."team_id")::record OPERATOR(pg_catalog.*<>) ROW(s."team_id")::record
 RETURNING 1
 ), pipe_insert_1 AS (
-INSERT INTO "public"."badge" AS t ("person_id", "code")
-SELECT s."person_id", s."code"
-FROM pg_temp.pipe_stage_1 AS s
-WHERE NOT EXISTS (SELECT FROM "public"."badge" AS t WHERE t."person_id" = s."person_id" AND t."code" = s."code")
-RETURNING t."person_id", t."code", hashtextextended(ROW(t.*)::text, 0) AS pipe_left
-), pipe_insert_2 AS (
 INSERT INTO "public"."team" AS t ("id", "lead_id")
 SELECT s."id", s."lead_id"
-FROM pg_temp.pipe_stage_2 AS s
-CROSS JOIN (SELECT count(*) FROM pipe_update_2) AS first
+FROM pg_temp.pipe_stage_1 AS s
+CROSS JOIN (SELECT count(*) FROM pipe_update_1) AS first
 WHERE NOT EXISTS (SELECT FROM "public"."team" AS t WHERE t."id" = s."id")
 RETURNING t."id", hashtextextended(ROW(t.*)::text, 0) AS pipe_left
-), pipe_insert_3 AS (
+), pipe_insert_2 AS (
 INSERT INTO "public"."person" AS t ("id", "team_id", "name")
 SELECT s."id", s."team_id", s."name"
-FROM pg_temp.pipe_stage_3 AS s
-CROSS JOIN (SELECT count(*) FROM pipe_update_3) AS first
+FROM pg_temp.pipe_stage_2 AS s
+CROSS JOIN (SELECT count(*) FROM pipe_update_2) AS first
 WHERE NOT EXISTS (SELECT FROM "public"."person" AS t WHERE t."id" = s."id")
 RETURNING t."id", hashtextextended(ROW(t.*)::text, 0) AS pipe_left
+), pipe_insert_3 AS (
+INSERT INTO "public"."badge" AS t ("person_id", "code")
+SELECT s."person_id", s."code"
+FROM pg_temp.pipe_stage_3 AS s
+WHERE NOT EXISTS (SELECT FROM "public"."badge" AS t WHERE t."person_id" = s."person_id" AND t."code" = s."code")
+RETURNING t."person_id", t."code", hashtextextended(ROW(t.*)::text, 0) AS pipe_left
+), pipe_count_1 AS (
+UPDATE "public"."pipe_undo_HASH_new" SET updated = (SELECT count(*) FROM pipe_update_1) WHERE number = 1 RETURNING 1
 ), pipe_keep_1 AS (
 INSERT INTO "public"."pipe_undo_HASH_new_1_after" SELECT 'i', k.* FROM pipe_insert_1 AS k
 ), pipe_count_2 AS (
 UPDATE "public"."pipe_undo_HASH_new" SET updated = (SELECT count(*) FROM pipe_update_2) WHERE number = 2 RETURNING 1
 ), pipe_keep_2 AS (
 INSERT INTO "public"."pipe_undo_HASH_new_2_after" SELECT 'i', k.* FROM pipe_insert_2 AS k
-), pipe_count_3 AS (
-UPDATE "public"."pipe_undo_HASH_new" SET updated = (SELECT count(*) FROM pipe_update_3) WHERE number = 3 RETURNING 1
 )
 INSERT INTO "public"."pipe_undo_HASH_new_3_after" SELECT 'i', k.* FROM pipe_insert_3 AS k;
 
@@ -307,17 +307,7 @@ DO $pipe$
 DECLARE
   found bigint;
 BEGIN
-  SELECT count(*) INTO found FROM pg_temp.pipe_stage_1 AS s JOIN "public"."badge" AS t ON t."person_id" = s."person_id" AND t."code" = s."code";
-  IF found <> 2 THEN
-    RAISE EXCEPTION 'table %: expected 2 rows with these keys after the load, found %', 'public.badge', found;
-  END IF;
-END
-$pipe$;
-DO $pipe$
-DECLARE
-  found bigint;
-BEGIN
-  SELECT count(*) INTO found FROM pg_temp.pipe_stage_2 AS s JOIN "public"."team" AS t ON t."id" = s."id";
+  SELECT count(*) INTO found FROM pg_temp.pipe_stage_1 AS s JOIN "public"."team" AS t ON t."id" = s."id";
   IF found <> 2 THEN
     RAISE EXCEPTION 'table %: expected 2 rows with these keys after the load, found %', 'public.team', found;
   END IF;
@@ -327,9 +317,19 @@ DO $pipe$
 DECLARE
   found bigint;
 BEGIN
-  SELECT count(*) INTO found FROM pg_temp.pipe_stage_3 AS s JOIN "public"."person" AS t ON t."id" = s."id";
+  SELECT count(*) INTO found FROM pg_temp.pipe_stage_2 AS s JOIN "public"."person" AS t ON t."id" = s."id";
   IF found <> 2 THEN
     RAISE EXCEPTION 'table %: expected 2 rows with these keys after the load, found %', 'public.person', found;
+  END IF;
+END
+$pipe$;
+DO $pipe$
+DECLARE
+  found bigint;
+BEGIN
+  SELECT count(*) INTO found FROM pg_temp.pipe_stage_3 AS s JOIN "public"."badge" AS t ON t."person_id" = s."person_id" AND t."code" = s."code";
+  IF found <> 2 THEN
+    RAISE EXCEPTION 'table %: expected 2 rows with these keys after the load, found %', 'public.badge', found;
   END IF;
 END
 $pipe$;
@@ -347,11 +347,11 @@ BEGIN
   FOR item IN
     WITH wanted (number, relation, name) AS (
       VALUES
-      (1, '"public"."badge"', 'person_id'),
-      (2, '"public"."team"', 'id'),
-      (2, '"public"."team"', 'lead_id'),
-      (3, '"public"."person"', 'id'),
-      (3, '"public"."person"', 'team_id')
+      (1, '"public"."team"', 'id'),
+      (1, '"public"."team"', 'lead_id'),
+      (2, '"public"."person"', 'id'),
+      (2, '"public"."person"', 'team_id'),
+      (3, '"public"."badge"', 'person_id')
     ), behind AS (
       SELECT w.number, w.name, d.objid AS sequence
       FROM wanted AS w

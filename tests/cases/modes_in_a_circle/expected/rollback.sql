@@ -4,9 +4,9 @@
 -- spec     sha256 HASH
 -- source   teams, sha256 HASH
 -- source   people, sha256 HASH
--- table    public.badge: append, 2 rows
 -- table    public.team: replace, 2 rows
 -- table    public.person: upsert, 2 rows
+-- table    public.badge: append, 2 rows
 --
 -- Brings back what was there before deploy.sql of this run, unless it has changed since.
 -- Run with: psql -f rollback.sql
