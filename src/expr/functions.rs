@@ -20,12 +20,15 @@ enum Property {
     Aggregate,
     /// Gives another value each time it is asked (DuckDB's manual: "Utility functions", "Timestamp functions").
     Fleeting,
+    /// Costs no more than to look at its arguments.
+    Quick,
 }
 
-use Property::{Aggregate, Fleeting};
+use Property::{Aggregate, Fleeting, Quick};
 
 /// The functions of the engine that are more than a value of their arguments, in order.
 const FUNCTIONS: &[(&str, Property)] = &[
+    ("abs", Quick),
     ("any_value", Aggregate),
     ("approx_count_distinct", Aggregate),
     ("approx_quantile", Aggregate),
@@ -41,6 +44,7 @@ const FUNCTIONS: &[(&str, Property)] = &[
     ("bit_xor", Aggregate),
     ("bool_and", Aggregate),
     ("bool_or", Aggregate),
+    ("coalesce", Quick),
     ("corr", Aggregate),
     ("count", Aggregate),
     ("count_if", Aggregate),
@@ -53,6 +57,8 @@ const FUNCTIONS: &[(&str, Property)] = &[
     ("current_localtimestamp", Fleeting),
     ("current_time", Fleeting),
     ("current_timestamp", Fleeting),
+    ("date_part", Quick),
+    ("day", Quick),
     ("entropy", Aggregate),
     ("favg", Aggregate),
     ("first", Aggregate),
@@ -64,11 +70,14 @@ const FUNCTIONS: &[(&str, Property)] = &[
     ("get_current_timestamp", Fleeting),
     ("group_concat", Aggregate),
     ("histogram", Aggregate),
+    ("hour", Quick),
+    ("ifnull", Quick),
     ("json_group_array", Aggregate),
     ("json_group_object", Aggregate),
     ("kahan_sum", Aggregate),
     ("kurtosis", Aggregate),
     ("last", Aggregate),
+    ("length", Quick),
     ("list", Aggregate),
     ("listagg", Aggregate),
     ("mad", Aggregate),
@@ -78,14 +87,18 @@ const FUNCTIONS: &[(&str, Property)] = &[
     ("median", Aggregate),
     ("min", Aggregate),
     ("min_by", Aggregate),
+    ("minute", Quick),
     ("mode", Aggregate),
+    ("month", Quick),
     ("now", Fleeting),
+    ("nullif", Quick),
     ("product", Aggregate),
     ("quantile", Aggregate),
     ("quantile_cont", Aggregate),
     ("quantile_disc", Aggregate),
     ("random", Fleeting),
     ("regr_slope", Aggregate),
+    ("second", Quick),
     ("skewness", Aggregate),
     ("stddev", Aggregate),
     ("stddev_pop", Aggregate),
@@ -101,6 +114,7 @@ const FUNCTIONS: &[(&str, Property)] = &[
     ("var_pop", Aggregate),
     ("var_samp", Aggregate),
     ("variance", Aggregate),
+    ("year", Quick),
 ];
 
 /// Tells whether a function makes one value of many rows (without OVER).
@@ -111,6 +125,11 @@ pub fn is_aggregate(function: &str) -> bool {
 /// Tells whether a function gives another value each time it is asked.
 pub fn is_fleeting(function: &str) -> bool {
     property(function) == Some(Fleeting)
+}
+
+/// Tells whether a function costs no more than to look at its arguments.
+pub fn is_quick(function: &str) -> bool {
+    property(function) == Some(Quick)
 }
 
 fn property(function: &str) -> Option<Property> {
@@ -383,7 +402,7 @@ impl Lowerer<'_, '_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{FUNCTIONS, is_aggregate, is_fleeting};
+    use super::{FUNCTIONS, is_aggregate, is_fleeting, is_quick};
 
     #[test]
     fn properties_are_found_in_any_case() {
@@ -391,5 +410,6 @@ mod tests {
         assert!(is_aggregate("SUM") && is_aggregate("string_agg"));
         assert!(!is_aggregate("lower") && !is_aggregate("row_number"));
         assert!(is_fleeting("Now") && is_fleeting("uuid") && !is_fleeting("uuid5") && !is_fleeting("sum"));
+        assert!(is_quick("Coalesce") && !is_quick("lower") && !is_quick("sum") && !is_quick("now"));
     }
 }

@@ -15,7 +15,7 @@ use super::tokens::{self, Tokens};
 use super::{Expr, OrderBy};
 use crate::diagnostics::{Diagnostics, Span};
 
-pub use super::functions::{is_aggregate, is_fleeting};
+pub use super::functions::{is_aggregate, is_fleeting, is_quick};
 
 /// Where an expression stands, and in whose words it is written.
 pub struct Place<'a> {

@@ -4,13 +4,9 @@
 //! expressions once per reader, of the columns that the reader takes. Does not know how rows are staged.
 
 use crate::check::Measure;
-use crate::expr::parse::is_fleeting;
+use crate::expr::parse::{is_fleeting, is_quick};
 use crate::expr::{Call, Expr, ExprKind};
 use crate::stage::{Change, Flow, PlannedCheck, Step};
-
-/// Functions that cost no more than to look at their arguments.
-const QUICK: &[&str] =
-    &["abs", "coalesce", "date_part", "day", "hour", "ifnull", "length", "minute", "month", "nullif", "second", "year"];
 
 /// Which rows a run sets aside.
 #[derive(Clone, Copy)]
@@ -39,15 +35,15 @@ fn is_handed_on(flow: &Flow, readers: usize, aside: SetAside) -> bool {
     let once = readers == 1 && flow.checks.iter().all(alone);
     let refers = |check: &PlannedCheck| matches!(check.measure, Measure::References { .. });
     let stays = !(aside.own || aside.any && flow.checks.iter().any(refers));
-    let quick = || !flow.relation.has_expression(&|e| !is_quick(e));
+    let quick = || !flow.relation.has_expression(&|e| !is_light(e));
     stays && flow.steps.iter().all(passes) && (once || quick())
 }
 
 /// Whether one node of an expression takes no longer than reading the copy of its value would.
-fn is_quick(expr: &Expr) -> bool {
+fn is_light(expr: &Expr) -> bool {
     match &expr.kind {
         ExprKind::Call(Call { function, over, filter, order_by, .. }) => {
-            QUICK.contains(&function.as_str()) && over.is_none() && filter.is_none() && order_by.is_empty()
+            is_quick(function) && over.is_none() && filter.is_none() && order_by.is_empty()
         }
         ExprKind::Field(..)
         | ExprKind::Like { .. }

@@ -5,8 +5,8 @@
 //! even a table of the session. Sources: Transact-SQL reference, TRY_CONVERT, OPENJSON, collation precedence. Never met a real server so far.
 //! Does not know how the connection is made.
 
-use super::Kind;
 use super::azure_sql_types::Typed;
+use super::{Kind, asked};
 use crate::database::Connection;
 use crate::database::azure_sql::{identifier, literal};
 use crate::engine::existing::{Answer, Hit, Index, Part, Question};
@@ -26,14 +26,10 @@ fn ask(connection: &mut dyn Connection, question: &Question, schema: &str) -> Re
     if types.is_empty() {
         return Ok(Answer::Unknown(format!("the target has no table {relation}")));
     }
-    let mut columns = question.columns.clone();
-    if columns.is_empty() {
-        columns = connection.primary_key(&relation)?;
-    }
-    let width = question.keys.first().map_or(columns.len(), Vec::len);
-    if columns.len() != width {
-        return Ok(Answer::Unknown(format!("the primary key of {relation} has {} columns", columns.len())));
-    }
+    let columns = match asked(connection, question, &relation)? {
+        Ok(columns) => columns,
+        Err(why) => return Ok(Answer::Unknown(why)),
+    };
     let mut typed = vec![];
     for column in &columns {
         let found = types.iter().find(|t| t.name == *column);

@@ -100,6 +100,17 @@ impl Lookup for Target {
     }
 }
 
+/// Returns the columns that a question is about: its own or the table's primary key; or why the key cannot be meant.
+fn asked(connection: &mut dyn Connection, question: &Question, relation: &str) -> Result<Result<Vec<String>, String>, Error> {
+    let mut columns = question.columns.clone();
+    if columns.is_empty() {
+        columns = connection.primary_key(relation)?;
+    }
+    let width = question.keys.first().map_or(columns.len(), Vec::len);
+    let fits = columns.len() == width;
+    Ok(if fits { Ok(columns) } else { Err(format!("the primary key of {relation} has {} columns", columns.len())) })
+}
+
 impl Drop for Target {
     fn drop(&mut self) {
         let held = self.connection.get_mut().unwrap_or_else(PoisonError::into_inner);

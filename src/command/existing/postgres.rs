@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use super::Kind;
+use super::{Kind, asked};
 use crate::database::{Connection, identifier, literal};
 use crate::engine::existing::{Answer, Hit, Index, Part, Question};
 use crate::error::Error;
@@ -30,14 +30,10 @@ fn ask(connection: &mut dyn Connection, question: &Question, schema: &str) -> Re
     if connection.query(&format!("SELECT to_regclass({})", literal(&relation)))?.single().is_none() {
         return Ok(Answer::Unknown(format!("the target has no table {relation}")));
     }
-    let mut columns = question.columns.clone();
-    if columns.is_empty() {
-        columns = connection.primary_key(&relation)?;
-    }
-    let width = question.keys.first().map_or(columns.len(), Vec::len);
-    if columns.len() != width {
-        return Ok(Answer::Unknown(format!("the primary key of {relation} has {} columns", columns.len())));
-    }
+    let columns = match asked(connection, question, &relation)? {
+        Ok(columns) => columns,
+        Err(why) => return Ok(Answer::Unknown(why)),
+    };
     let types = types(connection, &relation)?;
     let mut named = vec![];
     for column in &columns {
