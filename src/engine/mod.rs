@@ -15,6 +15,7 @@ mod joins;
 mod judge;
 mod ledger;
 mod order;
+mod partners;
 mod pins;
 mod places;
 mod quarantine;
