@@ -16,6 +16,7 @@ mod judge;
 mod ledger;
 mod order;
 mod partners;
+mod pieces;
 mod pins;
 mod places;
 mod quarantine;

@@ -8,6 +8,7 @@ mod checks;
 mod commands;
 mod floors;
 mod guesses;
+mod order;
 mod rejects;
 mod report_schema;
 mod support;
