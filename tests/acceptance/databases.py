@@ -121,7 +121,7 @@ def as_its_readme_says(a, name, rows, failures):
         lines = [line[4:] for line in (temporary / name / "README.md").read_text().splitlines() if line.startswith("    ")]
         commands = [line for line in lines if not line.startswith("export DATABASE_URL=")]
         failures.check(len(commands) == len(lines) - 1 and len(commands) > 4, f"README of {name} has its commands", lines)
-        (temporary / "pipe").symlink_to(shutil.which(a.pipe))
+        (temporary / "pipe").symlink_to(os.path.abspath(a.pipe))
         environment = {"DATABASE_URL": url, "PATH": f"{temporary}:{os.environ['PATH']}"}
         done = run(["bash", "-e", "-o", "pipefail", "-c", "\n".join(commands)], cwd=temporary / name, env=environment)
         failures.check(done.code == 0, f"README of {name} runs", done)
