@@ -40,6 +40,27 @@ pub(super) fn lower_call(expr: &ast::Expr, scope: &Scope) -> Option<Expr> {
     }
 }
 
+/// Lowers T-SQL's `LEN(c COLLATE ..._SC + '.') - 1`, which counts characters, those at the end too.
+pub(super) fn counted(left: &ast::Expr, right: &ast::Expr, scope: &Scope) -> Option<Expr> {
+    let is = |e: &ast::Expr, wanted: &str| {
+        let text = e.to_string();
+        text.trim_start_matches(['N', '(']).trim_end_matches(')') == wanted
+    };
+    let ast::Expr::Function(ast::Function { name, args: FunctionArguments::List(list), .. }) = left else { return None };
+    let [FunctionArg::Unnamed(FunctionArgExpr::Expr(ast::Expr::BinaryOp { left: text_of, op: ast::BinaryOperator::Plus, right: dot }))] =
+        list.args.as_slice()
+    else {
+        return None;
+    };
+    let ast::Expr::Collate { expr, collation } = &**text_of else { return None };
+    let characters = collation.to_string().to_uppercase().contains("_SC");
+    let alike = name.to_string().eq_ignore_ascii_case("len") && is(right, "1") && is(dot, "'.'");
+    if scope.flavor != Flavor::Tsql || !alike || !characters {
+        return None;
+    }
+    Some(Expr::call("length", vec![text(lower(expr, scope)?, scope)?], scope.span))
+}
+
 fn lower_function(function: &ast::Function, scope: &Scope) -> Option<Expr> {
     let plain = function.over.is_none() && function.filter.is_none() && function.within_group.is_empty();
     let FunctionArguments::List(list) = &function.args else {

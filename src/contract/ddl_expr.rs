@@ -8,7 +8,7 @@ use sqlparser::ast::{self, BinaryOperator, UnaryOperator, Value};
 
 use super::Column;
 use super::ddl::Flavor;
-use super::ddl_call::lower_call;
+use super::ddl_call::{counted, lower_call};
 use super::ddl_cursor::fold;
 use super::ddl_list;
 use super::ddl_number::{self, arithmetic, comparable};
@@ -129,6 +129,9 @@ pub(super) fn lower(expr: &ast::Expr, scope: &Scope) -> Option<Expr> {
             op: op @ (BinaryOperator::PGOverlap | BinaryOperator::AtArrow | BinaryOperator::ArrowAt),
             right,
         } => ddl_list::compare(left, op, right, scope),
+        ast::Expr::BinaryOp { left, op: BinaryOperator::Minus, right } if counted(left, right, scope).is_some() => {
+            counted(left, right, scope)
+        }
         ast::Expr::BinaryOp { left, op, right } => lower_binary(lower(left, scope)?, op, lower(right, scope)?, scope),
         ast::Expr::IsNull(operand) => Some(lower(operand, scope)?.is_null()),
         ast::Expr::IsNotNull(operand) => Some(lower(operand, scope)?.is_not_null()),
@@ -444,6 +447,9 @@ fn cast(operand: Expr, to: &ast::DataType, scope: &Scope) -> Option<Expr> {
         (Kind::Text, Some(DataType::Text)) => Some(operand),
         (Kind::Number, Some(DataType::Decimal(None) | DataType::Double)) => Some(operand),
         (Kind::Number, Some(to)) if is_literal && to.is_number() => Some(operand),
+        (Kind::Number, Some(DataType::BigInt)) if matches!(&operand.kind, ExprKind::Call(call) if call.function == "length") => {
+            Some(operand)
+        }
         (Kind::Uuid, Some(DataType::Text)) => Some(operand.cast(DataType::Text)),
         (Kind::Time, Some(DataType::Date)) => match operand.kind {
             // The day of an instant depends on the session's zone.

@@ -8,6 +8,7 @@
 
 pub mod azure_sql;
 pub mod cells;
+pub mod definition;
 pub mod load;
 pub mod merge;
 pub mod numbers;
@@ -23,6 +24,7 @@ use arrow::datatypes::Schema;
 
 use crate::error::Error;
 use crate::sql::view;
+use definition::Define;
 use load::{File, Kept, Load, Step};
 use merge::Plan;
 use rows::{Evidence, RowFormat, RowWriter};
@@ -39,7 +41,7 @@ pub fn find(name: &str) -> Option<&'static dyn Dialect> {
 }
 
 /// What a database says in its own way. Which of it comes when, and below which title, is said by [`script`].
-pub trait Dialect: Guard + Undo + Verify + Sync + Send {
+pub trait Dialect: Guard + Undo + Verify + Define + Sync + Send {
     /// The word in `dialect:`.
     fn name(&self) -> &'static str;
 

@@ -6,6 +6,7 @@ mod algebra;
 mod cases;
 mod checks;
 mod commands;
+mod definitions;
 mod floors;
 mod guesses;
 mod rejects;
