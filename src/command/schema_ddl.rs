@@ -10,7 +10,8 @@ use crate::error::Error;
 pub fn script(wanted: &Wanted, options: &Options, extras: Extras) -> Result<Finished<String>, Failure> {
     let scene = Scene::load(wanted, options)?;
     let name = scene.dialect.name();
-    let dialect = emit::find(name).ok_or_else(|| Error::new("X0502", format!("there is no DDL for targets of dialect `{name}`")))?;
+    let dialect =
+        emit::find(name).ok_or_else(|| Error::new("X0502", format!("there is no DDL for targets of dialect `{name}`")))?;
     let chosen = scene.chosen(wanted)?;
     let contracts: Vec<&Contract> = chosen.iter().map(|c| &**c).collect();
     let made = dialect.definitions(&contracts, scene.schema(), extras);

@@ -177,7 +177,8 @@ pub(super) fn create_index<'a>(mut cursor: Cursor<'a>, unique: bool, whole: Curs
     }
     let tail = if whole.flavor() == Flavor::Tsql { cursor.source() } else { tail.source() }.to_string();
     let list = cursor.group()?;
-    let mut index = IndexDraft { name, words, tail, ..IndexDraft::new(list.commas().into_iter().map(part).collect(), unique, whole) };
+    let mut index =
+        IndexDraft { name, words, tail, ..IndexDraft::new(list.commas().into_iter().map(part).collect(), unique, whole) };
     indexed(&mut index, &mut cursor);
     Ok((table, index))
 }

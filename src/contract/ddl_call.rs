@@ -47,8 +47,13 @@ pub(super) fn counted(left: &ast::Expr, right: &ast::Expr, scope: &Scope) -> Opt
         text.trim_start_matches(['N', '(']).trim_end_matches(')') == wanted
     };
     let ast::Expr::Function(ast::Function { name, args: FunctionArguments::List(list), .. }) = left else { return None };
-    let [FunctionArg::Unnamed(FunctionArgExpr::Expr(ast::Expr::BinaryOp { left: text_of, op: ast::BinaryOperator::Plus, right: dot }))] =
-        list.args.as_slice()
+    let [
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(ast::Expr::BinaryOp {
+            left: text_of,
+            op: ast::BinaryOperator::Plus,
+            right: dot,
+        })),
+    ] = list.args.as_slice()
     else {
         return None;
     };

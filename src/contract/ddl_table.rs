@@ -5,10 +5,10 @@
 //! Does not know about other tables.
 
 use super::ddl::Flavor;
-use super::ddl_cursor::{Cursor, Read};
-use super::ddl_type::{self, ColumnType, Types};
 use super::ddl_alter::{indexed, part};
+use super::ddl_cursor::{Cursor, Read};
 use super::ddl_settle::IndexDraft;
+use super::ddl_type::{self, ColumnType, Types};
 use super::{Column, ForeignKey, Generated};
 use crate::diagnostics::{Diagnostics, Span, Spanned};
 use crate::types::DataType;

@@ -220,7 +220,16 @@ fn references(column: &str, node: &Node, out: &mut Diagnostics) -> Option<Foreig
         let (schema, table) = yaml_keys::split_name(&table);
         let columns = vec![column.to_string()];
         let (on_delete, on_update) = (None, None);
-        return Some(ForeignKey { name: None, columns, schema, table, references: other, on_delete, on_update, deferrable: false });
+        return Some(ForeignKey {
+            name: None,
+            columns,
+            schema,
+            table,
+            references: other,
+            on_delete,
+            on_update,
+            deferrable: false,
+        });
     };
     map.only("`references`", &["table", "column", "on_delete", "deferrable", "name"], out);
     let other = map.get("column").and_then(|n| n.expect_text("`column` of `references`", out));

@@ -112,4 +112,3 @@ fn holds(fails: Expr) -> Expr {
         kind => Expr::new(kind, span).negate(),
     }
 }
-

@@ -104,7 +104,9 @@ fn said(contract: &Contract, names: &[String]) -> Vec<String> {
 
 /// The statements of a script without what they look for first: a name that was chosen is looked for, and not what is behind it.
 fn statements(script: &str) -> Vec<&str> {
-    let plain = |line: &&str| line.starts_with("    ") || line.starts_with("CREATE ") || line.starts_with("ALTER TABLE") || line.starts_with("--");
+    let plain = |line: &&str| {
+        line.starts_with("    ") || line.starts_with("CREATE ") || line.starts_with("ALTER TABLE") || line.starts_with("--")
+    };
     script.lines().filter(plain).collect()
 }
 
@@ -116,7 +118,11 @@ fn names(contracts: &[Contract]) -> Vec<String> {
 #[test]
 fn tables_in_t_sql_read_back_as_they_were() {
     let mut texts = vec![TABLES.to_string()];
-    for file in ["examples/scout/schemas/scout.sql", "examples/scout/schemas/sources.sql", "tests/cases/azure_sql_modes/schemas/tables.sql"] {
+    for file in [
+        "examples/scout/schemas/scout.sql",
+        "examples/scout/schemas/sources.sql",
+        "tests/cases/azure_sql_modes/schemas/tables.sql",
+    ] {
         texts.push(std::fs::read_to_string(root().join(file)).unwrap());
     }
     for text in texts {
@@ -166,7 +172,8 @@ fn a_table_in_yaml_reads_back_as_it_was() {
     let after = read(&script);
     let compared = catalog::find("azure_sql").unwrap().compare(&[(&before, after.first())]);
     assert_eq!((compared.differences, compared.incomparable), (vec![], vec![]), "{script}");
-    let lengths = |c: &Contract| c.checks.iter().filter(|c| c.check.rule() == "length").map(|c| c.check.allowed()).collect::<Vec<_>>();
+    let lengths =
+        |c: &Contract| c.checks.iter().filter(|c| c.check.rule() == "length").map(|c| c.check.allowed()).collect::<Vec<_>>();
     assert_eq!(lengths(&after[0]), lengths(&before));
     assert_eq!(after[0].column("goal_type").unwrap().collation.as_deref(), Some("Latin1_General_BIN2"));
     assert_eq!(statements(&made(&after)), statements(&script));
@@ -178,7 +185,13 @@ fn what_the_target_lacks_is_told_at_once() {
     let folder = Folder::with(&[("pipe.yaml", "targets: {main: {dialect: azure_sql}}\n"), ("schemas/goals.yaml", goals)]);
     let ran = folder.pipe(&["schema", "ddl"]);
     assert_eq!(ran.code, 3, "{}", ran.err);
-    for told in ["X0609", "column `id` of `goals` is in a key", "`tags` of `goals` is text[]", "`n` of `goals` is a decimal", "`sum` of `goals` is computed"] {
+    for told in [
+        "X0609",
+        "column `id` of `goals` is in a key",
+        "`tags` of `goals` is text[]",
+        "`n` of `goals` is a decimal",
+        "`sum` of `goals` is computed",
+    ] {
         assert!(ran.err.contains(told), "{told}: {}", ran.err);
     }
     assert_eq!(ran.out, "");

@@ -22,7 +22,10 @@ const PRIVILEGES: &[&str] = &["select", "insert", "update", "delete", "reference
 impl Define for AzureSql {
     fn definitions(&self, contracts: &[&Contract], schema: &str, extras: Extras) -> Definitions {
         let mut script = Script { text: batch::begin(File::Deploy), done: 0, schema, refused: vec![] };
-        script.text.insert_str(0, "-- Makes what is missing and leaves what is there. Run with: sqlcmd -b -f 65001, or in Azure Data Studio or SSMS.\n");
+        script.text.insert_str(
+            0,
+            "-- Makes what is missing and leaves what is there. Run with: sqlcmd -b -f 65001, or in Azure Data Studio or SSMS.\n",
+        );
         script.schemas(contracts);
         script.types(contracts);
         contracts.iter().for_each(|c| script.table(c));
@@ -121,12 +124,10 @@ impl Script<'_> {
     fn table(&mut self, contract: &Contract) {
         let name = self.name(contract);
         let body = body(contract, &mut self.refused);
-        let elements: Vec<String> = body.columns.iter().map(|(_, c)| c).chain(&body.elements).map(|e| format!("\n    {e}")).collect();
-        let mut sql = format!(
-            "IF OBJECT_ID({}, N'U') IS NULL\nCREATE TABLE {name} ({}\n);\n",
-            literal(&name),
-            elements.join(",")
-        );
+        let elements: Vec<String> =
+            body.columns.iter().map(|(_, c)| c).chain(&body.elements).map(|e| format!("\n    {e}")).collect();
+        let mut sql =
+            format!("IF OBJECT_ID({}, N'U') IS NULL\nCREATE TABLE {name} ({}\n);\n", literal(&name), elements.join(","));
         for (column, definition) in &body.columns {
             sql.push_str(&format!(
                 "IF COL_LENGTH({}, {}) IS NULL ALTER TABLE {name} ADD {definition};\n",
@@ -148,7 +149,9 @@ impl Script<'_> {
             let object = literal(&table);
             let missing = match (constraint.kind, chosen) {
                 (ConstraintKind::PrimaryKey, _) => {
-                    format!("NOT EXISTS (SELECT 1 FROM sys.key_constraints WHERE parent_object_id = OBJECT_ID({object}) AND type = N'PK')")
+                    format!(
+                        "NOT EXISTS (SELECT 1 FROM sys.key_constraints WHERE parent_object_id = OBJECT_ID({object}) AND type = N'PK')"
+                    )
                 }
                 (_, true) if constraint.text.starts_with("UNIQUE") => no_unique(&object, &AzureSql.names(&constraint.columns)),
                 _ => no_object(&object, &constraint),

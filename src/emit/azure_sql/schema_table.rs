@@ -27,7 +27,10 @@ pub(super) fn body(contract: &Contract, refused: &mut Vec<String>) -> Body {
             refused.push(format!("the name `{}` of `{}`", name.escape_debug(), contract.table.escape_debug()));
         }
     }
-    let columns = contract.columns.iter().map(|c| (c.name.clone(), format!("{} {}", identifier(&c.name), definition(contract, c, refused))));
+    let columns = contract
+        .columns
+        .iter()
+        .map(|c| (c.name.clone(), format!("{} {}", identifier(&c.name), definition(contract, c, refused))));
     Body { columns: columns.collect(), elements: contract.written.elements.clone() }
 }
 

@@ -290,7 +290,8 @@ impl Writer<'_> {
         let null = |e: &Expr| matches!(e.kind, ExprKind::Literal(Literal::Null));
         let known = if null(left) { &b } else { &a };
         // A constant beside a time is read as one.
-        let time = |k: &DataType| matches!(k, DataType::Date | DataType::Time | DataType::Timestamp(_) | DataType::TimestampTz(_));
+        let time =
+            |k: &DataType| matches!(k, DataType::Date | DataType::Time | DataType::Timestamp(_) | DataType::TimestampTz(_));
         let text = |e: &Expr| matches!(e.kind, ExprKind::Literal(Literal::Text(_)));
         if self.collated && (time(&a) && text(right) || time(&b) && text(left)) {
             return Ok(infix(standard(op).0, Binding::Comparison, &self.value(left)?, &self.value(right)?));
