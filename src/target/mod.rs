@@ -4,7 +4,10 @@
 //! Does not know about stages or the engine.
 
 pub mod azure_sql;
+mod code_page;
+mod collated;
 mod collation;
+mod collation_letters;
 pub mod postgres;
 
 use std::fmt;
@@ -35,6 +38,12 @@ pub trait Target: Sync + Send {
 
     /// What this database demands of whole rows, besides the declared constraints: the size of an index key.
     fn table_checks(&self, contract: &Contract) -> Vec<Declared> {
+        let _ = contract;
+        vec![]
+    }
+
+    /// What of a contract is judged, but not as the database does, and why.
+    fn in_doubt(&self, contract: &Contract) -> Vec<(String, String)> {
         let _ = contract;
         vec![]
     }

@@ -5,6 +5,7 @@
 mod algebra;
 mod cases;
 mod checks;
+mod collations;
 mod commands;
 mod definitions;
 mod floors;
