@@ -88,6 +88,8 @@ CHANGES = [
     (lambda by, columns, *_: put(by["[name]"], bytes="40"), "type of `goods.name` is nvarchar(40) here and nvarchar(20) in the database", True),
     (lambda by, columns, *_: put(by["[name]"], type="varchar", bytes="40"), "type of `goods.name` is nvarchar(40) here and varchar(40) in the database", True),
     (lambda by, columns, *_: put(by["[at]"], scale="0"), "type of `goods.at` is datetime2(3) here and datetime2(0) in the database", True),
+    (lambda by, columns, *_: put(by["[name]"], collation="Latin1_General_100_CS_AS"), "collation of `goods.name` is SQL_Latin1_General_CP1_CI_AS here and Latin1_General_100_CS_AS in the database", True),
+    (lambda by, columns, *_: put(by["[mail]"], collation="Latin1_General_100_CS_AS"), "collation of `goods.mail` is SQL_Latin1_General_CP1_CI_AS here and Latin1_General_100_CS_AS in the database", False),
     (lambda by, columns, *_: put(by["[price]"], nullable="0"), "not null of `goods.price` is may be NULL here and NOT NULL in the database", True),
     (lambda by, columns, *_: put(by["[id]"], seed=None, increment=None), "generated of `goods.id` is counted by the database here and written by the pipeline in the database", True),
     (lambda by, columns, *_: put(by["[price]"], given="((1))"), "default of `goods.price` is ((0.50)) here and ((1)) in the database", True),

@@ -253,3 +253,51 @@ tables: {people: {from: raw, load: {mode: insert}}}
         ]
     );
 }
+
+#[test]
+fn no_two_texts_are_surely_equal_and_surely_different() {
+    // Every letter beside its other forms, as far as one character has them.
+    let letters = (1..0xffff_u32).filter_map(char::from_u32);
+    let other =
+        |c: char| [c.to_lowercase().to_string(), c.to_uppercase().to_string()].into_iter().filter(move |o| *o != c.to_string());
+    let mut rows: Vec<Value> = letters
+        .flat_map(|c| other(c).map(move |o| (c, o)))
+        .map(|(c, o)| json!({"a": format!("x{c} "), "b": format!("x{o}")}))
+        .collect();
+    rows.iter_mut().enumerate().for_each(|(id, row)| row["id"] = json!(id));
+    assert!(rows.len() > 2_000, "{}", rows.len());
+    let (mut schema, mut tables) = (String::new(), BTreeMap::new());
+    let collations = [
+        "SQL_Latin1_General_CP1_CI_AS",
+        "Latin1_General_CI_AI",
+        "Latin1_General_100_CS_AI",
+        "Turkish_CI_AI",
+        "German_PhoneBook_CI_AS",
+        "Japanese_CI_AS_KS",
+    ];
+    for (i, collation) in collations.iter().enumerate() {
+        for (name, rule) in [("equal", "a = b"), ("different", "a <> b")] {
+            let text = format!("nvarchar(40) COLLATE {collation}");
+            schema.push_str(&format!("CREATE TABLE {name}{i} (id int PRIMARY KEY, a {text}, b {text}, CHECK ({rule}));\n"));
+            tables.insert(format!("{name}{i}"), json!({"from": "raw", "on_failure": "quarantine", "load": {"mode": "insert"}}));
+        }
+    }
+    let columns = json!({"id": "integer", "a": "text", "b": "text"});
+    let pipeline = json!({"target": {"dialect": "azure_sql"}, "extract": {"raw": {"file": "raw.json", "columns": columns}}, "tables": tables});
+    let raw = serde_json::to_string(&rows).unwrap();
+    let folder = Folder::with(&[("p.yaml", &pipeline.to_string()), ("schemas/tables.sql", &schema), ("raw.json", &raw)]);
+    let ran = folder.pipe(&["run", "p.yaml"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    for (i, collation) in collations.iter().enumerate() {
+        let (equal, different) = (aside(&folder, &format!("equal{i}")), aside(&folder, &format!("different{i}")));
+        let neither: Vec<&Value> =
+            rows.iter().enumerate().filter(|(id, _)| !equal.contains(id) && !different.contains(id)).map(|(_, r)| r).collect();
+        assert_eq!(neither, Vec::<&Value>::new(), "{collation}");
+        assert!(
+            !equal.is_empty() && different.len() + equal.len() >= rows.len(),
+            "{collation}: {} {}",
+            equal.len(),
+            different.len()
+        );
+    }
+}
