@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
+use super::code_page::CodePage;
 use super::collation::{Collation, Equality};
-use super::{ColumnRule, Target, code_page, collated};
+use super::{ColumnRule, Target, collated};
 use crate::check::unique::Unique;
 use crate::check::{Declared, Measure, UniqueKey, WrittenKey};
 use crate::contract::ddl::Flavor;
@@ -117,14 +118,20 @@ impl Target for AzureSql {
             };
             found.push((format!("texts of {}", column.name), why));
         }
+        for column in &contract.columns {
+            if let Some(page) = CodePage::of(column).filter(|page| column.data_type.is_text() && !page.is_known()) {
+                let why = format!(
+                    "which characters code page {} has is not known; those beyond ASCII were counted as two bytes",
+                    page.0
+                );
+                found.push((format!("characters of {}", column.name), why));
+            }
+        }
         found
     }
 
     fn lost(&self, column: &Column, text: &str) -> String {
-        if !code_page::is_code_page(column) {
-            return String::new();
-        }
-        text.chars().filter(|c| !code_page::in_code_page(*c)).collect()
+        CodePage::of(column).map_or_else(String::new, |page| page.lacks(text))
     }
 
     fn table_checks(&self, contract: &Contract) -> Vec<Declared> {
@@ -192,11 +199,14 @@ impl Rules<'_> {
         self.add("text", fails, "text without the character U+0000", |_, _| {
             Some("Take it out: `replace(column, chr(0), '')`.".to_string())
         });
-        if code_page::is_code_page(self.column) {
-            let pattern = Expr::text(format!("[^{}]", code_page::CODE_PAGE), self.span);
+        if let Some(page) = CodePage::of(self.column)
+            && let Some(class) = page.class()
+        {
+            let pattern = Expr::text(format!("[^{class}]"), self.span);
             let fails = Expr::call("regexp_matches", vec![self.here(), pattern], self.span);
-            self.add("text", fails, "characters of code page 1252", |_, value| {
-                let lost: String = value.chars().filter(|c| !code_page::in_code_page(*c)).collect();
+            self.add("text", fails, format!("characters of code page {}", page.0), |rule, value| {
+                let page = rule.allowed.rsplit(' ').next().and_then(|n| n.parse().ok()).map(CodePage);
+                let lost = page.map_or_else(String::new, |page| page.lacks(value));
                 Some(format!("The column would store `?` for `{lost}`. Make it `nvarchar`, or replace these characters."))
             });
         }
@@ -205,12 +215,16 @@ impl Rules<'_> {
     fn length(&mut self, limit: u32) {
         let length = Expr::call("length", vec![self.here()], self.span);
         let long = |length: Expr| length.binary(BinaryOp::Greater, Expr::number(limit, self.span));
-        if code_page::is_code_page(self.column) {
-            // Each character of the code page is a byte.
-            let fails = long(length);
-            return self.add("length", fails, format!("at most {limit} bytes"), |_, value| {
-                Some(format!("It has {}. Shorten it, or widen the column.", value.chars().count()))
-            });
+        if let Some(page) = CodePage::of(self.column) {
+            let fails = long(page.bytes(self.here()));
+            return match page {
+                CodePage::UTF8 => self.add("length", fails, format!("at most {limit} bytes of UTF-8"), |_, value| {
+                    Some(format!("It has {}. Shorten it, or widen the column.", value.len()))
+                }),
+                _ => self.add("length", fails, format!("at most {limit} bytes"), |_, value| {
+                    Some(format!("It has {}. Shorten it, or widen the column.", value.chars().count()))
+                }),
+            };
         }
         let fails = long(length.clone())
             .or(long(length.binary(BinaryOp::Multiply, Expr::number(2, self.span))).and(long(units(self.here()))));
@@ -291,17 +305,16 @@ fn bytes(column: &Column) -> Expr {
     if !column.data_type.is_text() {
         return Expr::number(widest(column), column.span);
     }
-    let length = if code_page::is_code_page(column) {
-        Expr::call("length", vec![here], column.span)
-    } else {
-        units(here).binary(BinaryOp::Multiply, Expr::number(2, column.span))
+    let length = match CodePage::of(column) {
+        Some(page) => page.bytes(here),
+        None => units(here).binary(BinaryOp::Multiply, Expr::number(2, column.span)),
     };
     Expr::call("coalesce", vec![length, Expr::number(0, column.span)], column.span)
 }
 
 /// The most bytes that a column may take in an index.
 fn widest(column: &Column) -> u32 {
-    let each = if code_page::is_code_page(column) { 1 } else { 2 };
+    let each = if CodePage::of(column).is_some() { 1 } else { 2 };
     match &column.data_type {
         DataType::Varchar(n) | DataType::Char(n) => n.saturating_mul(each),
         // Columns without a limit cannot be keys at all; what they are elsewhere is not known.

@@ -301,3 +301,34 @@ fn no_two_texts_are_surely_equal_and_surely_different() {
         );
     }
 }
+
+#[test]
+fn a_varchar_keeps_the_characters_of_its_code_page() {
+    let texts = ["plain", "é", "łódź", "Жук", "Ωμέγα", "€uro", "╬", "日本", "🙂", "ééééé", "日本語"];
+    let collations = [
+        ("SQL_Latin1_General_CP1_CI_AS", vec!["łódź", "Жук", "Ωμέγα", "╬", "日本", "🙂", "日本語"]),
+        ("Polish_CI_AS", vec!["Жук", "Ωμέγα", "╬", "日本", "🙂", "日本語"]),
+        ("Cyrillic_General_100_CS_AS", vec!["é", "łódź", "Ωμέγα", "╬", "日本", "🙂", "ééééé", "日本語"]),
+        ("Greek_BIN", vec!["é", "łódź", "Жук", "╬", "日本", "🙂", "ééééé", "日本語"]),
+        ("SQL_Latin1_General_CP850_CI_AS", vec!["łódź", "Жук", "Ωμέγα", "€uro", "日本", "🙂", "日本語"]),
+        // Eight bytes: what does not fit, not what is lacking.
+        ("Latin1_General_100_CI_AS_SC_UTF8", vec!["Ωμέγα", "ééééé", "日本語"]),
+        ("Japanese_CI_AS", vec!["Ωμέγα", "ééééé"]),
+    ];
+    let rows: Vec<Value> = texts.iter().enumerate().map(|(id, a)| json!({"id": id, "a": a})).collect();
+    let (mut schema, mut tables) = (String::new(), BTreeMap::new());
+    for (i, (collation, _)) in collations.iter().enumerate() {
+        schema.push_str(&format!("CREATE TABLE t{i} (id int PRIMARY KEY, a varchar(8) COLLATE {collation});\n"));
+        tables.insert(format!("t{i}"), json!({"from": "raw", "on_failure": "quarantine", "load": {"mode": "insert"}}));
+    }
+    let extract = json!({"raw": {"rows": rows, "columns": {"id": "integer", "a": "text"}}});
+    let pipeline = json!({"target": {"dialect": "azure_sql"}, "extract": extract, "tables": tables});
+    let folder = Folder::with(&[("p.yaml", &pipeline.to_string()), ("schemas/t.sql", &schema)]);
+    let report = folder.pipe(&["run", "p.yaml", "--format", "json"]).json();
+    for (i, (collation, refused)) in collations.iter().enumerate() {
+        let found: Vec<&str> = aside(&folder, &format!("t{i}")).iter().map(|id| texts[*id]).collect();
+        assert_eq!(found, *refused, "{collation}");
+    }
+    let told: Vec<&str> = report["unjudged"].as_array().unwrap().iter().map(|u| u["why"].as_str().unwrap()).collect();
+    assert_eq!(told, ["which characters code page 932 has is not known; those beyond ASCII were counted as two bytes"]);
+}
