@@ -80,7 +80,7 @@ impl Reading<'_> {
                 let collation = collation(&[operand], contract);
                 let equality = self.equality(toward);
                 let like = Like { pattern: (**pattern).clone(), escape: *escape, ignore_case: *ignore_case };
-                return like.read((**operand).clone(), &collation, equality);
+                return like.read(operand, &collation, equality);
             }
             ExprKind::Like { negated, .. } => {
                 *negated = false;
@@ -114,7 +114,7 @@ struct Like {
 }
 
 impl Like {
-    fn read(self, operand: Expr, collation: &Collation, equality: Equality) -> Expr {
+    fn read(&self, operand: &Expr, collation: &Collation, equality: Equality) -> Expr {
         let span = operand.span;
         let matched = |operand: Expr, pattern: Expr| {
             let (operand, pattern) = (Box::new(operand), Box::new(pattern));
