@@ -30,7 +30,9 @@ pub fn record(plan: &Plan) -> Value {
 /// What a contract says, wherever it stands and whatever is written around it.
 fn content(dialect: &str, contract: &Contract) -> String {
     let made = emit::find(dialect).map(|d| d.definitions(&[contract], "", Extras::default()).script);
-    digest::of(made.unwrap_or_default()).digits()
+    // What the target says for columns that name none stands in no statement.
+    let collations: Vec<&str> = contract.columns.iter().filter_map(|c| c.collation.as_deref()).collect();
+    digest::of(made.unwrap_or_default() + &collations.join(" ")).digits()
 }
 
 /// The contracts of a run.
@@ -51,7 +53,7 @@ pub fn of(run: &Run) -> Result<Judged, Failure> {
     let mut judged = Judged { dialect: run.target.dialect.value.clone(), ..Judged::default() };
     let Some(dialect) = target::find(&run.target.dialect.value) else { return Ok(judged) };
     let mut out = Diagnostics::default();
-    let known = compile::contracts(&run.project, dialect, &mut judged.sources, &mut out)?;
+    let known = compile::contracts(&run.project, (&run.target, dialect), &mut judged.sources, &mut out)?;
     if out.has_errors() {
         return Err(Failure::Spec(judged.sources, out.into_sorted()));
     }

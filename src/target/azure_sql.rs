@@ -86,6 +86,10 @@ impl Target for AzureSql {
         }
     }
 
+    fn knows_collation(&self, name: &str) -> bool {
+        Collation::parse(name).is_some()
+    }
+
     fn in_doubt(&self, contract: &Contract) -> Vec<(String, String)> {
         let mut compared: Vec<&Column> = vec![];
         let mut found = vec![];

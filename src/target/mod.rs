@@ -42,6 +42,12 @@ pub trait Target: Sync + Send {
         vec![]
     }
 
+    /// Whether texts can be compared by a collation of this name.
+    fn knows_collation(&self, name: &str) -> bool {
+        let _ = name;
+        false
+    }
+
     /// What of a contract is judged, but not as the database does, and why.
     fn in_doubt(&self, contract: &Contract) -> Vec<(String, String)> {
         let _ = contract;

@@ -332,3 +332,19 @@ fn a_varchar_keeps_the_characters_of_its_code_page() {
     let told: Vec<&str> = report["unjudged"].as_array().unwrap().iter().map(|u| u["why"].as_str().unwrap()).collect();
     assert_eq!(told, ["which characters code page 932 has is not known; those beyond ASCII were counted as two bytes"]);
 }
+
+#[test]
+fn a_target_names_the_collation_of_columns_that_name_none() {
+    let schema = "CREATE TABLE t (id int PRIMARY KEY, a nvarchar(9) UNIQUE, b nvarchar(9) COLLATE Latin1_General_CI_AS UNIQUE);";
+    let rows = "[{id: 1, a: x, b: p}, {id: 2, a: X, b: q}, {id: 3, a: y, b: r}, {id: 4, a: z, b: R}]";
+    let refused = |collation: &str| {
+        let target = format!(
+            "target: {{dialect: azure_sql{collation}}}\nextract: {{raw: {{rows: {rows}}}}}\ntables: {{t: {{from: raw, load: {{mode: insert}}}}}}\n"
+        );
+        let folder = Folder::with(&[("p.yaml", &target), ("schemas/t.sql", schema)]);
+        let report = folder.pipe(&["run", "p.yaml", "--format", "json"]).json();
+        report["violations"].as_array().unwrap().iter().map(|v| v["column"].as_str().unwrap().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(refused(""), ["a", "b"]);
+    assert_eq!(refused(", collation: Latin1_General_CS_AS"), ["b"]);
+}

@@ -191,7 +191,8 @@ fn definition(contract: &Contract, column: &Column) -> String {
         (Generated::Always, _) => format!("{data_type} GENERATED ALWAYS AS IDENTITY"),
         (Generated::No | Generated::Computed, _) => {
             let default = column.default.as_ref().map(|d| format!(" DEFAULT {d}")).unwrap_or_default();
-            format!("{data_type}{default}{not_null}")
+            let collation = column.collation.as_ref().map(|c| format!(" COLLATE {}", identifier(c))).unwrap_or_default();
+            format!("{data_type}{collation}{default}{not_null}")
         }
     }
 }
