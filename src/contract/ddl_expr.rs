@@ -6,12 +6,13 @@
 
 use sqlparser::ast::{self, BinaryOperator, UnaryOperator, Value};
 
-use super::Column;
 use super::ddl::Flavor;
 use super::ddl_call::{counted, lower_call};
 use super::ddl_cursor::fold;
+use super::ddl_like::{collated, like};
 use super::ddl_list;
 use super::ddl_number::{self, arithmetic, comparable};
+use super::{Column, pattern};
 use crate::check::matches;
 use crate::diagnostics::Span;
 use crate::expr::{BinaryOp, Expr, ExprKind, Literal, UnaryOp};
@@ -83,7 +84,7 @@ impl Scope<'_> {
             ExprKind::Call(call) => match call.function.as_str() {
                 "lower" | "upper" | "trim" | "ltrim" | "rtrim" | "replace" | "substring" | "left" | "right" => Kind::Text,
                 "length" | "strlen" | "strpos" | "len" | "abs" => Kind::Number,
-                "regexp_matches" | "starts_with" => Kind::Boolean,
+                "regexp_matches" | "starts_with" | pattern::CLASSES => Kind::Boolean,
                 _ => call.arguments.first().map_or(Kind::Other, |first| self.kind(first)),
             },
             ExprKind::Case { branches, otherwise, .. } => {
@@ -180,13 +181,13 @@ pub(super) fn lower(expr: &ast::Expr, scope: &Scope) -> Option<Expr> {
         ast::Expr::Cast { kind: ast::CastKind::Cast | ast::CastKind::DoubleColon, expr, data_type, .. } => {
             cast(lower(expr, scope)?, data_type, scope)
         }
-        ast::Expr::Collate { .. } => None,
+        ast::Expr::Collate { expr, collation } => collated(lower(expr, scope)?, collation, scope),
         other => lower_call(other, scope),
     }
 }
 
 /// Reads a constant; strings of any quoting are text.
-fn literal(value: &Value) -> Option<Literal> {
+pub(super) fn literal(value: &Value) -> Option<Literal> {
     Some(match value {
         Value::Number(digits, _) => Literal::Number(digits.clone()),
         Value::Boolean(truth) => Literal::Boolean(*truth),
@@ -307,7 +308,13 @@ fn locale_pattern(pattern: &Expr) -> bool {
 /// Tells whether an expression leaves text beyond ASCII to the server.
 pub(super) fn by_locale(expr: &Expr) -> bool {
     let mut found = false;
-    expr.walk(&mut |e| found |= matches!(&e.kind, ExprKind::Literal(Literal::Text(text)) if text == ASCII));
+    expr.walk(&mut |e| {
+        found |= match &e.kind {
+            ExprKind::Literal(Literal::Text(text)) => text == ASCII,
+            ExprKind::Call(call) => call.function == pattern::CLASSES,
+            _ => false,
+        };
+    });
     found
 }
 
@@ -397,33 +404,6 @@ fn elements(array: &ast::Expr) -> Option<&[ast::Expr]> {
         ast::Expr::Cast { expr, .. } => elements(expr),
         _ => None,
     }
-}
-
-fn like(
-    operand: Expr,
-    pattern: Expr,
-    escape: Option<&ast::Expr>,
-    (ignore_case, negated): (bool, bool),
-    scope: &Scope,
-) -> Option<Expr> {
-    let ExprKind::Literal(Literal::Text(text)) = &pattern.kind else {
-        return None;
-    };
-    // T-SQL's patterns have classes.
-    if scope.kind(&operand) != Kind::Text || (scope.flavor == Flavor::Tsql && text.contains('[')) {
-        return None;
-    }
-    let escape = match escape {
-        Some(ast::Expr::Value(value)) => match literal(&value.value)? {
-            Literal::Text(text) => text.chars().next(),
-            _ => return None,
-        },
-        Some(_) => return None,
-        // Postgres escapes by a backslash unless told otherwise; the engine by nothing.
-        None => (scope.flavor == Flavor::Postgres && text.contains('\\')).then_some('\\'),
-    };
-    let (operand, pattern) = (Box::new(padded(operand, scope)), Box::new(pattern));
-    Some(scope.make(ExprKind::Like { operand, pattern, escape, ignore_case, negated }))
 }
 
 /// Lowers a cast that changes nothing to its operand, and keeps one that makes a date or time of a literal.

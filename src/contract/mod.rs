@@ -9,6 +9,7 @@ mod ddl_call;
 mod ddl_check;
 mod ddl_cursor;
 mod ddl_expr;
+mod ddl_like;
 mod ddl_list;
 mod ddl_names;
 mod ddl_number;
@@ -16,6 +17,7 @@ mod ddl_settle;
 mod ddl_split;
 mod ddl_table;
 mod ddl_type;
+pub mod pattern;
 pub mod yaml;
 mod yaml_keys;
 

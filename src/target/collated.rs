@@ -8,7 +8,9 @@
 use std::sync::Arc;
 
 use super::collation::{Collation, Equality};
+use super::pattern;
 use crate::check::{Check, Measure};
+use crate::contract::pattern::{CLASSES, COLLATE};
 use crate::contract::{Column, Contract};
 use crate::diagnostics::Span;
 use crate::expr::{BinaryOp, Expr, ExprKind, Literal};
@@ -31,11 +33,24 @@ pub(super) fn condition(expr: Expr, contract: &Contract) -> Expr {
         let read = reading.read(expr, Some(true));
         (read, reading.met)
     };
-    match pass(expr.clone(), Equality::Possible) {
+    let read = match pass(expr.clone(), Equality::Possible) {
         (read, false) => read,
         // Which way a comparison turns the whole is not seen from here: both are tried.
         (read, true) => read.or(pass(expr, Equality::Sure).0),
+    };
+    without_collate(read)
+}
+
+/// Leaves out what the engine does not know and what has been read.
+fn without_collate(mut expr: Expr) -> Expr {
+    if let ExprKind::Call(call) = &mut expr.kind
+        && call.function == COLLATE
+        && !call.arguments.is_empty()
+    {
+        return without_collate(call.arguments.swap_remove(0));
     }
+    expr.children_mut().into_iter().for_each(|child| take(child, without_collate));
+    expr
 }
 
 struct Reading<'a> {
@@ -81,6 +96,11 @@ impl Reading<'_> {
                 let equality = self.equality(toward);
                 let like = Like { pattern: (**pattern).clone(), escape: *escape, ignore_case: *ignore_case };
                 return like.read(operand, &collation, equality);
+            }
+            ExprKind::Call(call) if call.function == CLASSES => {
+                if let [text, like] = call.arguments.as_slice() {
+                    return pattern::matches(text.clone(), like, &collation(&[text], contract));
+                }
             }
             ExprKind::Like { negated, .. } => {
                 *negated = false;
@@ -180,8 +200,18 @@ pub(super) fn texts<'a>(expr: &Expr, contract: &'a Contract) -> Vec<&'a Column> 
     found
 }
 
-/// The collation that expressions are compared by: that of the column that they read.
+/// The collation that expressions are compared by: the one that they name, else that of the column that they read.
 fn collation(exprs: &[&Expr], contract: &Contract) -> Collation {
+    let mut named = None;
+    for expr in exprs {
+        expr.walk(&mut |e| match &e.kind {
+            ExprKind::Call(call) if call.function == COLLATE && named.is_none() => named = call.arguments.get(1),
+            _ => {}
+        });
+    }
+    if let Some(Expr { kind: ExprKind::Literal(Literal::Text(name)), .. }) = named {
+        return Collation::parse(name).unwrap_or_else(Collation::usual);
+    }
     let column = exprs.iter().find_map(|e| texts(e, contract).into_iter().next());
     column.map_or_else(Collation::usual, Collation::of)
 }
@@ -190,7 +220,7 @@ fn collation(exprs: &[&Expr], contract: &Contract) -> Collation {
 fn is_text(expr: &Expr, contract: &Contract) -> bool {
     const TEXT: &[&str] =
         &["lower", "upper", "trim", "ltrim", "rtrim", "left", "right", "substring", "replace", "concat", "concat_ws"];
-    const FIRST: &[&str] = &["coalesce", "nullif", "ifnull", "greatest", "least", "min", "max"];
+    const FIRST: &[&str] = &["coalesce", "nullif", "ifnull", "greatest", "least", "min", "max", COLLATE];
     let text = |e: &Expr| is_text(e, contract);
     match &expr.kind {
         ExprKind::Column(_) | ExprKind::Name(_) => !texts(expr, contract).is_empty(),

@@ -39,6 +39,17 @@ pub(super) enum Equality {
     Possible,
 }
 
+/// How letters of ASCII are sorted, as far as ranges need to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// By their numbers.
+    Binary,
+    /// As in a dictionary, where case does not count.
+    Dictionary,
+    /// With capitals between small letters, or two letters as one.
+    Other,
+}
+
 impl Collation {
     /// The collation of a column; the usual one where it names none, or one that cannot be read.
     pub(super) fn of(column: &Column) -> Collation {
@@ -82,6 +93,14 @@ impl Collation {
             width: has("WS"),
             old: version.is_none_or(|v| v < 90),
         })
+    }
+
+    pub(super) fn order(&self) -> Order {
+        match (self.binary, self.case || self.joins_letters()) {
+            (true, _) => Order::Binary,
+            (false, false) => Order::Dictionary,
+            (false, true) => Order::Other,
+        }
     }
 
     /// Whether the rules of its language are known here, for Latin letters.

@@ -8,6 +8,7 @@ mod code_page;
 mod collated;
 mod collation;
 mod collation_letters;
+mod pattern;
 pub mod postgres;
 
 use std::fmt;
