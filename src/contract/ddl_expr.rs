@@ -83,7 +83,7 @@ impl Scope<'_> {
             ExprKind::IsNull { .. } | ExprKind::InList { .. } | ExprKind::Between { .. } | ExprKind::Like { .. } => Kind::Boolean,
             ExprKind::Call(call) => match call.function.as_str() {
                 "lower" | "upper" | "trim" | "ltrim" | "rtrim" | "replace" | "substring" | "left" | "right" => Kind::Text,
-                "length" | "strlen" | "strpos" | "len" | "abs" => Kind::Number,
+                "length" | "strlen" | "strpos" | "len" | "abs" | "year" | "month" | "day" => Kind::Number,
                 "regexp_matches" | "starts_with" | pattern::CLASSES => Kind::Boolean,
                 _ => call.arguments.first().map_or(Kind::Other, |first| self.kind(first)),
             },
@@ -180,6 +180,9 @@ pub(super) fn lower(expr: &ast::Expr, scope: &Scope) -> Option<Expr> {
         }
         ast::Expr::Cast { kind: ast::CastKind::Cast | ast::CastKind::DoubleColon, expr, data_type, .. } => {
             cast(lower(expr, scope)?, data_type, scope)
+        }
+        ast::Expr::Convert { is_try: false, expr, data_type: Some(to), charset: None, styles, .. } if styles.is_empty() => {
+            cast(lower(expr, scope)?, to, scope)
         }
         ast::Expr::Collate { expr, collation } => collated(lower(expr, scope)?, collation, scope),
         other => lower_call(other, scope),
@@ -409,7 +412,7 @@ fn elements(array: &ast::Expr) -> Option<&[ast::Expr]> {
 /// Lowers a cast that changes nothing to its operand, and keeps one that makes a date or time of a literal.
 fn cast(operand: Expr, to: &ast::DataType, scope: &Scope) -> Option<Expr> {
     let written = to.to_string();
-    let last = written.rsplit('.').next().unwrap_or("").to_string();
+    let last = written.rsplit('.').next().unwrap_or("").replace(['[', ']'], "");
     let parsed = DataType::parse(&last);
     let is_literal = matches!(operand.kind, ExprKind::Literal(_));
     match (scope.kind(&operand), &parsed) {

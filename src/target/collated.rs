@@ -97,6 +97,30 @@ impl Reading<'_> {
                 let like = Like { pattern: (**pattern).clone(), escape: *escape, ignore_case: *ignore_case };
                 return like.read(operand, &collation, equality);
             }
+            ExprKind::Call(call) if call.function == "nullif" => {
+                if let [text, other] = call.arguments.as_slice()
+                    && (is_text(text, contract) || is_text(other, contract))
+                {
+                    let same = text.clone().binary(BinaryOp::Equal, other.clone());
+                    let kept = self.read(text.clone(), None);
+                    return Expr::case(vec![(self.read(same, None), Expr::null(expr.span))], kept, expr.span);
+                }
+            }
+            ExprKind::Case { operand: Some(operand), branches, otherwise } if text(operand) => {
+                let same = |when: &Expr| (**operand).clone().binary(BinaryOp::Equal, when.clone());
+                let branches = branches.iter().map(|(when, then)| (same(when), then.clone())).collect();
+                let (otherwise, span) = (otherwise.take(), expr.span);
+                return self.read(Expr::new(ExprKind::Case { operand: None, branches, otherwise }, span), toward);
+            }
+            ExprKind::Call(call) if call.function == "length" => {
+                // LEN does not count spaces at the end, which tells it from a length in an author's own words.
+                if let [Expr { kind: ExprKind::Call(inner), .. }] = call.arguments.as_slice()
+                    && let ("rtrim", [text, _]) = (inner.function.as_str(), inner.arguments.as_slice())
+                {
+                    let collation = collation(&[text], contract);
+                    return collation.length(call.arguments.swap_remove(0));
+                }
+            }
             ExprKind::Call(call) if call.function == CLASSES => {
                 if let [text, like] = call.arguments.as_slice() {
                     return pattern::matches(text.clone(), like, &collation(&[text], contract));

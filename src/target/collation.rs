@@ -28,6 +28,8 @@ pub(super) struct Collation {
     width: bool,
     /// Version 80, which has no weights for many scripts.
     old: bool,
+    /// Whether functions count characters rather than UTF-16 units.
+    characters: bool,
 }
 
 /// What a form is for.
@@ -66,6 +68,7 @@ impl Collation {
             kana: false,
             width: false,
             old: true,
+            characters: false,
         })
     }
 
@@ -92,6 +95,7 @@ impl Collation {
             kana: has("KS"),
             width: has("WS"),
             old: version.is_none_or(|v| v < 90),
+            characters: has("SC") || version.is_some_and(|v| v >= 140),
         })
     }
 
@@ -101,6 +105,18 @@ impl Collation {
             (false, false) => Order::Dictionary,
             (false, true) => Order::Other,
         }
+    }
+
+    /// What LEN gives for a text without spaces at its end.
+    pub(super) fn length(&self, text: Expr) -> Expr {
+        let span = text.span;
+        let length = Expr::call("length", vec![text.clone()], span);
+        if self.characters {
+            return length;
+        }
+        let beyond = call("regexp_replace", text.clone(), &["[^\\x{10000}-\\x{10FFFF}]", "", "g"]);
+        let units = length.clone().binary(BinaryOp::Add, Expr::call("length", vec![beyond], span));
+        Expr::case(vec![(is_ascii(&text), length)], units, span)
     }
 
     /// Whether the rules of its language are known here, for Latin letters.

@@ -13,4 +13,5 @@ mod guesses;
 mod rejects;
 mod report_schema;
 mod support;
+mod t_sql_conditions;
 mod tools;
