@@ -118,12 +118,12 @@ impl Reading<'_> {
                     && let ("rtrim", [text, _]) = (inner.function.as_str(), inner.arguments.as_slice())
                 {
                     let collation = collation(&[text], contract);
-                    return collation.length(call.arguments.swap_remove(0));
+                    return collation.length(&call.arguments.swap_remove(0));
                 }
             }
             ExprKind::Call(call) if call.function == CLASSES => {
                 if let [text, like] = call.arguments.as_slice() {
-                    return pattern::matches(text.clone(), like, &collation(&[text], contract));
+                    return pattern::matches(text, like, &collation(&[text], contract));
                 }
             }
             ExprKind::Like { negated, .. } => {

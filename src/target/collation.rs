@@ -108,7 +108,7 @@ impl Collation {
     }
 
     /// What LEN gives for a text without spaces at its end.
-    pub(super) fn length(&self, text: Expr) -> Expr {
+    pub(super) fn length(&self, text: &Expr) -> Expr {
         let span = text.span;
         let length = Expr::call("length", vec![text.clone()], span);
         if self.characters {
@@ -116,7 +116,7 @@ impl Collation {
         }
         let beyond = call("regexp_replace", text.clone(), &["[^\\x{10000}-\\x{10FFFF}]", "", "g"]);
         let units = length.clone().binary(BinaryOp::Add, Expr::call("length", vec![beyond], span));
-        Expr::case(vec![(is_ascii(&text), length)], units, span)
+        Expr::case(vec![(is_ascii(text), length)], units, span)
     }
 
     /// Whether the rules of its language are known here, for Latin letters.

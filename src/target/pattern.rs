@@ -13,7 +13,7 @@ use crate::expr::{Expr, ExprKind, Literal};
 const PLAIN: &str = "^([\\x09\\x0A\\x0D\\x20-\\x7E]*[\\x09\\x0A\\x0D\\x21-\\x7E])?$";
 
 /// Gives LIKE a meaning.
-pub(super) fn matches(text: Expr, pattern: &Expr, collation: &Collation) -> Expr {
+pub(super) fn matches(text: &Expr, pattern: &Expr, collation: &Collation) -> Expr {
     let span = text.span;
     let written = match &pattern.kind {
         ExprKind::Literal(Literal::Text(written)) => regular(written, collation.order()),
@@ -41,7 +41,7 @@ fn regular(pattern: &str, order: Order) -> Option<String> {
                     match first == last {
                         true => written.push_str(&literal(first)),
                         false if is_told(first, last, order) => {
-                            written.push_str(&format!("{}-{}", literal(first), literal(last)))
+                            written.push_str(&format!("{}-{}", literal(first), literal(last)));
                         }
                         false => return None,
                     }
