@@ -1,7 +1,7 @@
 //! From staged rows to the scripts that deploy and verify them.
 //!
 //! In: what is loaded ([`Table`], in load order, parents first) and its rows as Arrow batches. Out: `deploy.sql`, `rollback.sql`,
-//! `verify.sql` and `views.sql`. First every table's batches pass a [`RowWriter`], in parallel if wanted, which formats them and sums up the
+//! `verify.sql` and `views.sql`; and of contracts the script of `pipe schema ddl` ([`definition`]). First every table's batches pass a [`RowWriter`], in parallel if wanted, which formats them and sums up the
 //! [`Evidence`]; then [`script`], which lists the steps that each script consists of, asks the [`Dialect`] for the statements of each. A new
 //! dialect is a folder here and a line in [`DIALECTS`]. The same input gives the same bytes: no clock, no random names.
 //! Does not know about plans, the engine, or where the scripts are kept.

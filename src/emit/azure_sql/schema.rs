@@ -124,8 +124,9 @@ impl Script<'_> {
     fn table(&mut self, contract: &Contract) {
         let name = self.name(contract);
         let body = body(contract, &mut self.refused);
-        let elements: Vec<String> =
-            body.columns.iter().map(|(_, c)| c).chain(&body.elements).map(|e| format!("\n    {e}")).collect();
+        // A new table has no rows for which a default would have to say that it is theirs as well.
+        let columns = body.columns.iter().map(|(_, c)| c.replace(" WITH VALUES", ""));
+        let elements: Vec<String> = columns.chain(body.elements.iter().cloned()).map(|e| format!("\n    {e}")).collect();
         let mut sql =
             format!("IF OBJECT_ID({}, N'U') IS NULL\nCREATE TABLE {name} ({}\n);\n", literal(&name), elements.join(","));
         for (column, definition) in &body.columns {
