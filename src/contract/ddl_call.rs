@@ -114,6 +114,7 @@ fn lower_function(function: &ast::Function, scope: &Scope) -> Option<Expr> {
             let length = Expr::call("length", vec![in_units(wide_text(all.next()?, scope)?)], scope.span);
             Some(length.clone().binary(BinaryOp::Add, length))
         }
+        (Flavor::Tsql, "isjson", 1) => Some(is_json(&text(all.next()?, scope)?)),
         (Flavor::Tsql, "isnull", 2) => call("coalesce", all.collect()),
         (_, "nullif", 2) => call("nullif", all.collect()),
         (_, "abs", 1) => all.next().filter(|a| scope.kind(a) == Kind::Number).and_then(|a| ddl_number::unary(a, false, scope)),
@@ -136,6 +137,21 @@ fn lower_function(function: &ast::Function, scope: &Scope) -> Option<Expr> {
         (Flavor::Postgres, "jsonb_typeof" | "json_typeof", 1) => json_kind(&all.next()?, scope),
         _ => None,
     }
+}
+
+/// Writes ISJSON: 1 for an object or a list, 0 for other texts. The engine takes a comma before the end, NaN and infinities as well.
+fn is_json(text: &Expr) -> Expr {
+    let span = text.span;
+    let call = |name: &str, first: Expr, more: &[&str]| {
+        let more = more.iter().map(|m| Expr::text(*m, span));
+        Expr::call(name, std::iter::once(first).chain(more).collect(), span)
+    };
+    let begins = call("regexp_matches", text.clone(), &[r"^\s*[\[{]"]);
+    let bare = call("regexp_replace", text.clone(), &[r#""([^"\\]|\\.)*""#, "0", "g"]);
+    let more = call("regexp_matches", bare, &[r"(?i),\s*[\]}]|nan|inf"]);
+    let is = call("json_valid", text.clone(), &[]).and(begins).and(more.negate());
+    let number = |n: u8| Expr::number(n, span);
+    Expr::case(vec![(text.clone().is_null(), Expr::null(span)), (is, number(1))], number(0), span)
 }
 
 /// Returns a column of days: the day of an instant depends on a zone.

@@ -12,7 +12,7 @@ type Rule = (&'static str, &'static [&'static str]);
 /// Loads rows into a table per rule and compares what each sets aside, by its text; gives what was listed as not judged.
 fn judged(rules: &[Rule], rows: &[Value]) -> Vec<String> {
     let (mut schema, mut tables) = (String::new(), BTreeMap::new());
-    let columns = "a nvarchar(9), u nvarchar(9) COLLATE Latin1_General_100_CI_AS_SC, d date";
+    let columns = "a nvarchar(40), u nvarchar(9) COLLATE Latin1_General_100_CI_AS_SC, d date";
     for (i, (rule, _)) in rules.iter().enumerate() {
         schema.push_str(&format!("CREATE TABLE t{i} (id int PRIMARY KEY, {columns}, CHECK ({rule}));\n"));
         tables.insert(format!("t{i}"), json!({"from": "raw", "on_failure": "quarantine", "load": {"mode": "insert"}}));
@@ -49,6 +49,29 @@ fn patterns_with_sets_and_collations_of_their_own_are_judged() {
     // Which letters beyond ASCII are in a set, or are capitals, only the database knows.
     let listed: Vec<String> = [0, 1, 3, 4, 7].map(|i: usize| format!("CHECK ({})", rules[i].0)).to_vec();
     assert_eq!(judged(&rules, &rows), listed);
+}
+
+#[test]
+fn json_is_judged_as_the_server_reads_it() {
+    let words = [
+        "{}",
+        "[1, 2]",
+        r#" {"a": "NaN, ]"} "#,
+        "[1,]",
+        r#"{"a": NaN}"#,
+        "[-Infinity]",
+        "1",
+        r#""x""#,
+        "null",
+        "{a: 1}",
+        "[1",
+        "",
+        "[1] x",
+    ];
+    let refused = &["[1,]", r#"{"a": NaN}"#, "[-Infinity]", "1", r#""x""#, "null", "{a: 1}", "[1", "", "[1] x"];
+    let rows: Vec<Value> = words.iter().enumerate().map(|(id, a)| json!({"id": id, "a": a, "u": "", "d": null})).collect();
+    let rules: [Rule; 2] = [("ISJSON(a) = 1", refused), ("isjson([a])>(0)", refused)];
+    assert_eq!(judged(&rules, &rows), Vec::<String>::new());
 }
 
 #[test]
