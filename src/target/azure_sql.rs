@@ -8,7 +8,6 @@ use std::sync::Arc;
 use super::code_page::CodePage;
 use super::collation::{Collation, Equality};
 use super::{ColumnRule, Target, collated};
-use crate::check::unique::Unique;
 use crate::check::{Declared, Measure, UniqueKey, WrittenKey};
 use crate::contract::ddl::Flavor;
 use crate::contract::{Column, Contract};
@@ -71,7 +70,8 @@ impl Target for AzureSql {
                 let written = key.written.map(|w| WrittenKey { parts: vec![], ..w });
                 // One NULL is all that a unique key takes.
                 let key = UniqueKey { parts, surely, columns: key.columns, nulls_equal: true, only_where, written };
-                Declared { check: Arc::new(Unique::of(key)), ..declared }
+                let check = collated::Collated::of_key(declared.check.clone(), Measure::Unique(key), contract);
+                Declared { check: Arc::new(check), ..declared }
             }
             Measure::Row(fails) => {
                 let measure = Measure::Row(collated::condition(fails, contract));
@@ -80,7 +80,8 @@ impl Target for AzureSql {
             Measure::References { columns, table, references, .. } => {
                 let compared = columns.iter().map(|c| collated::column(c, declared.span, contract)).collect();
                 let measure = Measure::References { columns, table, references, compared };
-                Declared { check: Arc::new(collated::Collated::new(declared.check.clone(), measure)), ..declared }
+                let check = collated::Collated::of_key(declared.check.clone(), measure, contract);
+                Declared { check: Arc::new(check), ..declared }
             }
             Measure::Count(_) | Measure::Total { .. } | Measure::Fresh { .. } | Measure::Agreement(_) => declared,
         }

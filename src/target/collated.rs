@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::collation::{Collation, Equality};
+use super::collation::{Collation, Equality, USUAL};
 use super::pattern;
 use crate::check::{Check, Measure};
 use crate::contract::pattern::{CLASSES, COLLATE};
@@ -264,11 +264,26 @@ fn is_text(expr: &Expr, contract: &Contract) -> bool {
 pub(super) struct Collated {
     declared: Arc<dyn Check>,
     measure: Measure,
+    /// The collations that decide, of a key.
+    named: Vec<String>,
 }
 
 impl Collated {
     pub(super) fn new(declared: Arc<dyn Check>, measure: Measure) -> Collated {
-        Collated { declared, measure }
+        Collated { declared, measure, named: vec![] }
+    }
+
+    /// Says by which collations these columns are compared.
+    pub(super) fn of_key(declared: Arc<dyn Check>, measure: Measure, contract: &Contract) -> Collated {
+        let mut named = vec![];
+        let columns = declared.columns();
+        for column in columns.iter().filter_map(|c| contract.column(c)).filter(|c| c.data_type.is_text()) {
+            let name = column.collation.as_deref().unwrap_or(USUAL).to_string();
+            if !named.contains(&name) {
+                named.push(name);
+            }
+        }
+        Collated { declared, measure, named }
     }
 }
 
@@ -286,7 +301,10 @@ impl Check for Collated {
     }
 
     fn allowed(&self) -> String {
-        self.declared.allowed()
+        match self.named.as_slice() {
+            [] => self.declared.allowed(),
+            names => format!("{}, as {} compares texts", self.declared.allowed(), names.join(", ")),
+        }
     }
 
     fn suggest(&self, value: &str) -> Option<String> {

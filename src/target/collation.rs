@@ -13,7 +13,7 @@ use crate::contract::Column;
 use crate::expr::{BinaryOp, Expr};
 
 /// The collation of a column that names none: what a database has unless it was made with another.
-const USUAL: &str = "SQL_Latin1_General_CP1_CI_AS";
+pub(super) const USUAL: &str = "SQL_Latin1_General_CP1_CI_AS";
 
 /// What a collation's name says.
 #[derive(Clone, Debug, PartialEq, Eq)]

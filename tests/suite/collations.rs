@@ -348,3 +348,20 @@ fn a_target_names_the_collation_of_columns_that_name_none() {
     assert_eq!(refused(""), ["a", "b"]);
     assert_eq!(refused(", collation: Latin1_General_CS_AS"), ["b"]);
 }
+
+#[test]
+fn a_violation_names_the_collation_that_decides() {
+    let schema = "CREATE TABLE t (id int PRIMARY KEY, a nvarchar(9) UNIQUE, b nvarchar(9) COLLATE Latin1_General_CS_AS UNIQUE);";
+    let target = "target: {dialect: azure_sql}\nextract: {raw: {rows: [{id: 1, a: x, b: p}, {id: 2, a: X, b: q}, {id: 3, a: y, b: q}]}}\n\
+                  tables: {t: {from: raw, load: {mode: insert}}}\n";
+    let folder = Folder::with(&[("p.yaml", target), ("schemas/t.sql", schema)]);
+    let report = folder.pipe(&["run", "p.yaml", "--format", "json"]).json();
+    let allowed: Vec<&str> = report["violations"].as_array().unwrap().iter().map(|v| v["allowed"].as_str().unwrap()).collect();
+    assert_eq!(
+        allowed,
+        [
+            "each value once, as SQL_Latin1_General_CP1_CI_AS compares texts",
+            "each value once, as Latin1_General_CS_AS compares texts"
+        ]
+    );
+}
