@@ -5,11 +5,14 @@
 mod algebra;
 mod cases;
 mod checks;
+mod collations;
 mod commands;
+mod definitions;
 mod floors;
 mod guesses;
 mod order;
 mod rejects;
 mod report_schema;
 mod support;
+mod t_sql_conditions;
 mod tools;
