@@ -43,8 +43,9 @@ pub fn violations(
         for (c, check) in table.checks.iter().enumerate() {
             if let Some(taken) = facts.taken.get(&(table.name.value.clone(), c)) {
                 let mut violation = describe(table, check, taken.count, known.rows);
-                violation.allowed = format!("a key that `{}` of the target does not have yet", taken.table);
+                violation.allowed.clone_from(&taken.allowed);
                 violation.samples = taken_samples(plan, table, check, &taken.condition, session)?;
+                violation.samples.iter_mut().for_each(|s| s.suggestion = Some(taken.help.to_string()));
                 // No cause of what is folded, so it has no place among those.
                 found.push(((t, usize::MAX), violation));
             }

@@ -36,7 +36,7 @@ pub use flow::{Change, Column, Flow, Lineage, Origin, Step, hidden_position};
 pub use from::pinned_extract;
 pub use join::{Expect, Join, Unmatched};
 pub use keys::is_made_unique;
-pub use load::{LoadPlan, Mode, destinations, is_loaded, proofread};
+pub use load::{LoadPlan, Mode, Scope, destinations, is_loaded, proofread};
 pub use lowering::{Binder, Lowering, PerColumn, TableContext, innermost};
 pub use validate::{PlannedCheck, on_failure};
 pub use view::ViewPlan;
