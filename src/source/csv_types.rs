@@ -107,7 +107,7 @@ pub fn infer(
     };
     let all = format!("({})", scans.iter().map(taken).collect::<Vec<_>>().join(" UNION ALL "));
     let named = request.files.first().cloned().unwrap_or_default();
-    measure(&all, &open, AT_ONCE, columns, staging).map_err(|e| at_line(e, &named))
+    measure(&all, &open, AT_ONCE, columns, staging).map_err(|e| at_line(e, &named, &request.csv))
 }
 
 /// Casts a text that is known to be of a type.

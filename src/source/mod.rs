@@ -5,6 +5,8 @@
 //! [`Staging`] that the session implements.
 
 pub mod csv;
+mod csv_copies;
+pub mod csv_encoding;
 mod csv_header;
 mod csv_types;
 pub mod inline;

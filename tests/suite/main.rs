@@ -6,6 +6,7 @@ mod algebra;
 mod cases;
 mod checks;
 mod commands;
+mod encodings;
 mod floors;
 mod guesses;
 mod rejects;
