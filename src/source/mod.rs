@@ -8,6 +8,7 @@ pub mod csv;
 mod csv_copies;
 pub mod csv_encoding;
 mod csv_header;
+mod csv_seen;
 mod csv_types;
 pub mod inline;
 pub mod json;
