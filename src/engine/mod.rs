@@ -5,6 +5,7 @@
 
 mod agreement;
 mod books;
+mod broken_rows;
 mod engine_types;
 pub mod existing;
 mod findings;

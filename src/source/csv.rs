@@ -36,7 +36,11 @@ impl SourceKind for Csv {
     }
 
     fn place(&self, request: &Request, file: usize, record: u64) -> Place {
-        place(request, file, record)
+        places(request, file, &[record]).pop().unwrap_or_default()
+    }
+
+    fn places(&self, request: &Request, file: usize, records: &[u64]) -> Vec<Place> {
+        places(request, file, records)
     }
 }
 
@@ -54,7 +58,11 @@ impl SourceKind for Tsv {
     }
 
     fn place(&self, request: &Request, file: usize, record: u64) -> Place {
-        place(request, file, record)
+        places(request, file, &[record]).pop().unwrap_or_default()
+    }
+
+    fn places(&self, request: &Request, file: usize, records: &[u64]) -> Vec<Place> {
+        places(request, file, records)
     }
 }
 
@@ -316,23 +324,24 @@ pub fn at_line(error: Error, file: &Path, options: &CsvOptions) -> Error {
     let counted = number("Line: ");
     let line = counted.and_then(|n| n.checked_sub(1)).and_then(|before| {
         let text = csv_encoding::stream(file, None).ok()?;
-        line_of(BufReader::with_capacity(1 << 16, text), quote_byte(options), before as u64, true)
+        lines_of(BufReader::with_capacity(1 << 16, text), quote_byte(options), &[before as u64], true).pop()
     });
     found.line = line.map(|n| n as usize).or(counted);
     found
 }
 
-/// The line of a record, found by reading the file again: only samples of failing rows need it.
-fn place(request: &Request, file: usize, record: u64) -> Place {
+/// The lines of records, found by reading the file again: only samples of failing rows need them.
+fn places(request: &Request, file: usize, records: &[u64]) -> Vec<Place> {
     let path = request.files.get(file).cloned();
-    let wanted = record + u64::from(request.csv.header);
-    let file = path.as_ref().and_then(|p| csv_encoding::stream(p, request.csv.encoding.as_deref()).ok());
-    let position =
-        match file.and_then(|file| line_of(BufReader::with_capacity(1 << 16, file), quote_byte(&request.csv), wanted, false)) {
-            Some(line) => format!("line {line}"),
-            None => format!("record {}", record + 1),
-        };
-    Place { file: path, position }
+    let wanted: Vec<u64> = records.iter().map(|record| record + u64::from(request.csv.header)).collect();
+    let text = path.as_ref().and_then(|p| csv_encoding::stream(p, request.csv.encoding.as_deref()).ok());
+    let lines = text.map(|text| lines_of(BufReader::with_capacity(1 << 16, text), quote_byte(&request.csv), &wanted, false));
+    let lines = lines.unwrap_or_default();
+    let position = |(i, record): (usize, &u64)| match lines.get(i) {
+        Some(line) => format!("line {line}"),
+        None => format!("record {}", record + 1),
+    };
+    records.iter().enumerate().map(|r| Place { file: path.clone(), position: position(r) }).collect()
 }
 
 /// The quote of a file; it may be none.
@@ -340,17 +349,25 @@ fn quote_byte(options: &CsvOptions) -> Option<u8> {
     options.quote.as_deref().unwrap_or("\"").bytes().next()
 }
 
-/// Returns the 1-based line at which a record starts; newlines inside quotes are no ends of records, empty lines are none unless `empty` says
-/// so. Reads no further than that.
-fn line_of(mut text: impl BufRead, quote: Option<u8>, record: u64, empty: bool) -> Option<u64> {
+/// Returns the 1-based lines at which records start, given in ascending order, as far as they are there; newlines inside quotes are no ends of
+/// records, empty lines are none unless `empty` says so. Reads no further than the last.
+fn lines_of(mut text: impl BufRead, quote: Option<u8>, records: &[u64], empty: bool) -> Vec<u64> {
     let (mut line, mut seen, mut quoted, mut start, mut before) = (1, 0, false, true, 0);
-    loop {
-        let bytes = text.fill_buf().ok().filter(|bytes| !bytes.is_empty())?;
+    let mut found = vec![];
+    while let Some(mut wanted) = records.get(found.len()) {
+        let bytes = match text.fill_buf() {
+            Ok(bytes) if !bytes.is_empty() => bytes,
+            _ => break,
+        };
         for byte in bytes {
             let feed = *byte == b'\n' && before == b'\r';
             if start && (empty && !feed || *byte != b'\n' && *byte != b'\r') {
-                if seen == record {
-                    return Some(line);
+                while seen == *wanted {
+                    found.push(line);
+                    match records.get(found.len()) {
+                        Some(next) => wanted = next,
+                        None => return found,
+                    }
                 }
                 seen += 1;
                 start = false;
@@ -364,6 +381,7 @@ fn line_of(mut text: impl BufRead, quote: Option<u8>, record: u64, empty: bool) 
         let read = bytes.len();
         text.consume(read);
     }
+    found
 }
 
 #[cfg(test)]
@@ -373,8 +391,8 @@ mod tests {
     #[test]
     fn lines_of_records_count_newlines_in_quotes() {
         let text = b"a,b\n1,\"x\ny\"\n\n2,z\r\n3,w";
-        let lines = |empty| (1..6).map(|n| line_of(&text[..], Some(b'"'), n, empty)).collect::<Vec<_>>();
-        assert_eq!(lines(false), [Some(2), Some(5), Some(6), None, None]);
-        assert_eq!(lines(true), [Some(2), Some(4), Some(5), Some(6), None]);
+        assert_eq!(lines_of(&text[..], Some(b'"'), &[1, 2, 3, 4], false), [2, 5, 6]);
+        assert_eq!(lines_of(&text[..], Some(b'"'), &[0, 1, 2, 2, 3, 4, 5], true), [1, 2, 4, 4, 5, 6]);
+        assert_eq!(lines_of(&text[..], Some(b'"'), &[3], false), [6]);
     }
 }
