@@ -78,6 +78,7 @@ pub struct Surroundings<'a> {
 ///
 /// Errors: a source fails, the engine fails, or the run was interrupted. Broken rules are no errors: they are in the report.
 pub fn execute(plan: &Plan, session: &Session, around: Surroundings, progress: &dyn Progress) -> Result<RunReport, Error> {
+    session.forget_shapes();
     let graph = staging::schedule(plan);
     // Where many tables can be made at once each core has one of its own to work on, and the engine's threads would only wait for each
     // other; where they follow one another, the threads share the work of one.

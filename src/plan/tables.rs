@@ -155,7 +155,7 @@ fn define(mut flow: Flow, readers: usize, before: usize, cx: &mut Lowering) -> O
     let typed = flow.columns.iter().all(|c| c.data_type != DataType::Unknown || c.direct);
     if !cx.unsure && typed {
         if readers > 0 {
-            binder.declare(name, &flow.relation).ok()?;
+            binder.announce(name, &flow.relation).ok()?;
         }
         return Some(flow);
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)]
 
 mod algebra;
+mod breadth;
 mod cases;
 mod checks;
 mod commands;
