@@ -36,7 +36,7 @@ pub fn told(table: &TablePlan) -> BTreeMap<usize, &Join> {
 fn keeps_rows(join: &Join) -> bool {
     let once = join.right_unique.is_some();
     let held = !join.expect.one_on_the_left() || join.left_unique.is_some();
-    join.kind == JoinKind::Left && !join.keys.is_empty() && once && held
+    join.kind == JoinKind::Left && !join.keys().is_empty() && once && held
 }
 
 /// Counts the joins of a table, whose rows stand in it with their marks, and judges what a join may only be judged by its outcome.
@@ -52,11 +52,11 @@ pub fn count(
     let sides = told.values().map(|join| Sides::new(join)).collect::<Result<Vec<_>, _>>()?;
     for (join, sides) in told.values().zip(&sides) {
         let mark = quote(&join.matched);
-        let met = match join.numbered {
-            true => format!("count(DISTINCT {mark})"),
-            false => format!("(SELECT count(*) FROM {} SEMI JOIN {} ON {})", sides.right, sides.left, sides.on),
-        };
-        select.extend([format!("count({mark})"), met, format!("(SELECT count(*) FROM {})", sides.right)]);
+        select.extend([
+            format!("count({mark})"),
+            format!("count(DISTINCT {mark})"),
+            format!("(SELECT count(*) FROM {})", sides.right),
+        ]);
     }
     let sql = format!("SELECT {} FROM {}", select.join(", "), quote(&table.name.value));
     let row = session.rows(&sql)?.into_iter().next().unwrap_or_default();

@@ -4,19 +4,20 @@
 //! keys and the YAML that would fix it. Where the plan proved a key unique, nothing is counted.
 
 use super::judge::print;
+use super::partners;
 use super::session::Session;
 use super::staging::number;
 use crate::diagnostics::Severity;
 use crate::error::Error;
-use crate::expr::Expr;
-use crate::relation::{JoinKind, Relation};
+use crate::expr::{Expr, ExprKind};
+use crate::relation::Relation;
 use crate::report::{Sample, Violation};
 use crate::source::Staging;
 use crate::sql;
-use crate::stage::{Join, Unmatched};
+use crate::stage::{Join, Unmatched, bare};
 
 /// How many repeated keys are shown.
-const WORST: usize = 10;
+pub const WORST: usize = 10;
 
 /// About how many left rows without a partner are compared with the other side's keys regardless of case and spaces: faults of writing are
 /// many, or few rows are lost at all.
@@ -43,10 +44,10 @@ pub fn judge(table: &str, join: &Join, session: &Session) -> Result<(JoinFacts, 
     let mut facts = JoinFacts::default();
     let mut broken = vec![];
     if join.expect.one_on_the_right() && join.right_unique.is_none() {
-        broken.extend(too_many(table, join, &sides, session, &mut facts)?);
+        broken.extend(partners::too_many(table, join, &sides, session, &mut facts)?);
     }
     if join.expect.one_on_the_left() && join.left_unique.is_none() {
-        broken.extend(too_many_left(table, join, &sides, session)?);
+        broken.extend(partners::too_many_left(table, join, &sides, session)?);
     }
     let on = &sides.on;
     let sql = format!(
@@ -73,7 +74,7 @@ pub fn without_partner(
     if facts.unmatched_left == 0 {
         return Ok(None);
     }
-    if !join.keys.is_empty() {
+    if !join.keys().is_empty() {
         let null: Vec<String> = sides.left_keys.iter().map(|k| format!("{k} IS NULL")).collect();
         let share = (facts.unmatched_left / LOOKED_AT).max(1);
         let sql = format!("SELECT count(*) FILTER ({}), ({}) FROM {}", null.join(" OR "), nearly(sides, share), sides.left);
@@ -92,142 +93,45 @@ pub struct Sides {
     pub left: String,
     pub right: String,
     pub on: String,
-    left_keys: Vec<String>,
-    right_keys: Vec<String>,
+    pub left_keys: Vec<String>,
+    pub right_keys: Vec<String>,
 }
 
 impl Sides {
     pub fn new(join: &Join) -> Result<Sides, Error> {
         let source =
             |relation: &Relation| sql::relation::source(&sql::duckdb::DuckDb, relation).map_err(|u| Error::new("X0301", u.what));
-        let column = |name: &String| print(&Expr::column(name, join.span));
         Ok(Sides {
             left: source(&join.left)?,
             right: source(&join.right)?,
             on: print(&join.on)?,
-            left_keys: join.keys.iter().map(|(l, _)| column(l)).collect::<Result<_, _>>()?,
-            right_keys: join.keys.iter().map(|(_, r)| column(r)).collect::<Result<_, _>>()?,
+            left_keys: join.keys().iter().map(|(l, _)| print(l)).collect::<Result<_, _>>()?,
+            right_keys: join.keys().iter().map(|(_, r)| print(r)).collect::<Result<_, _>>()?,
         })
     }
 }
 
-/// Judges that a left row has at most one partner.
-fn too_many(
-    table: &str,
-    join: &Join,
-    sides: &Sides,
-    session: &Session,
-    facts: &mut JoinFacts,
-) -> Result<Option<Violation>, Error> {
-    let (left, right, on) = (&sides.left, &sides.right, &sides.on);
-    if join.keys.is_empty() {
-        // A free condition has no key that could be counted by itself: the pairs are.
-        let counts = format!(
-            "SELECT (SELECT count(*) FROM {left}), (SELECT count(*) FROM {left} SEMI JOIN {right} ON {on}), (SELECT count(*) FROM {left} JOIN {right} ON {on})"
-        );
-        let row = session.rows(&counts)?.into_iter().next().unwrap_or_default();
-        let (rows, matched, pairs) = (number(row.first()), number(row.get(1)), number(row.get(2)));
-        if pairs <= matched {
-            return Ok(None);
+/// A key as an author would write it in the relation that it is of.
+pub fn shown(key: &Expr) -> String {
+    fn rename(expr: &mut Expr) {
+        if let ExprKind::Column(name) = &mut expr.kind {
+            *name = bare(name).to_string();
         }
-        let out = pairs + if join.kind == JoinKind::Inner { 0 } else { rows - matched } + only_right(join, sides, session)?;
-        return Ok(Some(multiplied(table, join, (rows, out), pairs - matched, vec![])));
+        expr.children_mut().into_iter().for_each(rename);
     }
-    let keys = sides.right_keys.join(", ");
-    let present: Vec<String> = sides.right_keys.iter().map(|k| format!("{k} IS NOT NULL")).collect();
-    let groups = format!(
-        "SELECT {keys}, count(*) AS \"#n\" FROM {right} WHERE {} GROUP BY {keys} HAVING count(*) > 1",
-        present.join(" AND ")
-    );
-    let repeated = number(session.rows(&format!("SELECT count(*) FROM ({groups})"))?.first().and_then(|r| r.first()));
-    facts.repeated = repeated;
-    if repeated == 0 {
-        return Ok(None);
+    match &key.kind {
+        ExprKind::Column(name) => bare(name).to_string(),
+        _ => {
+            let mut key = key.clone();
+            rename(&mut key);
+            print(&key).unwrap_or_default()
+        }
     }
-    // Only keys that the left side has multiply anything.
-    let hits = format!("SELECT {keys}, \"#n\", count(*) AS \"#left\" FROM ({groups}) JOIN {left} ON {on} GROUP BY ALL");
-    let total = session.rows(&format!(
-        "SELECT count(*), coalesce(sum((\"#n\" - 1) * \"#left\"), 0), (SELECT count(*) FROM {left}), (SELECT count(*) FROM {left} ANTI JOIN {right} ON {on}) FROM ({hits})"
-    ))?;
-    let row = total.into_iter().next().unwrap_or_default();
-    let (keys_hit, more, rows, lost) = (number(row.first()), number(row.get(1)), number(row.get(2)), number(row.get(3)));
-    if keys_hit == 0 {
-        return Ok(None);
-    }
-    let out = rows + more + only_right(join, sides, session)? - if join.kind == JoinKind::Inner { lost } else { 0 };
-    let worst =
-        session.rows(&format!("SELECT {keys}, \"#n\", \"#left\" FROM ({hits}) ORDER BY \"#n\" DESC, {keys} LIMIT {WORST}"))?;
-    facts.repeated = keys_hit;
-    Ok(Some(multiplied(table, join, (rows, out), keys_hit, worst)))
 }
 
-/// Counts the rows that a full join adds from the right.
-fn only_right(join: &Join, sides: &Sides, session: &Session) -> Result<u64, Error> {
-    if join.kind != JoinKind::Full {
-        return Ok(0);
-    }
-    let alone = format!("SELECT count(*) FROM {} ANTI JOIN {} ON {}", sides.right, sides.left, sides.on);
-    Ok(number(session.rows(&alone)?.first().and_then(|r| r.first())))
-}
-
-/// Judges that a right row has at most one partner.
-fn too_many_left(table: &str, join: &Join, sides: &Sides, session: &Session) -> Result<Option<Violation>, Error> {
-    if join.keys.is_empty() {
-        return Ok(None);
-    }
-    let keys = sides.left_keys.join(", ");
-    let groups = format!(
-        "SELECT {keys}, count(*) AS \"#n\" FROM (SELECT * FROM {} SEMI JOIN {} ON {}) GROUP BY {keys} HAVING count(*) > 1",
-        sides.left, sides.right, sides.on
-    );
-    let repeated = number(session.rows(&format!("SELECT count(*) FROM ({groups})"))?.first().and_then(|r| r.first()));
-    if repeated == 0 {
-        return Ok(None);
-    }
-    let worst = session.rows(&format!("SELECT {keys}, \"#n\", 1 FROM ({groups}) ORDER BY \"#n\" DESC, {keys} LIMIT {WORST}"))?;
-    let mut found = violation(table, join, repeated, worst);
-    found.allowed = format!("{}: each row of `{}` belongs to at most one row here", join.expect.name(), join.to);
-    found.why = Some(format!("{} more than once on the left side", occur(repeated)));
-    Ok(Some(found))
-}
-
-fn multiplied(table: &str, join: &Join, (rows, out): (u64, u64), repeated: u64, worst: Vec<Vec<Option<String>>>) -> Violation {
-    let factor = if rows > 0 { out as f64 / rows as f64 } else { 0.0 };
-    let mut found = violation(table, join, repeated, worst);
-    found.rows = rows;
-    found.allowed = format!("{}: each row here has at most one partner in `{}`", join.expect.name(), join.to);
-    found.why =
-        Some(format!("{rows} rows would become {out} ({factor:.2}x): {} more than once in `{}`", occur(repeated), join.to));
-    if let Some(sample) = found.samples.first_mut() {
-        sample.suggestion = Some(fix(join));
-    } else {
-        found.samples.push(Sample { suggestion: Some(fix(join)), ..Sample::default() });
-    }
-    found
-}
-
-/// Says how many keys come more than once, up to the words that differ.
-fn occur(keys: u64) -> String {
-    if keys == 1 { "1 key occurs".to_string() } else { format!("{keys} keys occur") }
-}
-
-/// The YAML that makes the right side's key unique, ready to paste.
-fn fix(join: &Join) -> String {
-    let bare: Vec<&str> = join.keys.iter().map(|(_, r)| r.trim_start_matches("right.")).collect();
-    if bare.is_empty() {
-        return "Make the condition an equality of keys, or declare `expect: many_to_many` if every pair is wanted.".to_string();
-    }
-    let key = bare.join(", ");
-    format!(
-        "Keep one row per key in a table of its own, and join that:\n      \
-         {to}_by_key:\n        from: {to}\n        distinct: {{on: [{key}]}}\n    \
-         or, to combine the rows, `group_by: [{key}]` with aggregates such as `max(column)` in its `map`. Then write `to: {to}_by_key`.",
-        to = join.to
-    )
-}
-
-fn violation(table: &str, join: &Join, count: u64, worst: Vec<Vec<Option<String>>>) -> Violation {
-    let columns: Vec<String> = join.keys.iter().map(|(l, _)| l.clone()).collect();
+/// A broken declaration, with the worst keys, how often each occurs, and a number that is left to the caller.
+pub fn violation(table: &str, join: &Join, count: u64, worst: Vec<Vec<Option<String>>>) -> Violation {
+    let columns: Vec<String> = join.keys().iter().map(|(l, _)| shown(l)).collect();
     let width = columns.len();
     let sample = |row: Vec<Option<String>>| {
         let times = row.get(width).cloned().flatten().unwrap_or_default();

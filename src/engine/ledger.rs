@@ -34,9 +34,7 @@ pub fn proofs(plan: &Plan, facts: &Facts) -> Vec<Proof> {
         for (i, step) in table.steps.iter().enumerate() {
             let Change::Join(join) = &step.change else { continue };
             let stage = format!("{}.{}", table.name.value, step.clause);
-            let keys = |right: bool| {
-                join.keys.iter().map(move |(l, r)| if right { r.trim_start_matches("right.") } else { l }.to_string())
-            };
+            let keys = |right: bool| join.equal.iter().map(move |(l, r)| joins::shown(if right { r } else { l }));
             let mut add = |relation: &str, right: bool, why: &Option<String>| {
                 let proof = |why: &String| Proof {
                     stage: stage.clone(),

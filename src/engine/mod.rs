@@ -16,6 +16,8 @@ mod joins;
 mod judge;
 mod ledger;
 mod order;
+mod partners;
+mod pieces;
 mod pins;
 mod places;
 mod quarantine;

@@ -17,9 +17,8 @@ pub enum Order {
     AsTheyCome,
     /// They are sorted while they are staged.
     Sorted,
-    /// They most likely come in the order of this column: the engine mostly hands on the left rows of a join as they come. That is seen in a
-    /// moment, while sorting them again would take a quarter of the time of the join.
-    Likely(String),
+    /// They come in pieces, each in the order of this column, since the engine's threads share the left rows of a join: see [`super::pieces`].
+    Pieces(String),
 }
 
 /// Decides for all tables.
@@ -33,7 +32,7 @@ pub fn decide(plan: &Plan) -> BTreeMap<&str, Order> {
         let leaves = !table.loads.is_empty() || !table.files.is_empty() || queried.contains(name);
         let order = match table.order().as_slice() {
             _ if in_order || !leaves => Order::AsTheyCome,
-            [by] if joined(table) => Order::Likely(by.clone()),
+            [by] if joined(table) => Order::Pieces(by.clone()),
             _ => Order::Sorted,
         };
         if !in_order && !leaves {

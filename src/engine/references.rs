@@ -15,8 +15,9 @@ use crate::check::{Declared, Measure};
 use crate::error::Error;
 use crate::expr::{Expr, ExprKind};
 use crate::plan::{Plan, TablePlan};
+use crate::relation::JoinKind;
 use crate::source::Staging;
-use crate::stage::Change;
+use crate::stage::{Change, Join, bare};
 
 /// Looks up the references of all tables, once every table is staged: among the staged rows, then among those of the target.
 pub fn judge(plan: &Plan, session: &Session, lookup: Option<&dyn Lookup>, facts: &mut Facts) -> Result<(), Error> {
@@ -32,11 +33,14 @@ pub fn judge(plan: &Plan, session: &Session, lookup: Option<&dyn Lookup>, facts:
             }
         }
     }
-    let blocked = &facts.blocked;
+    let known: &Facts = facts;
     let count = |reference: &Reference| {
         let Some(parent) = &reference.parent else { return Ok(0) };
         // Groups of the rows by these columns have the same keys and are fewer.
-        let groups = plan.tables.iter().find(|t| !blocked.contains(&t.name.value) && are_groups(t, reference));
+        let groups = plan.tables.iter().find(|t| !known.blocked.contains(&t.name.value) && are_groups(t, reference));
+        if all_met(plan, known, reference, parent, groups.unwrap_or(reference.table)) {
+            return Ok(0);
+        }
         match groups.map(|t| orphans(reference, &t.name.value, Some(parent), None, session)).transpose()? {
             Some(0) => Ok(0),
             _ => orphans(reference, &reference.table.name.value, Some(parent), None, session),
@@ -155,6 +159,37 @@ fn are_groups(groups: &TablePlan, reference: &Reference) -> bool {
         here.zip(there).is_some_and(|(here, there)| here.direct && there.direct && here.lineage == there.lineage)
     };
     groups.staged && entered && merged && !rest.iter().any(|s| changes(&s.change)) && reference.columns.iter().all(unchanged)
+}
+
+/// Whether a join has looked up the reference already: it starts from the parent's rows, and met all of `rows` by the very columns.
+fn all_met(plan: &Plan, facts: &Facts, reference: &Reference, parent: &Parent, rows: &TablePlan) -> bool {
+    let there = parent.referenced(reference.references);
+    let pairs: Vec<(String, String)> = there.into_iter().zip(reference.columns.iter().cloned()).collect();
+    let same = |join: &Join| {
+        let keys = join.keys().iter().map(|(l, r)| Some((column(l)?.to_string(), bare(column(r)?).to_string())));
+        join.to == rows.name.value && keys.collect::<Option<Vec<_>>>().is_some_and(|keys| !keys.is_empty() && keys == pairs)
+    };
+    let met = |table: &TablePlan| {
+        let [enter, joins @ ..] = table.steps.as_slice() else { return false };
+        let known = facts.tables.get(&table.name.value).map(|t| &t.joins);
+        let mut joined = joins.iter().enumerate().map_while(|(i, step)| match &step.change {
+            Change::Join(join) if join.kind != JoinKind::Full => Some((i + 1, join)),
+            _ => None,
+        });
+        matches!(&enter.change, Change::Enter { from } if from == parent.name())
+            && joined.any(|(i, join)| same(join) && known.and_then(|k| k.get(&i)).is_some_and(|k| k.unmatched_right == 0))
+    };
+    // Rows that were set aside may have met, and rows that they met may have been.
+    let complete = || facts.tables.values().all(|t| t.quarantined.rows == 0);
+    reference.compared.iter().all(Option::is_none) && complete() && plan.tables.iter().any(met)
+}
+
+/// The column that a key is.
+fn column(key: &Expr) -> Option<&str> {
+    match &key.kind {
+        ExprKind::Column(name) => Some(name),
+        _ => None,
+    }
 }
 
 /// Counts the rows of a table with the reference's columns that refer to nothing.

@@ -10,7 +10,7 @@ use petgraph::graph::DiGraph;
 use super::judge::{self, TableFacts};
 use super::order::Order;
 use super::session::{Session, quote};
-use super::{Facts, books, firsts, joins, quarantine};
+use super::{Facts, books, firsts, joins, pieces, quarantine};
 use crate::error::Error;
 use crate::expr::{Expr, OrderBy};
 use crate::plan::{ExtractPlan, Plan, TablePlan};
@@ -87,9 +87,6 @@ pub fn stage(
     let query = sql::relation::query(&sql::duckdb::DuckDb, &relation).map_err(|u| Error::new("X0301", u.what))?;
     session.execute(&format!("DROP VIEW IF EXISTS {name}"))?;
     session.execute(&format!("CREATE TABLE {name} AS {query}"))?;
-    if let Order::Likely(by) = order {
-        sort_unless_sorted(&name, &quote(by), session)?;
-    }
     let (books, broken) = books::count(table, &told, session)?;
     if !broken.is_empty() {
         return Ok(TableFacts { broken, ..TableFacts::default() });
@@ -104,16 +101,10 @@ pub fn stage(
             known.failures = judge::measure(table, session)?.failures;
         }
     }
-    Ok(known)
-}
-
-/// Puts a table's rows into order if they are not.
-fn sort_unless_sorted(name: &str, by: &str, session: &Session) -> Result<(), Error> {
-    let back = format!("SELECT count(*) FROM (SELECT {by} < lag({by}) OVER () AS back FROM {name}) WHERE back");
-    if number(session.rows(&back)?.first().and_then(|r| r.first())) > 0 {
-        session.execute(&format!("CREATE OR REPLACE TABLE {name} AS SELECT * FROM {name} ORDER BY {by}"))?;
+    if let Order::Pieces(by) = order {
+        pieces::arrange(&table.name.value, by, session)?;
     }
-    Ok(())
+    Ok(known)
 }
 
 /// Sorts by this expression from the smallest.

@@ -99,7 +99,7 @@ pub struct Call {
 }
 
 /// `OVER (PARTITION BY ... ORDER BY ...)`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Window {
     pub partition_by: Vec<Expr>,
     pub order_by: Vec<OrderBy>,
@@ -239,6 +239,15 @@ impl Expr {
             over: None,
         };
         Expr::new(ExprKind::Call(call), span)
+    }
+
+    /// Makes `row_number() OVER ()`: a number that no other row has, and that means nothing else.
+    pub fn row_number(span: Span) -> Expr {
+        let mut number = Expr::call("row_number", vec![], span);
+        if let ExprKind::Call(call) = &mut number.kind {
+            call.over = Some(Window::default());
+        }
+        number
     }
 
     /// Makes `CASE WHEN condition THEN value ... ELSE otherwise END`.

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::types::DataType;
 
 /// How many records the guess looks at.
-const HEAD: usize = 20_000;
+const HEAD: usize = 8_192;
 
 /// How many files get a table of their own.
 const FILES: usize = 16;

@@ -4,13 +4,13 @@
 //! where the key is known to be unique, else the engine counts before a row is multiplied.
 
 use super::flow::{Change, Column, Flow};
+use super::join_condition::{Condition, condition};
 use super::keys;
 use super::{Clause, Lowering};
 use crate::diagnostics::{Diagnostics, Span, Spanned};
-use crate::expr::{BinaryOp, Expr, ExprKind, typing};
+use crate::expr::Expr;
 use crate::relation::{JoinKind, ROW, Relation};
 use crate::spec::yaml::{Map, Node, Value};
-use crate::types::DataType;
 
 pub struct JoinClause;
 
@@ -27,17 +27,24 @@ pub struct Join {
     pub left: Relation,
     pub right: Relation,
     pub on: Expr,
-    /// Pairs of equal columns (left, right); empty where the condition is something else.
-    pub keys: Vec<(String, String)>,
+    /// What the condition demands to be equal: a column or expression of the left side, and one of the right.
+    pub equal: Vec<(Expr, Expr)>,
+    /// Whether it demands nothing else.
+    pub only_equal: bool,
     /// Why the right side's key is unique, if that is proven; and the left side's.
     pub right_unique: Option<String>,
     pub left_unique: Option<String>,
     /// The rows after the join.
     pub after: Relation,
-    /// The hidden column that is not NULL where a partner was found.
+    /// The hidden column that holds a number of the partner that no other right row has; NULL where none was found.
     pub matched: String,
-    /// Whether it holds a number of the partner that no other right row has.
-    pub numbered: bool,
+}
+
+impl Join {
+    /// The keys by which rows meet; none where equality of keys is not all that the condition demands.
+    pub fn keys(&self) -> &[(Expr, Expr)] {
+        if self.only_equal { &self.equal } else { &[] }
+    }
 }
 
 /// How many rows of one side belong to one row of the other.
@@ -135,7 +142,7 @@ fn one(number: usize, item: &Node, map: &Map, flow: Flow, cx: &mut Lowering) -> 
         right.columns.iter().map(|c| (right_name(&c.name), Expr::column(&c.name, to.span))).collect();
     right.keys = keys::projected(&right.keys, &exprs);
     let numbered = right.origin.order(&right.columns) == [ROW];
-    exprs.push((matched.clone(), if numbered { Expr::column(ROW, to.span) } else { Expr::boolean(true, to.span) }));
+    exprs.push((matched.clone(), if numbered { Expr::column(ROW, to.span) } else { Expr::row_number(to.span) }));
     // A row of the right side alone comes from there.
     let elsewhere = right.origin.source.clone().filter(|_| kind == JoinKind::Full);
     let elsewhere = elsewhere.map(|source| (format!("#other.{}", flow.origin.others.len()), source));
@@ -145,9 +152,10 @@ fn one(number: usize, item: &Node, map: &Map, flow: Flow, cx: &mut Lowering) -> 
         column.name = right_name(&column.name);
     }
     let condition = condition(map, item, &flow, &right, expect, cx)?;
-    let pairs: Vec<(String, String)> = condition.pairs.iter().map(|(l, r)| (l.value.clone(), right_name(r))).collect();
-    let columns = wanted(map, &read, &condition, kind, &flow, cx)?;
-    let (left_keys, right_keys): (Vec<String>, Vec<String>) = pairs.iter().cloned().unzip();
+    let columns = wanted(map, &read, &condition, &flow, cx)?;
+    // Where more than equality is demanded, equality alone would find no fewer partners: what is unique by it is unique.
+    let left_keys: Vec<String> = condition.equal.iter().filter_map(|(l, _)| keys::kept_apart(l)).collect();
+    let right_keys: Vec<String> = condition.equal.iter().filter_map(|(_, r)| keys::kept_apart(r)).collect();
     let why = |keys: &[keys::Key], columns: &[String]| keys::proof(keys, columns).map(|k| k.why.clone());
     let effective = match (kind, unmatched) {
         (JoinKind::Left, Unmatched::Drop) => JoinKind::Inner,
@@ -170,10 +178,10 @@ fn one(number: usize, item: &Node, map: &Map, flow: Flow, cx: &mut Lowering) -> 
         on: condition.on,
         right_unique: why(&right.keys, &right_keys),
         left_unique: why(&flow.keys, &left_keys),
-        keys: pairs,
+        equal: condition.equal,
+        only_equal: condition.only_equal,
         after: Relation::scan(""),
         matched: matched.clone(),
-        numbered,
     };
     let mut out = flow;
     // Left keys stay keys where no left row is repeated.
@@ -219,170 +227,18 @@ fn one(number: usize, item: &Node, map: &Map, flow: Flow, cx: &mut Lowering) -> 
     Some(out)
 }
 
-fn right_name(name: &str) -> String {
+/// The name of a column of the right side within a join.
+pub fn right_name(name: &str) -> String {
     format!("right.{name}")
 }
 
-/// What a join is on.
-struct Condition {
-    on: Expr,
-    /// Equal columns by name: left, right.
-    pairs: Vec<(Spanned<String>, String)>,
-}
-
-fn condition(map: &Map, item: &Node, left: &Flow, right: &Flow, expect: Expect, cx: &mut Lowering) -> Option<Condition> {
-    let Some(on) = map.get("on") else {
-        cx.out
-            .error("E0601", item.span, "a join has no `on`: every row would meet every other")
-            .help("Name the key: `on: transaction_id`, `on: {left_name: right_name}`, or a condition over `left.` and `right.`.")
-            .help("Where every pair is wanted, declare it: `on: true, expect: many_to_many`.");
-        return None;
-    };
-    let pairs: Vec<(Spanned<String>, Spanned<String>)> = match &on.value {
-        Value::Boolean(true) if expect == Expect::ManyToMany => {
-            return Some(Condition { on: Expr::boolean(true, on.span), pairs: vec![] });
-        }
-        Value::Boolean(_) => {
-            cx.out
-                .error("E0606", on.span, "`on` names no key: every row would meet every other, or none")
-                .help("Name the key, or declare that every pair is wanted: `{to: ..., on: true, expect: many_to_many}`.");
-            return None;
-        }
-        Value::Map(pairs) => {
-            let pair = |(l, r): &(Spanned<String>, Node), out: &mut Diagnostics| Some((l.clone(), r.expect_text("a key", out)?));
-            pairs.entries.iter().map(|e| pair(e, cx.out)).collect::<Option<_>>()?
-        }
-        Value::List(_) => on.expect_names("`on`", cx.out)?.into_iter().map(|n| (n.clone(), n)).collect(),
-        _ => {
-            let text = on.expect_text("`on`", cx.out)?;
-            let plain = text.value.chars().all(|c| c.is_alphanumeric() || c == '_');
-            if !plain {
-                return free_condition(&text, left, right, cx);
-            }
-            vec![(text.clone(), text)]
-        }
-    };
-    let mut found = vec![];
-    let mut on: Option<Expr> = None;
-    for (l, r) in pairs {
-        let left_column = key_column(&l, left, "left", cx);
-        let wanted = Spanned::new(right_name(&r.value), r.span);
-        let right_column = key_column(&wanted, right, "right", cx);
-        let (left_column, right_column) = (left_column?, right_column?);
-        comparable(&l, &left_column, &right_column, cx)?;
-        let equal = Expr::column(&left_column.name, l.span).binary(BinaryOp::Equal, Expr::column(&right_column.name, r.span));
-        on = Some(on.map_or(equal.clone(), |all| all.and(equal)));
-        found.push((Spanned::new(left_column.name, l.span), right_column.name.trim_start_matches("right.").to_string()));
-    }
-    Some(Condition { on: on?, pairs: found })
-}
-
-fn key_column(name: &Spanned<String>, side: &Flow, which: &str, cx: &mut Lowering) -> Option<Column> {
-    if let Some(column) = side.column(&name.value) {
-        return Some(column.clone());
-    }
-    let bare = |name: &str| name.trim_start_matches("right.").to_string();
-    let names: Vec<String> = side.columns.iter().map(|c| bare(&c.name)).collect();
-    let listed: Vec<&str> = names.iter().map(String::as_str).collect();
-    cx.out
-        .error("E0602", name.span, format!("the {which} side of the join has no column `{}`", bare(&name.value)))
-        .suggest(&bare(&name.value), listed.iter().copied())
-        .help(format!("Its columns are {}.", super::resolve::listing(&listed)));
-    None
-}
-
-/// Refuses keys that could only be equal after a conversion that nobody asked for.
-fn comparable(at: &Spanned<String>, left: &Column, right: &Column, cx: &mut Lowering) -> Option<()> {
-    let (l, r) = (&left.data_type, &right.data_type);
-    if l.compares_with(r) {
-        return Some(());
-    }
-    let right_name = right.name.trim_start_matches("right.");
-    cx.out
-        .error(
-            "E0603",
-            at.span,
-            format!("the keys have different types: `{}` is {l}, `{right_name}` on the right is {r}", left.name),
-        )
-        .help(format!(
-            "Cast one of them where it is made, for example `derive: {{{right_name}: {right_name}::{l}}}` in the right table."
-        ));
-    None
-}
-
-fn free_condition(text: &Spanned<String>, left: &Flow, right: &Flow, cx: &mut Lowering) -> Option<Condition> {
-    // `left.` is what has been joined so far, under its own names; `right.` is the new relation.
-    let mut both = left.clone();
-    both.columns = left.columns.iter().map(|c| Column { name: format!("left.{}", c.name), ..c.clone() }).collect();
-    both.columns.extend(right.columns.iter().cloned());
-    let mut on = cx.parse(text)?;
-    on = cx.resolve(on, &both)?;
-    let mut sides = (false, false);
-    strip_left(&mut on, &mut sides);
-    if sides != (true, true) {
-        cx.out
-            .error("E0604", text.span, "the condition does not compare the two sides: every row would meet many others")
-            .help("Compare a column of `left.` with one of `right.`.");
-        return None;
-    }
-    let mut pairs = vec![];
-    let equi = equal_pairs(&on, &mut pairs);
-    let pairs = if equi { pairs.into_iter().map(|(l, r)| (Spanned::new(l, text.span), r)).collect() } else { vec![] };
-    let types = |name: &str| left.column(name).or(right.column(name)).map(|c| c.data_type.clone());
-    if !matches!(typing::type_of(&on, &types), DataType::Boolean | DataType::Unknown) {
-        cx.out.error("E0424", text.span, "the condition of the join is not a boolean");
-        return None;
-    }
-    Some(Condition { on, pairs })
-}
-
-/// Gives the left side's columns their own names back, and notes which sides occur.
-fn strip_left(expr: &mut Expr, sides: &mut (bool, bool)) {
-    if let ExprKind::Column(name) = &mut expr.kind {
-        if let Some(own) = name.strip_prefix("left.") {
-            *name = own.to_string();
-            sides.0 = true;
-        } else if name.starts_with("right.") {
-            sides.1 = true;
-        }
-    }
-    for child in expr.children_mut() {
-        strip_left(child, sides);
-    }
-}
-
-/// Collects the pairs of a condition that is nothing but equalities between the sides.
-fn equal_pairs(on: &Expr, into: &mut Vec<(String, String)>) -> bool {
-    let right = |name: &str| name.strip_prefix("right.").map(String::from);
-    match &on.kind {
-        ExprKind::Binary(a, BinaryOp::And, b) => equal_pairs(a, into) && equal_pairs(b, into),
-        ExprKind::Binary(a, BinaryOp::Equal, b) => match (&a.kind, &b.kind) {
-            (ExprKind::Column(a), ExprKind::Column(b)) => match (right(a), right(b)) {
-                (None, Some(r)) => {
-                    into.push((a.clone(), r));
-                    true
-                }
-                (Some(r), None) => {
-                    into.push((b.clone(), r));
-                    true
-                }
-                _ => false,
-            },
-            _ => false,
-        },
-        _ => false,
-    }
+/// The name that a column of a join's right side has in its own relation; a left column's name is its own.
+pub fn bare(name: &str) -> &str {
+    name.strip_prefix("right.").unwrap_or(name)
 }
 
 /// The columns that come from the right: new name and name there.
-fn wanted(
-    map: &Map,
-    right: &Flow,
-    condition: &Condition,
-    kind: JoinKind,
-    left: &Flow,
-    cx: &mut Lowering,
-) -> Option<Vec<(String, String)>> {
+fn wanted(map: &Map, right: &Flow, condition: &Condition, left: &Flow, cx: &mut Lowering) -> Option<Vec<(String, String)>> {
     let names: Vec<&str> = right.columns.iter().map(|c| c.name.as_str()).collect();
     let mut chosen: Vec<(Spanned<String>, String)> = vec![];
     let mut add = |new: Spanned<String>, from: Spanned<String>, cx: &mut Lowering| {
@@ -417,7 +273,6 @@ fn wanted(
             }
         }
     }
-    let _ = kind;
     let mut seen: Vec<&str> = left.columns.iter().map(|c| c.name.as_str()).collect();
     for (new, _) in &chosen {
         if seen.iter().any(|s| s.eq_ignore_ascii_case(&new.value)) {

@@ -100,9 +100,14 @@ pub fn projected(keys: &[Key], exprs: &[(String, Expr)]) -> Vec<Key> {
 }
 
 fn passed_on(column: &str, exprs: &[(String, Expr)]) -> Option<String> {
+    exprs.iter().find(|(_, e)| kept_apart(e).as_deref() == Some(column)).map(|(name, _)| name.clone())
+}
+
+/// The column whose different values an expression keeps different.
+pub fn kept_apart(expr: &Expr) -> Option<String> {
     // Other values stay other values as text; as integers `1.2` and `1.4`, or `1` and `01`, become one.
-    let distinct = |e: &Expr| !matches!(e.kind, ExprKind::Cast { to: DataType::BigInt | DataType::HugeInt, .. });
-    exprs.iter().find(|(_, e)| distinct(e) && column_of(e).as_deref() == Some(column)).map(|(name, _)| name.clone())
+    let merges = matches!(expr.kind, ExprKind::Cast { to: DataType::BigInt | DataType::HugeInt, .. });
+    if merges { None } else { column_of(expr) }
 }
 
 /// The column that an expression is, if it is nothing else; a widening cast changes nothing about uniqueness.

@@ -10,6 +10,7 @@ mod commands;
 mod encodings;
 mod floors;
 mod guesses;
+mod order;
 mod rejects;
 mod report_schema;
 mod support;

@@ -1,0 +1,65 @@
+//! Puts the rows of a joined table into their order, without moving them where that can be helped.
+//!
+//! In: a staged table and the column that numbers its rows. Out: the same name, whose rows now come in order. Threads join the left side
+//! piece by piece and hand the pieces on as they are done: each is in order, and few readings, one piece after the other, are too. Sorting
+//! costs about as much as the join. Does not know why rows must lie in order.
+
+use super::session::{Session, quote};
+use super::staging::number;
+use crate::error::Error;
+use crate::source::Staging;
+
+/// The most pieces that are read one after the other; the engine's time to plan grows with the square of their number.
+const PIECES: usize = 256;
+
+/// Numbers this far apart are of different pieces: the engine hands out 122,880 rows at a time.
+const GAP: i64 = 1_000;
+
+/// Rows that lie together and in order.
+struct Piece {
+    /// Their first and last number.
+    numbers: (i64, i64),
+    /// Where they lie in the table: the first row, and the first one behind them.
+    rows: (u64, u64),
+}
+
+/// Puts a table's rows into order if they are not.
+pub fn arrange(table: &str, by: &str, session: &Session) -> Result<(), Error> {
+    let (name, by) = (quote(table), quote(by));
+    let Some(mut pieces) = pieces(&name, &by, session)? else {
+        return session.execute(&format!("CREATE OR REPLACE TABLE {name} AS SELECT * FROM {name} ORDER BY {by}"));
+    };
+    if pieces.is_sorted_by_key(|piece| piece.numbers.0) {
+        return Ok(());
+    }
+    pieces.sort_by_key(|piece| piece.numbers.0);
+    let stored = format!("{table}#pieces");
+    let read =
+        |piece: &Piece| format!("SELECT * FROM {} WHERE rowid >= {} AND rowid < {}", quote(&stored), piece.rows.0, piece.rows.1);
+    let all: Vec<String> = pieces.iter().map(read).collect();
+    session.execute(&format!("ALTER TABLE {name} RENAME TO {}", quote(&stored)))?;
+    session.execute(&format!("CREATE VIEW {name} AS {}", all.join(" UNION ALL ")))
+}
+
+/// Finds the pieces in which a table's rows lie; none where there are too many, or they do not follow one another.
+fn pieces(name: &str, by: &str, session: &Session) -> Result<Option<Vec<Piece>>, Error> {
+    let starts = session.rows(&format!(
+        "SELECT lies, here, before FROM (SELECT rowid AS lies, {by} AS here, lag({by}) OVER () AS before FROM {name}) \
+         WHERE here IS NULL OR before IS NULL OR here < before OR here > before + {GAP} ORDER BY lies LIMIT {}",
+        PIECES + 1
+    ))?;
+    if starts.len() > PIECES {
+        return Ok(None);
+    }
+    let end = session.rows(&format!("SELECT count(*), NULL, arg_max({by}, rowid) FROM {name}"))?;
+    let numbered = |row: &[Option<String>], i: usize| row.get(i).and_then(Option::as_ref).and_then(|n| n.parse::<i64>().ok());
+    let mut pieces = vec![];
+    for (start, next) in starts.iter().zip(starts.iter().skip(1).chain(&end)) {
+        let (Some(first), Some(last)) = (numbered(start, 1), numbered(next, 2)) else { return Ok(None) };
+        pieces.push(Piece { numbers: (first, last), rows: (number(start.first()), number(next.first())) });
+    }
+    let mut by_number: Vec<(i64, i64)> = pieces.iter().map(|piece| piece.numbers).collect();
+    by_number.sort_unstable();
+    let apart = by_number.windows(2).all(|pair| matches!(pair, [(_, last), (next, _)] if last < next));
+    Ok(apart.then_some(pieces))
+}
