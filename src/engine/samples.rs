@@ -200,7 +200,7 @@ fn samples(
     let value = columns.first().filter(|_| columns.len() == 1);
     let mut select: Vec<String> = table.columns.iter().map(|c| quote(&c.name)).collect();
     select.extend(origin.iter().map(|c| quote(c)));
-    select.push(value.map_or("NULL".to_string(), |v| quote(&v)));
+    select.push(value.map_or("NULL".to_string(), |v| quote(v)));
     let select = select.join(", ");
     let sql = match &check.measure {
         Measure::Unique(key) => {

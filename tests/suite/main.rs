@@ -11,6 +11,7 @@ mod encodings;
 mod floors;
 mod guesses;
 mod order;
+mod paths;
 mod rejects;
 mod report_schema;
 mod support;
