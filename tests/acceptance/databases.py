@@ -5,9 +5,12 @@
 
 Clean data: the script deploys the first time, the target holds exactly the expected rows, a second deployment changes nothing, `verify.sql` says ok
 and `rollback.sql` brings back what was there. Planted faults: each is reported, and nothing else. The same batch of submissions again changes nothing.
+The commands of both README do what they say, with the small data beside them.
 """
 import argparse
 import json
+import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 from harness import KIT, ROOT, Failures, contents, database, folder, generate, leftovers, psql, query, run, standing, verified
@@ -111,6 +114,22 @@ def person_aggregate(a, seed, failures):
                 case.check(not changed, f"the same {pipeline} again changes nothing", changed)
 
 
+def as_its_readme_says(a, name, rows, failures):
+    """Runs the commands of an example's README, with the database of its first line replaced."""
+    with folder("readme") as temporary, database(a.db, f"readme_{name}") as url:
+        shutil.copytree(ROOT / "examples" / name, temporary / name, ignore=shutil.ignore_patterns("out"))
+        lines = [line[4:] for line in (temporary / name / "README.md").read_text().splitlines() if line.startswith("    ")]
+        commands = [line for line in lines if not line.startswith("export DATABASE_URL=")]
+        failures.check(len(commands) == len(lines) - 1 and len(commands) > 4, f"README of {name} has its commands", lines)
+        (temporary / "pipe").symlink_to(os.path.abspath(a.pipe))
+        environment = {"DATABASE_URL": url, "PATH": f"{temporary}:{os.environ['PATH']}"}
+        done = run(["bash", "-e", "-o", "pipefail", "-c", "\n".join(commands)], cwd=temporary / name, env=environment)
+        failures.check(done.code == 0, f"README of {name} runs", done)
+        for table, count in rows.items():
+            found = query(url, f"SELECT count(*) FROM {table}").strip()
+            failures.check(found == str(count), f"README of {name}: rows of {table}", found)
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--pipe", required=True)
@@ -123,6 +142,8 @@ def main():
     failures = Failures()
     with ThreadPoolExecutor(2) as pool:
         jobs = [pool.submit(job, a, seed, failures) for seed in seeds for job in (consolidation, faulty, person_aggregate)]
+        jobs.append(pool.submit(as_its_readme_says, a, "consolidation", {"personas": 11, "persona_industry_mapping": 24, "persona_role_mapping": 14}, failures))
+        jobs.append(pool.submit(as_its_readme_says, a, "person_aggregate", {"persons": 25, "person_data": 31, "personas": 25}, failures))
         for job in jobs:
             job.result()
     failures.finish("databases")

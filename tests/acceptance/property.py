@@ -130,6 +130,18 @@ def simple(rng, columns):
     return f"{name} {word} {shown}", lambda r: compared(r[name], literal, test)
 
 
+def folded(rng, pair, kind):
+    """Both sides of an equality as expressions of their columns: as they are, both as text (as unique as before), or either of them folded."""
+    way = rng.choice(["plain", "text", "fold", "fold"])
+    if way == "plain":
+        return pair
+    if way == "text":
+        return tuple((f"{sql}::text", lambda r, f=f: None if f(r) is None else str(f(r))) for sql, f in pair)
+    name, fold = ("abs", abs) if kind == "int" else ("lower", str.lower)
+    once = lambda sql, f: (f"{name}({sql})", lambda r: None if f(r) is None else fold(f(r)))
+    return tuple(once(*side) if rng.random() < 0.7 else side for side in pair)
+
+
 def expression(rng, name, kind):
     """A random expression of one column: its SQL, its type, and its value for a row."""
     same = (name, kind, lambda r: r[name])
@@ -256,12 +268,16 @@ class Plan:
         else:
             item["on"] = chosen[0][0] if len(chosen) == 1 else [l for l, _ in chosen]
         numbers = [(l, r) for l in left.of("int") for r in right.of("int") if "." not in l]
-        if kind != "full" and numbers and not any("." in l for l, _ in chosen) and rng.random() < 0.15:
-            extra = rng.choice(numbers)
-            item["on"] = " AND ".join([f"left.{l} = right.{r}" for l, r in chosen] + [f"left.{extra[0]} <= right.{extra[1]}"])
+        plain = [((f"left.{l}", lambda row, l=l: row[l]), (f"right.{r}", lambda row, r=r: row[r])) for l, r in chosen]
+        if kind != "full" and not any("." in l for l, _ in chosen) and rng.random() < 0.25:
+            if numbers and rng.random() < 0.6:
+                extra = rng.choice(numbers)
+            plain = [folded(rng, pair, left.columns[a]) for pair, (a, _) in zip(plain, chosen)]
+            demands = [f"{l} = {r}" for (l, _), (r, _) in plain] + ([f"left.{extra[0]} <= right.{extra[1]}"] if extra else [])
+            item["on"] = " AND ".join(demands)
 
         def partners(l, r):
-            return all(compared(l[a], r[b], TESTS["="]) for a, b in chosen) and (not extra or compared(l[extra[0]], r[extra[1]], TESTS["<="]) is True)
+            return all(compared(a(l), b(r), TESTS["="]) for (_, a), (_, b) in plain) and (not extra or compared(l[extra[0]], r[extra[1]], TESTS["<="]) is True)
 
         if kind != "left" or rng.random() < 0.3:
             item["type"] = kind
@@ -281,13 +297,13 @@ class Plan:
         if kind == "full":
             same = {l for l, r in chosen if l == r}
             rows += [{c: r[c] if c in same else None for c in left.columns} | {n: r[c] for n, c in taken.items()} for r in right.rows if id(r) not in met]
-        valid = ["many_to_many"] + ["many_to_one"] * 4 * (not many_right) + ["one_to_many"] * (not many_left and not extra)
-        valid += ["one_to_one"] * (not many_right and not many_left and not extra)
+        valid = ["many_to_many"] + ["many_to_one"] * 4 * (not many_right) + ["one_to_many"] * (not many_left)
+        valid += ["one_to_one"] * (not many_right and not many_left)
         item["expect"] = declared or rng.choice(valid)
         if item["expect"] == "many_to_one" and rng.random() < 0.5:
             del item["expect"]
         self.multiplies = (len(left.rows), len(rows)) if many_right else None
-        keys = [tuple(r[c] for _, c in chosen) for r in right.rows]
+        keys = [tuple(b(r) for _, (_, b) in plain) for r in right.rows]
         self.proofs.append((len(self.books), max(Counter(k for k in keys if None not in k).values(), default=0) <= 1))
         self.yaml.setdefault("join", []).append(item)
         self.change("join", left.columns | {n: right.columns[c] for n, c in taken.items()}, rows)
