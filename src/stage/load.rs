@@ -136,7 +136,7 @@ impl Load {
 }
 
 /// The sinks of a `load`: itself, or the items of its list.
-fn sinks(body: &Node) -> Vec<&Node> {
+pub(super) fn sinks(body: &Node) -> Vec<&Node> {
     match &body.value {
         Value::List(items) => items.iter().collect(),
         _ => vec![body],

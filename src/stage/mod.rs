@@ -23,6 +23,7 @@ mod map;
 mod mapping;
 mod query;
 pub mod resolve;
+mod scope;
 pub mod unfilled;
 mod union;
 mod unnest;
