@@ -18,7 +18,7 @@ use crate::types::DataType;
 pub(super) const CATALOG: Catalog = Catalog {
     dialect: "azure_sql",
     flavor: ddl::Flavor::Tsql,
-    words: Words { schema: "dbo", typed, brackets: true, nulls: false },
+    words: Words { schema: "dbo", typed, brackets: true, nulls: false, collation: Some("SQL_Latin1_General_CP1_CI_AS") },
     import,
     existing,
 };

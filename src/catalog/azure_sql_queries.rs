@@ -25,7 +25,7 @@ ORDER BY name;";
 pub(super) const COLUMNS: &str = "
 SELECT CONVERT(nvarchar(20), c.object_id) AS id, QUOTENAME(c.name) AS name, TYPE_NAME(c.system_type_id) AS type, CONVERT(nvarchar(10), c.max_length) AS bytes,
   CONVERT(nvarchar(10), c.precision) AS digits, CONVERT(nvarchar(10), c.scale) AS scale, CONVERT(nvarchar(1), c.is_nullable) AS nullable,
-  CASE WHEN c.collation_name <> CONVERT(nvarchar(128), DATABASEPROPERTYEX(DB_NAME(), 'Collation')) THEN c.collation_name END AS collation,
+  CASE WHEN c.collation_name <> N'SQL_Latin1_General_CP1_CI_AS' OR c.collation_name <> CONVERT(nvarchar(128), DATABASEPROPERTYEX(DB_NAME(), 'Collation')) THEN c.collation_name END AS collation,
   CONVERT(nvarchar(40), i.seed_value) AS seed, CONVERT(nvarchar(40), i.increment_value) AS increment, k.definition AS computed, CONVERT(nvarchar(1), k.is_persisted) AS persisted,
   d.definition AS default_text, QUOTENAME(d.name) AS default_name, CASE WHEN c.user_type_id <> c.system_type_id AND c.system_type_id <> 240 THEN TYPE_NAME(c.user_type_id) END AS alias,
   CONVERT(nvarchar(1), c.generated_always_type) AS generated, CASE c.system_type_id WHEN 240 THEN TYPE_NAME(c.user_type_id) END AS assembly

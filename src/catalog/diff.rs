@@ -18,7 +18,7 @@ pub struct Difference {
     pub table: String,
     /// The column, if it is about one.
     pub column: Option<String>,
-    /// `table`, `column`, `type`, `not_null`, `default`, `generated`, `primary_key`, `unique`, `foreign_key`, `check`, `index`.
+    /// `table`, `column`, `type`, `collation`, `not_null`, `default`, `generated`, `primary_key`, `unique`, `foreign_key`, `check`, `index`.
     pub kind: &'static str,
     /// What the contract says; `None` where it says nothing.
     pub contract: Option<String>,
@@ -47,6 +47,8 @@ pub(super) struct Words {
     pub(super) brackets: bool,
     /// Whether unique keys say how they take NULLs, and do not all take one.
     pub(super) nulls: bool,
+    /// The collation of texts that name none, where collations are compared.
+    pub(super) collation: Option<&'static str>,
 }
 
 /// Compares contracts with what the database has; `None` where there is no such table.
@@ -178,6 +180,16 @@ impl Sides<'_> {
         if last(ours) != last(live) && !(computed && (self.words.typed)(ours) == "unknown") {
             self.add(name, "type", Some((self.words.typed)(ours)), Some((self.words.typed)(live)), ours.span);
         }
+        if let (Some(usual), true) = (self.words.collation, ours.data_type.is_text() && live.data_type.is_text()) {
+            let say = |c: &Column| c.collation.clone().unwrap_or_else(|| usual.to_string());
+            let (a, b) = (say(ours), say(live));
+            if !a.eq_ignore_ascii_case(&b) {
+                let compared = is_compared(self.contract, &ours.name) || is_compared(self.live, &live.name);
+                let alike = told_apart(&a) == told_apart(&b);
+                self.add(name, "collation", Some(a), Some(b), ours.span);
+                self.last_is_harmless(alike || !compared);
+            }
+        }
         if ours.not_null != live.not_null {
             let say = |c: &Column| Some(if c.not_null { "NOT NULL" } else { "may be NULL" }.to_string());
             self.add(name, "not_null", say(ours), say(live), ours.span);
@@ -236,6 +248,19 @@ impl Sides<'_> {
             }
         }
     }
+}
+
+/// Whether a constraint compares the texts of a column.
+fn is_compared(contract: &Contract, column: &str) -> bool {
+    contract.checks.iter().any(|c| c.check.columns().iter().any(|name| name == column))
+        || contract.unjudged.iter().any(|(text, _)| text.contains(column))
+}
+
+/// What a collation tells apart, without its version and what only functions and storage see.
+fn told_apart(collation: &str) -> String {
+    let upper = collation.to_ascii_uppercase();
+    let plain = |w: &&str| w.parse::<u16>().is_err() && !["SQL", "CP1", "PREF", "SC"].contains(w);
+    upper.split('_').filter(plain).collect::<Vec<_>>().join("_")
 }
 
 /// What one side says, by a key that does not depend on how it is written.

@@ -89,6 +89,29 @@ fn two_ways_to_write_one_table_of_azure_sql_do_not_differ() {
 }
 
 #[test]
+fn collations_of_azure_sql_differ_where_texts_are_compared() {
+    let ours = "CREATE TABLE t (a nvarchar(9) UNIQUE, b nvarchar(9), c nvarchar(9) COLLATE Latin1_General_CI_AS UNIQUE, d int);";
+    let live = "CREATE TABLE t (a nvarchar(9) COLLATE Latin1_General_100_CS_AS, b nvarchar(9) COLLATE Latin1_General_BIN2,
+        c nvarchar(9) COLLATE Latin1_General_100_CI_AS_SC, d int, UNIQUE (a), UNIQUE (c));";
+    assert_eq!(
+        differ_in("azure_sql", ours, live),
+        [
+            "t.a collation: SQL_Latin1_General_CP1_CI_AS / Latin1_General_100_CS_AS",
+            "t.b collation: SQL_Latin1_General_CP1_CI_AS / Latin1_General_BIN2",
+            "t.c collation: Latin1_General_CI_AS / Latin1_General_100_CI_AS_SC",
+        ]
+    );
+    let contracts = |text: &str| {
+        let mut sources = SourceMap::default();
+        let file = sources.add("a.sql", text);
+        read(&sources, file, crate::contract::ddl::Flavor::Tsql, &mut Diagnostics::default())
+    };
+    let found = catalog::find("azure_sql").unwrap().compare(&[(&contracts(ours)[0], contracts(live).first())]);
+    let harmless: Vec<bool> = found.differences.iter().map(|d| d.harmless).collect();
+    assert_eq!(harmless, [false, true, true]);
+}
+
+#[test]
 fn differences_of_azure_sql_are_told_in_its_words() {
     let ours = "CREATE TABLE t (a nvarchar(9), b varchar(9), c datetime2(3), d varchar(max), e int DEFAULT 1, f datetime, g int REFERENCES t (e));";
     let live =

@@ -14,7 +14,7 @@ use crate::error::Error;
 pub(super) const CATALOG: Catalog = Catalog {
     dialect: "postgres",
     flavor: ddl::Flavor::Postgres,
-    words: Words { schema: "public", typed, brackets: false, nulls: true },
+    words: Words { schema: "public", typed, brackets: false, nulls: true, collation: None },
     import,
     existing,
 };

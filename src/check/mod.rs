@@ -118,8 +118,10 @@ pub enum Measure {
 /// What must be unique.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UniqueKey {
-    /// What must differ, in the form in which the target compares it.
+    /// What must differ, in a form in which those are the same that the target takes for equal, or may.
     pub parts: Vec<Expr>,
+    /// The parts in a form in which only those are the same that the target surely takes for equal.
+    pub surely: Vec<Expr>,
     /// The columns that the parts are, in whatever form; none where a part is an expression.
     pub columns: Vec<String>,
     /// Whether two NULLs are equal.
@@ -138,7 +140,7 @@ impl UniqueKey {
             _ => None,
         };
         let columns = parts.iter().map(column).collect::<Option<Vec<String>>>().unwrap_or_default();
-        UniqueKey { parts, columns, nulls_equal: false, only_where: None, written: None }
+        UniqueKey { surely: parts.clone(), parts, columns, nulls_equal: false, only_where: None, written: None }
     }
 }
 

@@ -24,7 +24,7 @@ enum Action {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Print the statements that make what contracts describe; what is there stays
+    /// Print the statements that make what contracts describe, for PostgreSQL or Azure SQL; what is there stays
     Ddl {
         #[command(flatten)]
         tables: Tables,

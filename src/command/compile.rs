@@ -77,7 +77,7 @@ pub fn compile(name: &Path, options: &Options, scope: Scope, stopped: Arc<Atomic
         secrets: &options.secrets,
     };
     let templates = templates(&spec, &project, &variables, &target.name.value, &mut sources, &mut out)?;
-    let contracts = contracts(&project, dialect, &mut sources, &mut out)?;
+    let contracts = contracts(&project, (&target, dialect), &mut sources, &mut out)?;
     let mut extracts = plan::extracts(&spec, &project, &templates, options.limit, &stopped, &mut out);
     for extract in &mut extracts {
         extract.request.place = Some((sources.path(extract.span.file).to_path_buf(), sources.line_column(extract.span).0));
@@ -227,7 +227,18 @@ pub(super) fn choose_target(
             .suggest(&target.dialect.value, known.iter().copied())
             .help(format!("Dialects are {}.", known.join(", ")));
     }
-    Some((target, dialect?))
+    let dialect = dialect?;
+    if let Some(collation) = target.collation.as_ref().filter(|c| !dialect.knows_collation(&c.value)) {
+        out.error(
+            "E0218",
+            collation.span,
+            format!("`{}` has no collation `{}` that could be judged by", dialect.name(), collation.value),
+        )
+        .help(
+            "Name one of Azure SQL as `SELECT DATABASEPROPERTYEX(DB_NAME(), 'Collation')` tells it; PostgreSQL's are not judged.",
+        );
+    }
+    Some((target, dialect))
 }
 
 /// Makes the templates of a pipeline, with its macros.
@@ -258,7 +269,7 @@ fn templates(
 /// Reads every contract below `schemas/`.
 pub(super) fn contracts(
     project: &Project,
-    dialect: &dyn Target,
+    (target, dialect): (&TargetSpec, &dyn Target),
     sources: &mut SourceMap,
     out: &mut Diagnostics,
 ) -> Result<Vec<Arc<Contract>>, Error> {
@@ -288,7 +299,10 @@ pub(super) fn contracts(
     contracts.extend(contract::ddl::read_all(sources, &statements, dialect.flavor(), out));
     contract::complete_references(&mut contracts);
     let mut kept: Vec<Arc<Contract>> = vec![];
-    for contract in contracts {
+    for mut contract in contracts {
+        for column in contract.columns.iter_mut().filter(|c| c.data_type.is_text() && c.collation.is_none()) {
+            column.collation = target.collation.as_ref().map(|c| c.value.clone());
+        }
         let twin = kept.iter().find(|c| c.table == contract.table && c.schema == contract.schema);
         if let Some(twin) = twin {
             out.error("E0533", contract.span, format!("table `{}` has two contracts", contract.table))

@@ -15,20 +15,24 @@ use crate::contract::Contract;
 use crate::database::Connection;
 use crate::diagnostics::{Diagnostics, SourceMap};
 use crate::digest;
-use crate::emit::postgres::schema::{Extras, ddl};
+use crate::emit::{self, definition::Extras};
 use crate::error::Error;
 use crate::plan::Plan;
 use crate::target;
 
 /// What `run.json` says of a plan's contracts.
 pub fn record(plan: &Plan) -> Value {
-    let one = |(name, contract): &(TableName, Arc<Contract>)| json!({"schema": name.schema, "table": name.table, "of": contract.schema, "sha256": content(contract)});
+    let dialect = plan.dialect.name();
+    let one = |(name, contract): &(TableName, Arc<Contract>)| json!({"schema": name.schema, "table": name.table, "of": contract.schema, "sha256": content(dialect, contract)});
     schema_diff::loaded(plan).iter().map(one).collect()
 }
 
 /// What a contract says, wherever it stands and whatever is written around it.
-fn content(contract: &Contract) -> String {
-    digest::of(ddl(&[contract], "", Extras::default())).digits()
+fn content(dialect: &str, contract: &Contract) -> String {
+    let made = emit::find(dialect).map(|d| d.definitions(&[contract], "", Extras::default()).script);
+    // What the target says for columns that name none stands in no statement.
+    let collations: Vec<&str> = contract.columns.iter().filter_map(|c| c.collation.as_deref()).collect();
+    digest::of(made.unwrap_or_default() + &collations.join(" ")).digits()
 }
 
 /// The contracts of a run.
@@ -49,7 +53,7 @@ pub fn of(run: &Run) -> Result<Judged, Failure> {
     let mut judged = Judged { dialect: run.target.dialect.value.clone(), ..Judged::default() };
     let Some(dialect) = target::find(&run.target.dialect.value) else { return Ok(judged) };
     let mut out = Diagnostics::default();
-    let known = compile::contracts(&run.project, dialect, &mut judged.sources, &mut out)?;
+    let known = compile::contracts(&run.project, (&run.target, dialect), &mut judged.sources, &mut out)?;
     if out.has_errors() {
         return Err(Failure::Spec(judged.sources, out.into_sorted()));
     }
@@ -62,7 +66,7 @@ pub fn of(run: &Run) -> Result<Judged, Failure> {
         };
         match known.iter().find(|c| c.table == name.table && c.schema.as_deref() == text("of")) {
             None => judged.missing.push(name.to_string()),
-            Some(contract) if text("sha256") != Some(&content(contract)) => changed.push(format!("`{name}`")),
+            Some(contract) if text("sha256") != Some(&content(&judged.dialect, contract)) => changed.push(format!("`{name}`")),
             Some(contract) => judged.contracts.push((name, contract.clone())),
         }
     }

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 pub use crate::catalog::diff::Difference;
-pub use crate::emit::postgres::schema::Extras;
+pub use crate::emit::definition::Extras;
 pub use crate::emit::rows::RowFormat;
 pub use access::Access;
 pub use compile::{Compiled, Options};

@@ -63,7 +63,7 @@ impl Scene {
         let Some((target, dialect)) = compile::choose_target(&spec, &project, options, &mut out) else {
             return Err(Failure::of(sources, out));
         };
-        let contracts = compile::contracts(&project, dialect, &mut sources, &mut out)?;
+        let contracts = compile::contracts(&project, (&target, dialect), &mut sources, &mut out)?;
         if out.has_errors() {
             return Err(Failure::of(sources, out));
         }

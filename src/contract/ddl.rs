@@ -55,19 +55,26 @@ pub fn read_all(sources: &SourceMap, files: &[FileId], dialect: Flavor, out: &mu
             }
         }
     }
-    let mut reader =
-        Reader { flavor: dialect, made: Default::default(), types: Types::new(), names: Names::default(), contracts: vec![] };
+    let mut reader = Reader {
+        flavor: dialect,
+        if_missing: false,
+        made: Default::default(),
+        types: Types::new(),
+        names: Names::default(),
+        contracts: vec![],
+    };
     let cursors = || {
         statements.iter().flat_map(|(file, lexemes)| {
             let whole = Cursor::new(sources.text(*file), *file, dialect, lexemes);
-            if dialect == Flavor::Tsql { without_semicolons(whole) } else { vec![whole] }
+            if dialect == Flavor::Tsql { without_semicolons(whole) } else { vec![(whole, false)] }
         })
     };
     // Types first: a dump may use them before it makes them, and values are added to them later.
-    for cursor in cursors() {
+    for (cursor, _) in cursors() {
         reader.report(cursor, Reader::type_statement, out);
     }
-    for cursor in cursors() {
+    for (cursor, if_missing) in cursors() {
+        reader.if_missing = if_missing;
         reader.report(cursor, Reader::table_statement, out);
     }
     reader.note_types();
@@ -104,8 +111,10 @@ fn makes_module(text: &str) -> bool {
     ["PROC", "PROCEDURE", "FUNCTION", "TRIGGER", "VIEW"].contains(kind)
 }
 
-/// Splits T-SQL statements that follow each other without a semicolon, and finds those inside `IF ... BEGIN ... END`.
-fn without_semicolons(whole: Cursor<'_>) -> Vec<Cursor<'_>> {
+/// Splits T-SQL statements that follow each other without a semicolon, and finds those inside `IF ... BEGIN ... END`; tells which stand
+/// behind an IF.
+fn without_semicolons(whole: Cursor<'_>) -> Vec<(Cursor<'_>, bool)> {
+    let conditional = whole.at(&["IF"]);
     let starts = |c: &Cursor<'_>| {
         let second = c.word(1).unwrap_or_default();
         (c.at(&["CREATE"]) && ["TABLE", "INDEX", "UNIQUE", "CLUSTERED", "NONCLUSTERED", "TYPE"].contains(&second.as_str()))
@@ -117,13 +126,13 @@ fn without_semicolons(whole: Cursor<'_>) -> Vec<Cursor<'_>> {
     while !rest.is_empty() {
         let before = rest.take_until(starts);
         if found.is_empty() && !before.is_empty() {
-            found.push(before);
+            found.push((before, false));
         }
         if !rest.is_empty() {
             let start = rest;
             rest.skip();
             rest.take_until(|c| starts(c) || c.at(&["END"]));
-            found.push(start.until(&rest));
+            found.push((start.until(&rest), conditional));
         }
         if rest.at(&["END"]) {
             rest.skip();
@@ -134,6 +143,8 @@ fn without_semicolons(whole: Cursor<'_>) -> Vec<Cursor<'_>> {
 
 struct Reader {
     flavor: Flavor,
+    /// Whether the statement that is read stands behind an IF.
+    if_missing: bool,
     types: Types,
     /// The name and the statement of each type, by its name without schema.
     made: BTreeMap<String, (String, String)>,
@@ -297,7 +308,7 @@ impl Reader {
     }
 
     fn create_table(&mut self, mut cursor: Cursor<'_>, span: Span, out: &mut Diagnostics) -> Read<()> {
-        let if_missing = cursor.accept(&["IF", "NOT", "EXISTS"]);
+        let if_missing = cursor.accept(&["IF", "NOT", "EXISTS"]) || self.if_missing;
         let table = cursor.qualified()?;
         // A partition has the rules of the table that it is a part of; a temporary table is no target.
         if cursor.at(&["PARTITION", "OF"]) || table.name.value.starts_with('#') {
@@ -318,7 +329,8 @@ impl Reader {
         let span = Span { end: table.name.span.end, ..span };
         let mut contract = Contract::new(table.schema, table.name.value, span);
         self.names.take_relation(schema_of(&contract), &contract.table);
-        let mut context = Context { flavor: self.flavor, types: &self.types, names: &mut self.names };
+        let if_missing = self.if_missing;
+        let mut context = Context { flavor: self.flavor, types: &self.types, names: &mut self.names, if_missing };
         settle(&mut contract, draft, &mut context, out);
         self.contracts.push(contract);
         Ok(())
@@ -334,7 +346,8 @@ impl Reader {
                 .help("What it demands is not checked before the load.");
             return None;
         };
-        let context = Context { flavor, types: &self.types, names: &mut self.names };
+        let if_missing = self.if_missing;
+        let context = Context { flavor, types: &self.types, names: &mut self.names, if_missing };
         self.contracts.get_mut(at).map(|contract| (contract, context))
     }
 }

@@ -5,7 +5,7 @@
 
 use super::ddl::Flavor;
 use super::ddl_cursor::{Cursor, Qualified, Read};
-use super::ddl_settle::{Context, WrittenIndex, canonical, settle};
+use super::ddl_settle::{Context, IndexDraft, canonical, quoted, settle};
 use super::ddl_table::{Draft, default, generated};
 use super::{Contract, Generated, ddl_type, known_column};
 use crate::diagnostics::Diagnostics;
@@ -37,14 +37,18 @@ fn starts_action(action: &Cursor<'_>) -> bool {
 
 fn add<'a>(contract: &mut Contract, mut action: Cursor<'a>, context: &mut Context<'_>, out: &mut Diagnostics) -> Read<()> {
     let mut draft: Draft<'a> = Draft::default();
-    let named_default = action.at(&["CONSTRAINT"]) && action.word(2).is_some_and(|w| w == "DEFAULT");
-    if named_default {
-        action.skip();
-        action.identifier()?;
+    let start = action;
+    let named = action.accept(&["CONSTRAINT"]).then(|| action.identifier()).transpose()?;
+    if let Some(name) = &named
+        && context.if_missing
+        && contract.written.constraints.iter().any(|c| c.name.as_ref() == Some(&name.value))
+    {
+        return Ok(());
     }
     if action.accept(&["DEFAULT"]) {
         // T-SQL: `ADD CONSTRAINT name DEFAULT value FOR column`.
         let value = default(&mut action)?;
+        let written = start.until(&action).source().to_string();
         if !action.accept(&["FOR"]) {
             return Err(action.trouble("`FOR` and a column"));
         }
@@ -52,14 +56,18 @@ fn add<'a>(contract: &mut Contract, mut action: Cursor<'a>, context: &mut Contex
         let name = canonical(contract, column.value, context.flavor);
         if known_column(contract, &name, column.span, out) {
             contract.columns.iter_mut().filter(|c| c.name == name).for_each(|c| c.default = Some(value.clone()));
+            if let Some(definition) = contract.written.columns.get_mut(&name) {
+                *definition = format!("{definition} {written}");
+            }
         }
         return Ok(());
     }
+    action = start;
     action.accept(&["COLUMN"]);
-    if action.accept(&["IF", "NOT", "EXISTS"]) {
+    if action.accept(&["IF", "NOT", "EXISTS"]) || context.if_missing && named.is_none() {
         let mut ahead = action;
-        let column = ahead.identifier()?;
-        if contract.column(&column.value).is_some() {
+        let known = ahead.identifier().ok().map(|column| canonical(contract, column.value, context.flavor));
+        if known.is_some_and(|column| contract.column(&column).is_some()) {
             return Ok(());
         }
     }
@@ -87,7 +95,8 @@ fn change(contract: &mut Contract, mut action: Cursor<'_>, context: &mut Context
         let name = action.identifier()?.value;
         contract.columns.retain(|c| c.name != name);
         contract.written.columns.remove(&name);
-        contract.written.constraints.retain(|c| !c.text.contains(&format!("\"{name}\"")));
+        let quoted = quoted(std::slice::from_ref(&name), context.flavor);
+        contract.written.constraints.retain(|c| !c.text.contains(&quoted));
         contract.checks.retain(|c| !c.check.columns().contains(&name));
         contract.foreign_keys.retain(|k| !k.columns.contains(&name));
         contract.indexes.retain(|i| !i.columns.contains(&name));
@@ -107,7 +116,7 @@ fn alter_column(contract: &mut Contract, mut action: Cursor<'_>, context: &mut C
         return Ok(());
     }
     // What is changed here is written anew from what is known.
-    contract.written.columns.remove(&name);
+    let before = contract.written.columns.remove(&name);
     let Some(column) = contract.columns.iter_mut().find(|c| c.name == name) else {
         return Ok(());
     };
@@ -126,22 +135,38 @@ fn alter_column(contract: &mut Contract, mut action: Cursor<'_>, context: &mut C
     } else if action.accept(&["ADD", "GENERATED"]) {
         generated(&mut action, column)?;
     } else if action.accept(&["SET", "DATA", "TYPE"]) || action.accept(&["TYPE"]) || context.flavor == Flavor::Tsql {
+        let start = action;
         let found = ddl_type::read(&mut action, context.types)?;
         (column.data_type, column.type_name) = (found.data_type, found.type_name);
         if context.flavor == Flavor::Tsql {
+            column.collation = if action.accept(&["COLLATE"]) { Some(action.qualified()?.name.value) } else { None };
+            let definition = start.until(&action).source().to_string();
             column.not_null = action.accept(&["NOT", "NULL"]);
+            // A column stays numbered, and keeps its default.
+            let kept = before.as_deref().map(kept_clauses).unwrap_or_default();
+            contract.written.columns.insert(name, format!("{definition}{kept}"));
         }
     }
     // Statistics, storage and compression change nothing that rows could break.
     Ok(())
 }
 
+/// Finds what stays of a T-SQL column's definition when its type is changed.
+fn kept_clauses(definition: &str) -> String {
+    let upper = definition.to_ascii_uppercase();
+    let starts = [" IDENTITY", " CONSTRAINT ", " DEFAULT"].iter().filter_map(|word| upper.find(word)).min();
+    starts.and_then(|at| definition.get(at..)).unwrap_or_default().to_string()
+}
+
 /// Reads `CREATE [UNIQUE] INDEX`, after that word; gives the table and the index.
-pub(super) fn create_index<'a>(mut cursor: Cursor<'a>, unique: bool, whole: Cursor<'a>) -> Read<(Qualified, WrittenIndex<'a>)> {
+pub(super) fn create_index<'a>(mut cursor: Cursor<'a>, unique: bool, whole: Cursor<'a>) -> Read<(Qualified, IndexDraft<'a>)> {
+    let mut words = whole.until(&cursor);
+    words.accept(&["CREATE"]);
+    let words = words.take_until(|c| c.at(&["INDEX"])).source().to_string();
     cursor.accept(&["CONCURRENTLY"]);
     cursor.accept(&["IF", "NOT", "EXISTS"]);
     let name = if cursor.at(&["ON"]) { None } else { Some(cursor.identifier()?.value) };
-    let tail = cursor.source();
+    let tail = cursor;
     if !cursor.accept(&["ON"]) {
         return Err(cursor.trouble("`ON` and a table"));
     }
@@ -150,31 +175,30 @@ pub(super) fn create_index<'a>(mut cursor: Cursor<'a>, unique: bool, whole: Curs
     if cursor.accept(&["USING"]) {
         cursor.skip();
     }
+    let tail = if whole.flavor() == Flavor::Tsql { cursor.source() } else { tail.source() }.to_string();
     let list = cursor.group()?;
-    let mut index = WrittenIndex {
-        name,
-        unique,
-        parts: list.commas().into_iter().map(part).collect(),
-        nulls_equal: whole.flavor() == Flavor::Tsql,
-        only_where: None,
-        span: whole.span(),
-        text: whole.source(),
-        tail,
-    };
+    let mut index =
+        IndexDraft { name, words, tail, ..IndexDraft::new(list.commas().into_iter().map(part).collect(), unique, whole) };
+    indexed(&mut index, &mut cursor);
+    Ok((table, index))
+}
+
+/// Reads what follows the columns of an index.
+pub(super) fn indexed<'a>(index: &mut IndexDraft<'a>, cursor: &mut Cursor<'a>) {
+    let tsql = cursor.flavor() == Flavor::Tsql;
     while !cursor.is_empty() {
         if cursor.accept(&["WHERE"]) {
-            index.only_where = Some(cursor.take_until(|c| whole.flavor() == Flavor::Tsql && (c.at(&["WITH"]) || c.at(&["ON"]))));
+            index.only_where = Some(cursor.take_until(|c| tsql && (c.at(&["WITH"]) || c.at(&["ON"]))));
         } else if cursor.accept(&["NULLS", "NOT", "DISTINCT"]) {
             index.nulls_equal = true;
         } else {
             cursor.skip_one();
         }
     }
-    Ok((table, index))
 }
 
 /// Takes the expression out of an index's part, without its collation, operator class and order.
-fn part(part: Cursor<'_>) -> Cursor<'_> {
+pub(super) fn part(part: Cursor<'_>) -> Cursor<'_> {
     let mut rest = part;
     if !rest.at_group() {
         let _ = rest.qualified();

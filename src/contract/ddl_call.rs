@@ -40,6 +40,32 @@ pub(super) fn lower_call(expr: &ast::Expr, scope: &Scope) -> Option<Expr> {
     }
 }
 
+/// Lowers T-SQL's `LEN(c COLLATE ..._SC + '.') - 1`, which counts characters, those at the end too.
+pub(super) fn counted(left: &ast::Expr, right: &ast::Expr, scope: &Scope) -> Option<Expr> {
+    let is = |e: &ast::Expr, wanted: &str| {
+        let text = e.to_string();
+        text.trim_start_matches(['N', '(']).trim_end_matches(')') == wanted
+    };
+    let ast::Expr::Function(ast::Function { name, args: FunctionArguments::List(list), .. }) = left else { return None };
+    let [
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(ast::Expr::BinaryOp {
+            left: text_of,
+            op: ast::BinaryOperator::Plus,
+            right: dot,
+        })),
+    ] = list.args.as_slice()
+    else {
+        return None;
+    };
+    let ast::Expr::Collate { expr, collation } = &**text_of else { return None };
+    let characters = collation.to_string().to_uppercase().contains("_SC");
+    let alike = name.to_string().eq_ignore_ascii_case("len") && is(right, "1") && is(dot, "'.'");
+    if scope.flavor != Flavor::Tsql || !alike || !characters {
+        return None;
+    }
+    Some(Expr::call("length", vec![text(lower(expr, scope)?, scope)?], scope.span))
+}
+
 fn lower_function(function: &ast::Function, scope: &Scope) -> Option<Expr> {
     let plain = function.over.is_none() && function.filter.is_none() && function.within_group.is_empty();
     let FunctionArguments::List(list) = &function.args else {
@@ -79,10 +105,25 @@ fn lower_function(function: &ast::Function, scope: &Scope) -> Option<Expr> {
             let alike = all.windows(2).all(|pair| matches!(pair, [a, b] if ddl_number::comparable(a, b, scope)));
             alike.then(|| Expr::call("coalesce", all, scope.span))
         }
+        (Flavor::Tsql, "year" | "month" | "day", 1) => call(name, vec![day(all.next()?, scope)?]),
+        (Flavor::Tsql, "charindex", 2) => {
+            let (part, within) = (all.next()?, text(all.next()?, scope)?);
+            plain_sign(&part).then(|| Expr::call("strpos", vec![in_units(within), part], scope.span))
+        }
+        (Flavor::Tsql, "datalength", 1) => {
+            let length = Expr::call("length", vec![in_units(wide_text(all.next()?, scope)?)], scope.span);
+            Some(length.clone().binary(BinaryOp::Add, length))
+        }
+        (Flavor::Tsql, "isjson", 1) => Some(is_json(&text(all.next()?, scope)?)),
         (Flavor::Tsql, "isnull", 2) => call("coalesce", all.collect()),
         (_, "nullif", 2) => call("nullif", all.collect()),
         (_, "abs", 1) => all.next().filter(|a| scope.kind(a) == Kind::Number).and_then(|a| ddl_number::unary(a, false, scope)),
-        (_, "replace", 3) => call("replace", all.collect()),
+        (_, "replace", 3) => {
+            let all: Vec<Expr> = all.collect();
+            // Which letters are replaced is a collation's to say.
+            let alike = scope.flavor == Flavor::Postgres || all.get(1).is_some_and(plain_sign);
+            alike.then(|| Expr::call("replace", all, scope.span))
+        }
         (_, "left" | "right", 2) => call(name, vec![text(all.next()?, scope)?, count(all.next()?)?]),
         (Flavor::Postgres, "strpos" | "starts_with", 2) => call(name, all.collect()),
         (Flavor::Postgres, "cardinality", 1) => call("len", vec![list_column(all.next()?, scope)?]),
@@ -96,6 +137,47 @@ fn lower_function(function: &ast::Function, scope: &Scope) -> Option<Expr> {
         (Flavor::Postgres, "jsonb_typeof" | "json_typeof", 1) => json_kind(&all.next()?, scope),
         _ => None,
     }
+}
+
+/// Writes ISJSON: 1 for an object or a list, 0 for other texts. The engine takes a comma before the end, NaN and infinities as well.
+fn is_json(text: &Expr) -> Expr {
+    let span = text.span;
+    let call = |name: &str, first: Expr, more: &[&str]| {
+        let more = more.iter().map(|m| Expr::text(*m, span));
+        Expr::call(name, std::iter::once(first).chain(more).collect(), span)
+    };
+    let begins = call("regexp_matches", text.clone(), &[r"^\s*[\[{]"]);
+    let bare = call("regexp_replace", text.clone(), &[r#""([^"\\]|\\.)*""#, "0", "g"]);
+    let more = call("regexp_matches", bare, &[r"(?i),\s*[\]}]|nan|inf"]);
+    let is = call("json_valid", text.clone(), &[]).and(begins).and(more.negate());
+    let number = |n: u8| Expr::number(n, span);
+    Expr::case(vec![(text.clone().is_null(), Expr::null(span)), (is, number(1))], number(0), span)
+}
+
+/// Returns a column of days: the day of an instant depends on a zone.
+fn day(operand: Expr, scope: &Scope) -> Option<Expr> {
+    let ExprKind::Column(name) = &operand.kind else { return None };
+    matches!(scope.column(name)?.data_type, DataType::Date | DataType::Timestamp(_)).then_some(operand)
+}
+
+/// Returns a column of T-SQL whose every unit takes two bytes.
+fn wide_text(operand: Expr, scope: &Scope) -> Option<Expr> {
+    let ExprKind::Column(name) = &operand.kind else { return None };
+    let column = scope.column(name)?;
+    (column.type_name.is_none() && matches!(column.data_type, DataType::Text | DataType::Varchar(_))).then_some(operand)
+}
+
+/// Whether a constant is found alike by every collation: signs and digits of ASCII.
+fn plain_sign(part: &Expr) -> bool {
+    let plain = |c: char| c.is_ascii_graphic() && !c.is_ascii_alphabetic() && c != '_';
+    matches!(&part.kind, ExprKind::Literal(Literal::Text(t)) if !t.is_empty() && t.chars().all(plain))
+}
+
+/// Makes a text have as many characters as it has UTF-16 units.
+fn in_units(text: Expr) -> Expr {
+    let span = text.span;
+    let more = ["[\\x{10000}-\\x{10FFFF}]", "__", "g"].map(|t| Expr::text(t, span));
+    Expr::call("regexp_replace", std::iter::once(text).chain(more).collect(), span)
 }
 
 /// Returns an operand that is text.

@@ -6,12 +6,13 @@
 
 use sqlparser::ast::{self, BinaryOperator, UnaryOperator, Value};
 
-use super::Column;
 use super::ddl::Flavor;
-use super::ddl_call::lower_call;
+use super::ddl_call::{counted, lower_call};
 use super::ddl_cursor::fold;
+use super::ddl_like::{collated, like};
 use super::ddl_list;
 use super::ddl_number::{self, arithmetic, comparable};
+use super::{Column, pattern};
 use crate::check::matches;
 use crate::diagnostics::Span;
 use crate::expr::{BinaryOp, Expr, ExprKind, Literal, UnaryOp};
@@ -82,8 +83,8 @@ impl Scope<'_> {
             ExprKind::IsNull { .. } | ExprKind::InList { .. } | ExprKind::Between { .. } | ExprKind::Like { .. } => Kind::Boolean,
             ExprKind::Call(call) => match call.function.as_str() {
                 "lower" | "upper" | "trim" | "ltrim" | "rtrim" | "replace" | "substring" | "left" | "right" => Kind::Text,
-                "length" | "strlen" | "strpos" | "len" | "abs" => Kind::Number,
-                "regexp_matches" | "starts_with" => Kind::Boolean,
+                "length" | "strlen" | "strpos" | "len" | "abs" | "year" | "month" | "day" => Kind::Number,
+                "regexp_matches" | "starts_with" | pattern::CLASSES => Kind::Boolean,
                 _ => call.arguments.first().map_or(Kind::Other, |first| self.kind(first)),
             },
             ExprKind::Case { branches, otherwise, .. } => {
@@ -129,6 +130,9 @@ pub(super) fn lower(expr: &ast::Expr, scope: &Scope) -> Option<Expr> {
             op: op @ (BinaryOperator::PGOverlap | BinaryOperator::AtArrow | BinaryOperator::ArrowAt),
             right,
         } => ddl_list::compare(left, op, right, scope),
+        ast::Expr::BinaryOp { left, op: BinaryOperator::Minus, right } if counted(left, right, scope).is_some() => {
+            counted(left, right, scope)
+        }
         ast::Expr::BinaryOp { left, op, right } => lower_binary(lower(left, scope)?, op, lower(right, scope)?, scope),
         ast::Expr::IsNull(operand) => Some(lower(operand, scope)?.is_null()),
         ast::Expr::IsNotNull(operand) => Some(lower(operand, scope)?.is_not_null()),
@@ -177,13 +181,16 @@ pub(super) fn lower(expr: &ast::Expr, scope: &Scope) -> Option<Expr> {
         ast::Expr::Cast { kind: ast::CastKind::Cast | ast::CastKind::DoubleColon, expr, data_type, .. } => {
             cast(lower(expr, scope)?, data_type, scope)
         }
-        ast::Expr::Collate { .. } => None,
+        ast::Expr::Convert { is_try: false, expr, data_type: Some(to), charset: None, styles, .. } if styles.is_empty() => {
+            cast(lower(expr, scope)?, to, scope)
+        }
+        ast::Expr::Collate { expr, collation } => collated(lower(expr, scope)?, collation, scope),
         other => lower_call(other, scope),
     }
 }
 
 /// Reads a constant; strings of any quoting are text.
-fn literal(value: &Value) -> Option<Literal> {
+pub(super) fn literal(value: &Value) -> Option<Literal> {
     Some(match value {
         Value::Number(digits, _) => Literal::Number(digits.clone()),
         Value::Boolean(truth) => Literal::Boolean(*truth),
@@ -304,7 +311,13 @@ fn locale_pattern(pattern: &Expr) -> bool {
 /// Tells whether an expression leaves text beyond ASCII to the server.
 pub(super) fn by_locale(expr: &Expr) -> bool {
     let mut found = false;
-    expr.walk(&mut |e| found |= matches!(&e.kind, ExprKind::Literal(Literal::Text(text)) if text == ASCII));
+    expr.walk(&mut |e| {
+        found |= match &e.kind {
+            ExprKind::Literal(Literal::Text(text)) => text == ASCII,
+            ExprKind::Call(call) => call.function == pattern::CLASSES,
+            _ => false,
+        };
+    });
     found
 }
 
@@ -396,37 +409,10 @@ fn elements(array: &ast::Expr) -> Option<&[ast::Expr]> {
     }
 }
 
-fn like(
-    operand: Expr,
-    pattern: Expr,
-    escape: Option<&ast::Expr>,
-    (ignore_case, negated): (bool, bool),
-    scope: &Scope,
-) -> Option<Expr> {
-    let ExprKind::Literal(Literal::Text(text)) = &pattern.kind else {
-        return None;
-    };
-    // T-SQL's patterns have classes.
-    if scope.kind(&operand) != Kind::Text || (scope.flavor == Flavor::Tsql && text.contains('[')) {
-        return None;
-    }
-    let escape = match escape {
-        Some(ast::Expr::Value(value)) => match literal(&value.value)? {
-            Literal::Text(text) => text.chars().next(),
-            _ => return None,
-        },
-        Some(_) => return None,
-        // Postgres escapes by a backslash unless told otherwise; the engine by nothing.
-        None => (scope.flavor == Flavor::Postgres && text.contains('\\')).then_some('\\'),
-    };
-    let (operand, pattern) = (Box::new(padded(operand, scope)), Box::new(pattern));
-    Some(scope.make(ExprKind::Like { operand, pattern, escape, ignore_case, negated }))
-}
-
 /// Lowers a cast that changes nothing to its operand, and keeps one that makes a date or time of a literal.
 fn cast(operand: Expr, to: &ast::DataType, scope: &Scope) -> Option<Expr> {
     let written = to.to_string();
-    let last = written.rsplit('.').next().unwrap_or("").to_string();
+    let last = written.rsplit('.').next().unwrap_or("").replace(['[', ']'], "");
     let parsed = DataType::parse(&last);
     let is_literal = matches!(operand.kind, ExprKind::Literal(_));
     match (scope.kind(&operand), &parsed) {
@@ -444,6 +430,9 @@ fn cast(operand: Expr, to: &ast::DataType, scope: &Scope) -> Option<Expr> {
         (Kind::Text, Some(DataType::Text)) => Some(operand),
         (Kind::Number, Some(DataType::Decimal(None) | DataType::Double)) => Some(operand),
         (Kind::Number, Some(to)) if is_literal && to.is_number() => Some(operand),
+        (Kind::Number, Some(DataType::BigInt)) if matches!(&operand.kind, ExprKind::Call(call) if call.function == "length") => {
+            Some(operand)
+        }
         (Kind::Uuid, Some(DataType::Text)) => Some(operand.cast(DataType::Text)),
         (Kind::Time, Some(DataType::Date)) => match operand.kind {
             // The day of an instant depends on the session's zone.

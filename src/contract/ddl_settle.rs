@@ -13,7 +13,7 @@ use super::ddl_names::{Names, join_columns};
 use super::ddl_number::{in_order, may_fail};
 use super::ddl_table::{Draft, Key, Pending};
 use super::ddl_type::{NamedType, Types};
-use super::{Column, ConstraintKind, Contract, known_column};
+use super::{Column, ConstraintKind, Contract, WrittenIndex, known_column};
 use crate::check::condition::Condition;
 use crate::check::one_of::OneOf;
 use crate::check::range::{Bound, Range};
@@ -29,11 +29,17 @@ pub(super) struct Context<'a> {
     pub(super) flavor: Flavor,
     pub(super) types: &'a Types,
     pub(super) names: &'a mut Names,
+    /// Whether the statement stands behind an IF: what it makes may be there.
+    pub(super) if_missing: bool,
 }
 
-/// Writes names as Postgres reads them.
-fn quoted(names: &[String]) -> String {
-    names.iter().map(|n| format!("\"{}\"", n.replace('"', "\"\""))).collect::<Vec<_>>().join(", ")
+/// Writes names as the target reads them.
+pub(super) fn quoted(names: &[String], flavor: Flavor) -> String {
+    let quote = |name: &String| match flavor {
+        Flavor::Postgres => format!("\"{}\"", name.replace('"', "\"\"")),
+        Flavor::Tsql => format!("[{}]", name.replace(']', "]]")),
+    };
+    names.iter().map(quote).collect::<Vec<_>>().join(", ")
 }
 
 /// Adds a draft to a contract.
@@ -86,7 +92,7 @@ pub(super) fn settle(contract: &mut Contract, draft: Draft<'_>, context: &mut Co
     keys(contract, draft.keys, context, out);
     contract.written.columns.extend(draft.definitions);
     for (name, text) in draft.others {
-        contract.written.constrain(name, ConstraintKind::Other, text);
+        contract.written.constrain(name, ConstraintKind::Other, &[], text);
     }
     for (mut key, span, tail) in draft.foreign_keys {
         key.columns = key.columns.into_iter().map(|c| canonical(contract, c, context.flavor)).collect();
@@ -100,13 +106,16 @@ pub(super) fn settle(contract: &mut Contract, draft: Draft<'_>, context: &mut Co
         if let Some(name) = &key.name {
             context.names.take_constraint(schema_of(contract), name, false);
         }
-        let text = format!("FOREIGN KEY ({}) {tail}", quoted(&key.columns));
-        contract.written.constrain(key.name.clone(), ConstraintKind::Foreign, text);
+        let text = format!("FOREIGN KEY ({}) {tail}", quoted(&key.columns, context.flavor));
+        contract.written.constrain(key.name.clone(), ConstraintKind::Foreign, &key.columns, text);
         let check = References::new(key.columns.clone(), foreign_table(contract, &key), key.references.clone());
         contract.checks.push(declared(Arc::new(check), key.name.clone(), span));
         contract.foreign_keys.push(key);
     }
-    contract.indexes.extend(draft.indexes);
+    contract.written.elements.extend(draft.elements);
+    for made in draft.indexes {
+        index(contract, made, context);
+    }
     contract.unjudged.extend(draft.unjudged);
 }
 
@@ -194,6 +203,7 @@ fn check(contract: &mut Contract, pending: Pending<'_>, context: &mut Context<'_
     contract.written.constrain(
         name.clone(),
         ConstraintKind::Other,
+        if about.len() == 1 { &about } else { &[] },
         format!("CHECK ({text}) {}", pending.tail).trim_end().to_string(),
     );
     let scope = Scope { flavor: context.flavor, columns: &contract.columns, value: None, span };
@@ -261,13 +271,19 @@ fn keys(contract: &mut Contract, mut keys: Vec<Key>, context: &mut Context<'_>, 
             }
             contract.primary_key = columns.clone();
         }
-        let nulls = if key.nulls_equal && !key.primary { "NULLS NOT DISTINCT " } else { "" };
-        let text = match key.primary {
-            true => format!("PRIMARY KEY ({}) {}", quoted(&columns), key.tail),
-            false => format!("UNIQUE {nulls}({}) {}", quoted(&columns), key.tail),
+        let words = match (key.primary, context.flavor) {
+            (true, _) => "PRIMARY KEY",
+            (false, Flavor::Postgres) if key.nulls_equal => "UNIQUE NULLS NOT DISTINCT",
+            (false, _) => "UNIQUE",
         };
+        let head = if key.head.is_empty() { String::new() } else { format!("{} ", key.head) };
+        let list = match context.flavor {
+            Flavor::Tsql if !key.listed.is_empty() => key.listed,
+            _ => quoted(&columns, context.flavor),
+        };
+        let text = format!("{words} {head}({list}) {}", key.tail);
         let kind = if key.primary { ConstraintKind::PrimaryKey } else { ConstraintKind::Other };
-        contract.written.constrain(name.clone(), kind, text.trim_end().to_string());
+        contract.written.constrain(name.clone(), kind, &columns, text.trim_end().to_string());
         let parts = columns.into_iter().map(|c| Expr::column(c, key.span)).collect();
         let check = Unique::of(UniqueKey { nulls_equal: key.nulls_equal && !key.primary, ..UniqueKey::of(parts) });
         contract.checks.push(declared(Arc::new(check), name, key.span));
@@ -285,21 +301,41 @@ pub(super) fn canonical(contract: &Contract, name: String, flavor: Flavor) -> St
     }
 }
 
-/// An index as written.
-pub(super) struct WrittenIndex<'a> {
+/// An index as it is read.
+#[derive(Debug)]
+pub(super) struct IndexDraft<'a> {
     pub(super) name: Option<String>,
     pub(super) unique: bool,
+    /// What stands between CREATE and INDEX.
+    pub(super) words: String,
     pub(super) parts: Vec<Cursor<'a>>,
     pub(super) nulls_equal: bool,
     pub(super) only_where: Option<Cursor<'a>>,
     pub(super) span: Span,
     pub(super) text: &'a str,
-    /// What follows the name.
-    pub(super) tail: &'a str,
+    /// What follows the name; in T-SQL what follows the table's.
+    pub(super) tail: String,
+}
+
+impl<'a> IndexDraft<'a> {
+    /// Makes one of all rows.
+    pub(super) fn new(parts: Vec<Cursor<'a>>, unique: bool, whole: Cursor<'a>) -> IndexDraft<'a> {
+        IndexDraft {
+            name: None,
+            unique,
+            words: String::new(),
+            parts,
+            nulls_equal: whole.flavor() == Flavor::Tsql,
+            only_where: None,
+            span: whole.span(),
+            text: whole.source(),
+            tail: String::new(),
+        }
+    }
 }
 
 /// Adds an index to a contract: a unique one is a check, the others are kept by name.
-pub(super) fn index(contract: &mut Contract, index: WrittenIndex<'_>, context: &mut Context<'_>) {
+pub(super) fn index(contract: &mut Contract, index: IndexDraft<'_>, context: &mut Context<'_>) {
     let scope = Scope { flavor: context.flavor, columns: &contract.columns, value: None, span: index.span };
     let lowered: Vec<Option<Expr>> = index.parts.iter().map(|p| p.expression().and_then(|e| lower(&e, &scope))).collect();
     let titles: Vec<String> = index.parts.iter().map(part_title).collect();
@@ -309,9 +345,7 @@ pub(super) fn index(contract: &mut Contract, index: WrittenIndex<'_>, context: &
     if let Some(name) = &name {
         context.names.take_relation(schema_of(contract), name);
     }
-    if let Some(name) = &name {
-        contract.written.indexes.push((name.clone(), index.unique, index.tail.to_string()));
-    }
+    contract.written.indexes.push(WrittenIndex { name: name.clone(), words: index.words, tail: index.tail });
     let mut columns = vec![];
     lowered.iter().flatten().for_each(|part| condition::collect_columns(part, &mut columns));
     if !index.unique {

@@ -5,9 +5,11 @@
 //! Does not know about other tables.
 
 use super::ddl::Flavor;
+use super::ddl_alter::{indexed, part};
 use super::ddl_cursor::{Cursor, Read};
+use super::ddl_settle::IndexDraft;
 use super::ddl_type::{self, ColumnType, Types};
-use super::{Column, ForeignKey, Generated, Index};
+use super::{Column, ForeignKey, Generated};
 use crate::diagnostics::{Diagnostics, Span, Spanned};
 use crate::types::DataType;
 
@@ -25,7 +27,9 @@ pub(super) struct Draft<'a> {
     pub(super) others: Vec<(Option<String>, String)>,
     /// The columns of foreign keys that are NULL all or none: `MATCH FULL`.
     pub(super) matched_whole: Vec<(Vec<String>, Span)>,
-    pub(super) indexes: Vec<Index>,
+    pub(super) indexes: Vec<IndexDraft<'a>>,
+    /// What stands in CREATE TABLE and is neither a column nor a constraint.
+    pub(super) elements: Vec<String>,
     /// Columns of type T-SQL `tinyint`, which holds no more than a byte.
     pub(super) one_byte: Vec<Spanned<String>>,
     /// Columns of times that keep so many digits of a second's fraction.
@@ -51,6 +55,10 @@ pub(super) struct Key {
     pub(super) columns: Vec<Spanned<String>>,
     pub(super) nulls_equal: bool,
     pub(super) span: Span,
+    /// What stands before the columns: T-SQL's CLUSTERED.
+    pub(super) head: String,
+    /// The columns as written, with their order; empty where they are not listed.
+    pub(super) listed: String,
     /// What follows the columns.
     pub(super) tail: String,
 }
@@ -95,14 +103,12 @@ impl<'a> Draft<'a> {
         if CONSTRAINTS.iter().any(|word| cursor.at(&[word])) {
             return self.constraint(cursor);
         }
-        if tsql && cursor.accept(&["PERIOD", "FOR", "SYSTEM_TIME"]) {
+        if tsql && cursor.at(&["PERIOD", "FOR", "SYSTEM_TIME"]) {
+            self.elements.push(cursor.source().to_string());
             return Ok(());
         }
-        if tsql && cursor.accept(&["INDEX"]) {
-            let name = Some(cursor.identifier()?.value);
-            cursor.take_until(|c| c.at_group());
-            let columns = names(cursor.group()?)?;
-            self.indexes.push(Index { name, columns: columns.into_iter().map(|c| c.value).collect() });
+        if tsql && cursor.at(&["INDEX"]) {
+            self.indexes.push(index(&mut cursor, None)?);
             return Ok(());
         }
         if !tsql && cursor.accept(&["LIKE"]) {
@@ -112,14 +118,16 @@ impl<'a> Draft<'a> {
     }
 
     fn column(&mut self, mut cursor: Cursor<'a>, types: &Types) -> Read<()> {
+        let start = cursor;
         let name = cursor.identifier()?;
+        let named = start.until(&cursor);
         let mut column = Column::new(&name);
         let mut definition = String::new();
         let mut note = |from: Cursor<'a>, to: &Cursor<'a>| {
             definition.push_str(if definition.is_empty() { "" } else { " " });
             definition.push_str(from.until(to).source());
         };
-        let from = cursor;
+        let (from, computes) = (cursor, cursor.at(&["AS"]));
         if cursor.accept(&["AS"]) {
             // A computed column has the type of its expression.
             cursor.skip_group();
@@ -141,14 +149,24 @@ impl<'a> Draft<'a> {
             }
         }
         note(from, &cursor);
-        let mut constraint_name = None;
+        let (mut constraint_name, mut named_from) = (None, None);
+        let tsql = cursor.flavor() == Flavor::Tsql;
         while !cursor.is_empty() {
+            let start = cursor;
             if cursor.accept(&["CONSTRAINT"]) {
                 constraint_name = Some(cursor.identifier()?.value);
+                named_from = Some(start);
                 continue;
             }
-            let (before, from) = (cursor.span(), cursor);
+            if tsql && cursor.at(&["INDEX"]) {
+                self.indexes.push(index(&mut cursor, Some(named))?);
+                continue;
+            }
+            let before = cursor.span();
             let constrains = ["PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "FOREIGN"].iter().any(|word| cursor.at(&[word]));
+            // What T-SQL says of NULL is in the column; its defaults keep their names.
+            let constrains = constrains || tsql && !computes && (cursor.at(&["NULL"]) || cursor.at(&["NOT", "NULL"]));
+            let from = named_from.take().filter(|_| tsql).unwrap_or(start);
             let known = self.column_option(&mut cursor, &mut column, constraint_name.take())?;
             if !known || cursor.span() == before {
                 return Err(cursor.trouble("a constraint, a default or the end of the column"));
@@ -177,7 +195,8 @@ impl<'a> Draft<'a> {
             let from = *cursor;
             let nulls_equal = key_options(cursor);
             let tail = from.until(cursor).source().replace("NULLS NOT DISTINCT", "");
-            self.keys.push(Key { name, primary, columns, nulls_equal, span, tail });
+            let (head, tail) = clustering(&tail, cursor.flavor());
+            self.keys.push(Key { name, primary, columns, nulls_equal, span, head, listed: String::new(), tail });
         } else if cursor.accept(&["CHECK"]) {
             self.check(cursor, name)?;
         } else if cursor.at(&["REFERENCES"]) || cursor.at(&["FOREIGN", "KEY", "REFERENCES"]) {
@@ -192,7 +211,10 @@ impl<'a> Draft<'a> {
             cursor.skip_group();
             column.generated = Generated::Always;
             column.not_null = true;
-        } else if cursor.accept(&["COLLATE"]) || cursor.accept(&["STORAGE"]) || cursor.accept(&["COMPRESSION"]) {
+        } else if cursor.accept(&["COLLATE"]) {
+            let collation = cursor.qualified()?;
+            column.collation = Some(collation.name.value).filter(|_| cursor.flavor() == Flavor::Tsql);
+        } else if cursor.accept(&["STORAGE"]) || cursor.accept(&["COMPRESSION"]) {
             cursor.qualified()?;
         } else if cursor.accept(&["MASKED", "WITH"]) || cursor.accept(&["ENCRYPTED", "WITH"]) {
             cursor.skip_group();
@@ -213,12 +235,15 @@ impl<'a> Draft<'a> {
             let primary = cursor.at(&["PRIMARY"]);
             cursor.skip();
             cursor.accept(&["KEY"]);
+            let from = cursor;
             let before = key_options(&mut cursor);
-            let columns = names(cursor.group()?)?;
+            let (head, _) = clustering(from.until(&cursor).source(), cursor.flavor());
+            let list = cursor.group()?;
+            let (columns, listed) = (names(list)?, list.source().to_string());
             let from = cursor;
             let nulls_equal = before | key_options(&mut cursor);
             let tail = from.source().to_string();
-            self.keys.push(Key { name, primary, columns, nulls_equal, span, tail });
+            self.keys.push(Key { name, primary, columns, nulls_equal, span, head, listed, tail });
         } else if cursor.accept(&["CHECK"]) {
             self.check(&mut cursor, name)?;
         } else if cursor.accept(&["FOREIGN", "KEY"]) {
@@ -271,6 +296,7 @@ impl<'a> Draft<'a> {
             table: table.name.value,
             references: references.into_iter().map(|c| c.value).collect(),
             on_delete: None,
+            on_update: None,
             deferrable: false,
         };
         let mut full = false;
@@ -278,7 +304,7 @@ impl<'a> Draft<'a> {
             if cursor.accept(&["ON", "DELETE"]) {
                 key.on_delete = Some(action(cursor)?);
             } else if cursor.accept(&["ON", "UPDATE"]) {
-                action(cursor)?;
+                key.on_update = Some(action(cursor)?);
             } else if cursor.accept(&["MATCH", "FULL"]) {
                 full = true;
             } else if cursor.accept(&["MATCH"]) {
@@ -295,6 +321,44 @@ impl<'a> Draft<'a> {
         }
         self.foreign_keys.push((key, span, tail));
         Ok(())
+    }
+}
+
+/// Reads T-SQL's `INDEX name ...` among the columns, or behind the one that it is about.
+fn index<'a>(cursor: &mut Cursor<'a>, column: Option<Cursor<'a>>) -> Read<IndexDraft<'a>> {
+    let whole = *cursor;
+    cursor.accept(&["INDEX"]);
+    let name = Some(cursor.identifier()?.value);
+    let from = *cursor;
+    let unique = cursor.accept(&["UNIQUE"]);
+    let _ = cursor.accept(&["CLUSTERED"]) || cursor.accept(&["NONCLUSTERED"]);
+    let words = from.until(cursor).source().to_string();
+    let after = *cursor;
+    let parts = match column {
+        Some(column) if !cursor.at_group() => vec![column],
+        _ => cursor.group()?.commas().into_iter().map(part).collect(),
+    };
+    let mut draft = IndexDraft { name, words, ..IndexDraft::new(parts, unique, whole) };
+    match column {
+        // What comes next is the column's.
+        Some(column) => draft.tail = format!("({})", column.source()),
+        None => {
+            indexed(&mut draft, cursor);
+            draft.tail = after.source().to_string();
+        }
+    }
+    Ok(draft)
+}
+
+/// Splits what follows a key's words: T-SQL says before the columns whether it is clustered.
+fn clustering(words: &str, flavor: Flavor) -> (String, String) {
+    let first = words.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
+    match first.as_str() {
+        "CLUSTERED" | "NONCLUSTERED" if flavor == Flavor::Tsql => {
+            let tail = words.trim_start().get(first.len()..).unwrap_or_default();
+            (first, tail.trim_start().to_string())
+        }
+        _ => (String::new(), words.to_string()),
     }
 }
 

@@ -9,6 +9,7 @@ mod ddl_call;
 mod ddl_check;
 mod ddl_cursor;
 mod ddl_expr;
+mod ddl_like;
 mod ddl_list;
 mod ddl_names;
 mod ddl_number;
@@ -16,6 +17,7 @@ mod ddl_settle;
 mod ddl_split;
 mod ddl_table;
 mod ddl_type;
+pub mod pattern;
 pub mod yaml;
 mod yaml_keys;
 
@@ -59,8 +61,19 @@ pub struct Written {
     /// What stands after a column's name, without its constraints.
     pub columns: BTreeMap<String, String>,
     pub constraints: Vec<WrittenConstraint>,
-    /// Name, whether it is unique, and what follows the name, from ON.
-    pub indexes: Vec<(String, bool, String)>,
+    pub indexes: Vec<WrittenIndex>,
+    /// What stands among the columns and is neither a column nor a constraint: T-SQL's PERIOD.
+    pub elements: Vec<String>,
+}
+
+/// An index that is no constraint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrittenIndex {
+    pub name: Option<String>,
+    /// What stands between CREATE and INDEX: `UNIQUE`, `UNIQUE CLUSTERED`.
+    pub words: String,
+    /// What follows the name, from ON.
+    pub tail: String,
 }
 
 /// A constraint in the words of the target, from its first key word.
@@ -68,6 +81,8 @@ pub struct Written {
 pub struct WrittenConstraint {
     pub name: Option<String>,
     pub kind: ConstraintKind,
+    /// The columns that it is about: of a CHECK, the one that it names, if it is one.
+    pub columns: Vec<String>,
     pub text: String,
 }
 
@@ -79,8 +94,8 @@ pub enum ConstraintKind {
 }
 
 impl Written {
-    fn constrain(&mut self, name: Option<String>, kind: ConstraintKind, text: String) {
-        self.constraints.push(WrittenConstraint { name, kind, text });
+    fn constrain(&mut self, name: Option<String>, kind: ConstraintKind, columns: &[String], text: String) {
+        self.constraints.push(WrittenConstraint { name, kind, columns: columns.to_vec(), text });
     }
 }
 
@@ -101,6 +116,8 @@ pub struct Column {
     /// The default as SQL text of the target.
     pub default: Option<String>,
     pub generated: Generated,
+    /// The collation that texts are compared by, where it is not the database's own.
+    pub collation: Option<String>,
 }
 
 /// Who gives a column its value.
@@ -127,6 +144,7 @@ pub struct ForeignKey {
     pub references: Vec<String>,
     /// As in SQL, in lower case: `cascade`, `set null`.
     pub on_delete: Option<String>,
+    pub on_update: Option<String>,
     pub deferrable: bool,
 }
 
@@ -172,6 +190,7 @@ impl Column {
             not_null: false,
             default: None,
             generated: Generated::No,
+            collation: None,
         }
     }
 }

@@ -31,7 +31,7 @@ const KEYS: &[&str] = &[
 
 /// The keys of a column that are not checks.
 const COLUMN_KEYS: &[&str] =
-    &["type", "type_name", "primary_key", "not_null", "default", "generated", "references", "description"];
+    &["type", "type_name", "primary_key", "not_null", "default", "generated", "collation", "references", "description"];
 
 /// Reads a contract; everything that is wrong is reported, and `None` means that nothing could be used.
 pub fn decode(node: &Node, out: &mut Diagnostics) -> Option<Contract> {
@@ -118,6 +118,7 @@ fn decode_column(
         keys.push(name.clone());
     }
     column.type_name = map.get("type_name").and_then(|n| n.expect_text("`type_name`", out)).map(|t| t.value);
+    column.collation = map.get("collation").and_then(|n| n.expect_text("`collation`", out)).map(|t| t.value);
     column.default = map.get("default").and_then(|n| default(&column, n, out));
     if let Some(written) = map.get("generated") {
         column.generated = generated(written, out).unwrap_or(Generated::No);
@@ -218,7 +219,17 @@ fn references(column: &str, node: &Node, out: &mut Diagnostics) -> Option<Foreig
         };
         let (schema, table) = yaml_keys::split_name(&table);
         let columns = vec![column.to_string()];
-        return Some(ForeignKey { name: None, columns, schema, table, references: other, on_delete: None, deferrable: false });
+        let (on_delete, on_update) = (None, None);
+        return Some(ForeignKey {
+            name: None,
+            columns,
+            schema,
+            table,
+            references: other,
+            on_delete,
+            on_update,
+            deferrable: false,
+        });
     };
     map.only("`references`", &["table", "column", "on_delete", "deferrable", "name"], out);
     let other = map.get("column").and_then(|n| n.expect_text("`column` of `references`", out));

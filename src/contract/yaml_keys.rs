@@ -161,5 +161,5 @@ pub(super) fn foreign_key(
     });
     let deferrable = map.get("deferrable").and_then(|n| n.expect_boolean("`deferrable`", out)).unwrap_or(false);
     let name = map.get("name").and_then(|n| n.expect_text("`name`", out)).map(|t| t.value);
-    Some(ForeignKey { name, columns, schema, table, references, on_delete, deferrable })
+    Some(ForeignKey { name, columns, schema, table, references, on_delete, on_update: None, deferrable })
 }

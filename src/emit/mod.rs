@@ -1,13 +1,14 @@
 //! From staged rows to the scripts that deploy and verify them.
 //!
 //! In: what is loaded ([`Table`], in load order, parents first) and its rows as Arrow batches. Out: `deploy.sql`, `rollback.sql`,
-//! `verify.sql` and `views.sql`. First every table's batches pass a [`RowWriter`], in parallel if wanted, which formats them and sums up the
+//! `verify.sql` and `views.sql`; and of contracts the script of `pipe schema ddl` ([`definition`]). First every table's batches pass a [`RowWriter`], in parallel if wanted, which formats them and sums up the
 //! [`Evidence`]; then [`script`], which lists the steps that each script consists of, asks the [`Dialect`] for the statements of each. A new
 //! dialect is a folder here and a line in [`DIALECTS`]. The same input gives the same bytes: no clock, no random names.
 //! Does not know about plans, the engine, or where the scripts are kept.
 
 pub mod azure_sql;
 pub mod cells;
+pub mod definition;
 pub mod load;
 pub mod merge;
 pub mod numbers;
@@ -23,6 +24,7 @@ use arrow::datatypes::Schema;
 
 use crate::error::Error;
 use crate::sql::view;
+use definition::Define;
 use load::{File, Kept, Load, Step};
 use merge::Plan;
 use rows::{Evidence, RowFormat, RowWriter};
@@ -39,7 +41,7 @@ pub fn find(name: &str) -> Option<&'static dyn Dialect> {
 }
 
 /// What a database says in its own way. Which of it comes when, and below which title, is said by [`script`].
-pub trait Dialect: Guard + Undo + Verify + Sync + Send {
+pub trait Dialect: Guard + Undo + Verify + Define + Sync + Send {
     /// The word in `dialect:`.
     fn name(&self) -> &'static str;
 

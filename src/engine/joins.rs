@@ -75,7 +75,7 @@ pub fn without_partner(
         return Ok(None);
     }
     if !join.keys().is_empty() {
-        let null: Vec<String> = sides.left_keys.iter().map(|k| format!("{k} IS NULL")).collect();
+        let null: Vec<String> = sides.left_keys.iter().map(|k| format!("({k}) IS NULL")).collect();
         let share = (facts.unmatched_left / LOOKED_AT).max(1);
         let sql = format!("SELECT count(*) FILTER ({}), ({}) FROM {}", null.join(" OR "), nearly(sides, share), sides.left);
         let row = session.rows(&sql)?.into_iter().next().unwrap_or_default();
@@ -207,7 +207,7 @@ fn nearly(sides: &Sides, share: u64) -> String {
         .left_keys
         .iter()
         .zip(&sides.right_keys)
-        .map(|(l, r)| format!("lower(trim({l}::VARCHAR)) = lower(trim({r}::VARCHAR))"))
+        .map(|(l, r)| format!("lower(trim(CAST({l} AS VARCHAR))) = lower(trim(CAST({r} AS VARCHAR)))"))
         .collect();
     let left = match share {
         1 => sides.left.clone(),

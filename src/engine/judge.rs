@@ -179,6 +179,8 @@ pub fn unjudged(plan: &Plan, facts: &Facts) -> Vec<Unjudged> {
                 what,
                 why: "the load does not write the column".to_string(),
             }));
+            let doubts = plan.dialect.in_doubt(contract).into_iter();
+            found.extend(doubts.map(|(what, why)| Unjudged { table: table.name.value.clone(), what, why }));
             found.extend(contract.unjudged.iter().map(|(text, _)| Unjudged {
                 table: table.name.value.clone(),
                 what: text.clone(),

@@ -47,7 +47,7 @@ pub fn too_many(
         return crowded.shown(found, &format!("partners in {}", join.to), session).map(Some);
     }
     let (keys, named) = named(&sides.right_keys);
-    let present: Vec<String> = sides.right_keys.iter().map(|k| format!("{k} IS NOT NULL")).collect();
+    let present: Vec<String> = sides.right_keys.iter().map(|k| format!("({k}) IS NOT NULL")).collect();
     let groups = format!(
         "SELECT {named}, count(*) AS \"#n\" FROM {right} WHERE {} GROUP BY ALL HAVING count(*) > 1",
         present.join(" AND ")
@@ -58,7 +58,7 @@ pub fn too_many(
         return Ok(None);
     }
     // Only keys that the left side has multiply anything.
-    let same: Vec<String> = sides.left_keys.iter().zip(&keys).map(|(l, r)| format!("{l} = {r}")).collect();
+    let same: Vec<String> = sides.left_keys.iter().zip(&keys).map(|(l, r)| format!("({l}) = {r}")).collect();
     let keys = keys.join(", ");
     let hits = format!(
         "SELECT {keys}, \"#n\", count(*) AS \"#left\" FROM ({groups}) JOIN {left} ON {} GROUP BY ALL",

@@ -233,7 +233,7 @@ fn given_up(table: &TablePlan, besides: &[String], types: &[(String, DataType)])
 fn form<'a>(table: &'a TablePlan, column: &str) -> Option<&'a Expr> {
     table.checks.iter().find_map(|check| match &check.measure {
         Measure::Unique(key) => {
-            let part = key.parts.get(key.columns.iter().position(|c| c == column)?)?;
+            let part = key.surely.get(key.columns.iter().position(|c| c == column)?)?;
             (!matches!(part.kind, ExprKind::Column(_))).then_some(part)
         }
         _ => None,

@@ -31,6 +31,8 @@ pub struct TargetSpec {
     pub name: Spanned<String>,
     pub dialect: Spanned<String>,
     pub schema: Option<String>,
+    /// The collation of texts whose contract names none.
+    pub collation: Option<Spanned<String>>,
     pub url: Option<Spanned<String>>,
     /// The table of the target that is told of each deployment, if any is.
     pub runs: Option<Spanned<String>>,
@@ -81,10 +83,10 @@ impl Project {
 }
 
 impl TargetSpec {
-    /// Reads `{dialect, schema, url}`.
+    /// Reads `{dialect, schema, collation, url, runs}`.
     pub fn decode(name: Spanned<String>, body: &Node, out: &mut Diagnostics) -> Option<TargetSpec> {
         let map = body.expect_map("a target", out)?;
-        map.only("a target", &["dialect", "schema", "url", "runs"], out);
+        map.only("a target", &["dialect", "schema", "collation", "url", "runs"], out);
         let Some(dialect) = map.get("dialect") else {
             out.error("E0202", body.span, format!("target `{}` has no `dialect`", name.value))
                 .help("Write `dialect: postgres` or `dialect: azure_sql`.");
@@ -94,6 +96,7 @@ impl TargetSpec {
             name,
             dialect: dialect.expect_text("`dialect`", out)?,
             schema: map.get("schema").and_then(|n| n.expect_text("`schema`", out)).map(|t| t.value),
+            collation: map.get("collation").and_then(|n| n.expect_text("`collation`", out)),
             url: map.get("url").and_then(|n| n.expect_text("`url`", out)),
             runs: map.get("runs").and_then(|n| n.expect_text("`runs`", out)),
         })
@@ -105,6 +108,7 @@ impl TargetSpec {
             name: Spanned::new("postgres".into(), span),
             dialect: Spanned::new("postgres".into(), span),
             schema: None,
+            collation: None,
             url: None,
             runs: None,
         }

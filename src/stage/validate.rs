@@ -98,6 +98,7 @@ impl Validate {
             Measure::Row(expr) => Measure::Row(look_up(expr)?),
             Measure::Unique(mut key) => {
                 key.parts = key.parts.into_iter().map(&mut look_up).collect::<Option<_>>()?;
+                key.surely = key.surely.into_iter().map(&mut look_up).collect::<Option<_>>()?;
                 key.only_where = match key.only_where {
                     Some(condition) => Some(look_up(condition)?),
                     None => None,

@@ -1,12 +1,13 @@
-//! How Azure SQL and SQL Server judge values, with the default collation SQL_Latin1_General_CP1_CI_AS.
+//! How Azure SQL and SQL Server judge values.
 //!
-//! Sources: the Transact-SQL reference, data types (character, date and time, money, float), CREATE TABLE (index key sizes), and collation
-//! and Unicode support. Which characters the collation takes for equal goes further than this models; see [`collated`].
+//! Sources: the Transact-SQL reference, data types (character, date and time, money, float), CREATE TABLE (index key sizes). Texts are
+//! compared by the collations of their columns; see [`collated`].
 
 use std::sync::Arc;
 
-use super::{ColumnRule, Target, collation};
-use crate::check::unique::Unique;
+use super::code_page::CodePage;
+use super::collation::{Collation, Equality};
+use super::{ColumnRule, Target, collated};
 use crate::check::{Declared, Measure, UniqueKey, WrittenKey};
 use crate::contract::ddl::Flavor;
 use crate::contract::{Column, Contract};
@@ -59,32 +60,83 @@ impl Target for AzureSql {
     fn adapt(&self, declared: Declared, contract: &Contract) -> Declared {
         match declared.check.measure() {
             Measure::Unique(key) => {
-                let parts = key.parts.into_iter().map(|part| collation::key_of(part, contract)).collect();
-                let only_where = key.only_where.map(|condition| collation::condition(condition, contract));
+                let form = |equality| {
+                    let parts = key.parts.iter().cloned();
+                    parts.map(|part| collated::key_of(part, contract, equality)).collect::<Vec<Expr>>()
+                };
+                let (parts, surely) = (form(Equality::Possible), form(Equality::Sure));
+                let only_where = key.only_where.map(|condition| collated::condition(condition, contract));
                 // An index has nothing but columns; how they are sorted is no matter.
                 let written = key.written.map(|w| WrittenKey { parts: vec![], ..w });
                 // One NULL is all that a unique key takes.
-                let key = UniqueKey { parts, columns: key.columns, nulls_equal: true, only_where, written };
-                Declared { check: Arc::new(Unique::of(key)), ..declared }
+                let key = UniqueKey { parts, surely, columns: key.columns, nulls_equal: true, only_where, written };
+                let check = collated::Collated::of_key(declared.check.clone(), Measure::Unique(key), contract);
+                Declared { check: Arc::new(check), ..declared }
             }
             Measure::Row(fails) => {
-                let measure = Measure::Row(collation::condition(fails, contract));
-                Declared { check: Arc::new(collation::Collated::new(declared.check.clone(), measure)), ..declared }
+                let measure = Measure::Row(collated::condition(fails, contract));
+                Declared { check: Arc::new(collated::Collated::new(declared.check.clone(), measure)), ..declared }
             }
             Measure::References { columns, table, references, .. } => {
-                let compared = columns.iter().map(|c| collation::column(c, declared.span, contract)).collect();
+                let compared = columns.iter().map(|c| collated::column(c, declared.span, contract)).collect();
                 let measure = Measure::References { columns, table, references, compared };
-                Declared { check: Arc::new(collation::Collated::new(declared.check.clone(), measure)), ..declared }
+                let check = collated::Collated::of_key(declared.check.clone(), measure, contract);
+                Declared { check: Arc::new(check), ..declared }
             }
             Measure::Count(_) | Measure::Total { .. } | Measure::Fresh { .. } | Measure::Agreement(_) => declared,
         }
     }
 
-    fn lost(&self, column: &Column, text: &str) -> String {
-        if !collation::is_code_page(column) {
-            return String::new();
+    fn knows_collation(&self, name: &str) -> bool {
+        Collation::parse(name).is_some()
+    }
+
+    fn in_doubt(&self, contract: &Contract) -> Vec<(String, String)> {
+        let mut compared: Vec<&Column> = vec![];
+        let mut found = vec![];
+        for declared in contract.checks.iter().filter(|c| c.enforced) {
+            let columns = declared.check.columns();
+            let named = || columns.iter().filter_map(|name| contract.column(name)).filter(|c| c.data_type.is_text());
+            match declared.check.measure() {
+                Measure::Unique(key) => key.parts.iter().for_each(|part| compared.extend(collated::texts(part, contract))),
+                Measure::References { .. } => compared.extend(named()),
+                Measure::Row(fails) => {
+                    compared.extend(collated::texts(&fails, contract));
+                    if collated::orders_texts(&fails, contract) {
+                        let what = format!("{} {}", declared.check.rule(), columns.join(", "));
+                        found.push((what, "which text comes first is the collation's to say".to_string()));
+                    }
+                }
+                Measure::Count(_) | Measure::Total { .. } | Measure::Fresh { .. } | Measure::Agreement(_) => {}
+            }
         }
-        text.chars().filter(|c| !collation::in_code_page(*c)).collect()
+        for column in contract.columns.iter().filter(|c| compared.iter().any(|other| other.name == c.name)) {
+            let Some(name) = &column.collation else { continue };
+            let why = match Collation::parse(name) {
+                None => format!("the collation `{name}` is not known: it was judged by the usual one"),
+                Some(known) if !known.is_known() => {
+                    format!(
+                        "what letters the collation `{name}` takes for equal is its language's to say: such as may be equal were taken for it"
+                    )
+                }
+                Some(_) => continue,
+            };
+            found.push((format!("texts of {}", column.name), why));
+        }
+        for column in &contract.columns {
+            if let Some(page) = CodePage::of(column).filter(|page| column.data_type.is_text() && !page.is_known()) {
+                let why = format!(
+                    "which characters code page {} has is not known; those beyond ASCII were counted as two bytes",
+                    page.0
+                );
+                found.push((format!("characters of {}", column.name), why));
+            }
+        }
+        found
+    }
+
+    fn lost(&self, column: &Column, text: &str) -> String {
+        CodePage::of(column).map_or_else(String::new, |page| page.lacks(text))
     }
 
     fn table_checks(&self, contract: &Contract) -> Vec<Declared> {
@@ -152,11 +204,14 @@ impl Rules<'_> {
         self.add("text", fails, "text without the character U+0000", |_, _| {
             Some("Take it out: `replace(column, chr(0), '')`.".to_string())
         });
-        if collation::is_code_page(self.column) {
-            let pattern = Expr::text(format!("[^{}]", collation::CODE_PAGE), self.span);
+        if let Some(page) = CodePage::of(self.column)
+            && let Some(class) = page.class()
+        {
+            let pattern = Expr::text(format!("[^{class}]"), self.span);
             let fails = Expr::call("regexp_matches", vec![self.here(), pattern], self.span);
-            self.add("text", fails, "characters of code page 1252", |_, value| {
-                let lost: String = value.chars().filter(|c| !collation::in_code_page(*c)).collect();
+            self.add("text", fails, format!("characters of code page {}", page.0), |rule, value| {
+                let page = rule.allowed.rsplit(' ').next().and_then(|n| n.parse().ok()).map(CodePage);
+                let lost = page.map_or_else(String::new, |page| page.lacks(value));
                 Some(format!("The column would store `?` for `{lost}`. Make it `nvarchar`, or replace these characters."))
             });
         }
@@ -165,12 +220,16 @@ impl Rules<'_> {
     fn length(&mut self, limit: u32) {
         let length = Expr::call("length", vec![self.here()], self.span);
         let long = |length: Expr| length.binary(BinaryOp::Greater, Expr::number(limit, self.span));
-        if collation::is_code_page(self.column) {
-            // Each character of the code page is a byte.
-            let fails = long(length);
-            return self.add("length", fails, format!("at most {limit} bytes"), |_, value| {
-                Some(format!("It has {}. Shorten it, or widen the column.", value.chars().count()))
-            });
+        if let Some(page) = CodePage::of(self.column) {
+            let fails = long(page.bytes(self.here()));
+            return match page {
+                CodePage::UTF8 => self.add("length", fails, format!("at most {limit} bytes of UTF-8"), |_, value| {
+                    Some(format!("It has {}. Shorten it, or widen the column.", value.len()))
+                }),
+                _ => self.add("length", fails, format!("at most {limit} bytes"), |_, value| {
+                    Some(format!("It has {}. Shorten it, or widen the column.", value.chars().count()))
+                }),
+            };
         }
         let fails = long(length.clone())
             .or(long(length.binary(BinaryOp::Multiply, Expr::number(2, self.span))).and(long(units(self.here()))));
@@ -251,17 +310,16 @@ fn bytes(column: &Column) -> Expr {
     if !column.data_type.is_text() {
         return Expr::number(widest(column), column.span);
     }
-    let length = if collation::is_code_page(column) {
-        Expr::call("length", vec![here], column.span)
-    } else {
-        units(here).binary(BinaryOp::Multiply, Expr::number(2, column.span))
+    let length = match CodePage::of(column) {
+        Some(page) => page.bytes(here),
+        None => units(here).binary(BinaryOp::Multiply, Expr::number(2, column.span)),
     };
     Expr::call("coalesce", vec![length, Expr::number(0, column.span)], column.span)
 }
 
 /// The most bytes that a column may take in an index.
 fn widest(column: &Column) -> u32 {
-    let each = if collation::is_code_page(column) { 1 } else { 2 };
+    let each = if CodePage::of(column).is_some() { 1 } else { 2 };
     match &column.data_type {
         DataType::Varchar(n) | DataType::Char(n) => n.saturating_mul(each),
         // Columns without a limit cannot be keys at all; what they are elsewhere is not known.

@@ -17,6 +17,7 @@ fn column(data_type: DataType, type_name: Option<&str>) -> Column {
         not_null: false,
         default: None,
         generated: Generated::No,
+        collation: None,
     }
 }
 

@@ -1,146 +1,243 @@
-//! Which texts the collation SQL_Latin1_General_CP1_CI_AS takes for equal, and which characters code page 1252 has.
+//! Which texts a collation of Azure SQL takes for equal.
 //!
-//! In: expressions over a contract's columns. Out: the same with texts brought into a form in which equal ones are the same: without case,
-//! without trailing spaces, composed, and without the characters that it does not know (among them all beyond U+FFFF). Accents count.
-//! The real rules know more (widths, kana, expansions of many letters): a text that is equal there may still be told apart here.
-//! Does not know about targets.
+//! In: a column, with its collation. Out: two forms of a text: one in which those are the same that are surely equal, and one in which those
+//! are that may be. Between the two lies what the vendor does not write down: letters without a weight, widths, kana, expansions, what a
+//! language reads as one letter. Spaces at the end count in none, not in binary ones either.
+//! Sources: collation and Unicode support, Windows collation names, SQL Server collation names. Does not know about constraints.
 
-use std::sync::Arc;
+use super::collation_letters::{
+    BY_LANGUAGE, CONTROLS, EUROPEAN, EXPANSIONS, HIRAGANA, IGNORED, JOINED, KATAKANA, LATIN, NARROW, SIGNS, SMALL, STROKES,
+    UNWEIGHTED, WIDE,
+};
+use crate::contract::Column;
+use crate::expr::{BinaryOp, Expr};
 
-use crate::check::{Check, Measure};
-use crate::contract::{Column, Contract};
-use crate::diagnostics::Span;
-use crate::expr::{BinaryOp, Expr, ExprKind, Literal};
+/// The collation of a column that names none: what a database has unless it was made with another.
+pub(super) const USUAL: &str = "SQL_Latin1_General_CP1_CI_AS";
 
-/// The characters of code page 1252, as a class of a regular expression.
-pub(super) const CODE_PAGE: &str = "\\x{01}-\\x{7F}\\x{A0}-\\x{FF}€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ";
-
-/// Tells whether a character has a place in code page 1252.
-pub(super) fn in_code_page(c: char) -> bool {
-    matches!(c, '\u{1}'..='\u{7f}' | '\u{a0}'..='\u{ff}') || "€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ".contains(c)
+/// What a collation's name says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Collation {
+    /// The words before the flags and the version, in capitals.
+    language: String,
+    binary: bool,
+    /// What is told apart: capitals and small letters, letters with accents and without, hiragana and katakana, wide and narrow ones.
+    case: bool,
+    accent: bool,
+    kana: bool,
+    width: bool,
+    /// Version 80, which has no weights for many scripts.
+    old: bool,
+    /// Whether functions count characters rather than UTF-16 units.
+    characters: bool,
 }
 
-/// Tells whether a column stores bytes of a code page instead of UTF-16.
-pub(super) fn is_code_page(column: &Column) -> bool {
-    let name = column.type_name.as_deref().unwrap_or_default().to_lowercase();
-    matches!(name.split('(').next().unwrap_or_default().trim(), "varchar" | "char" | "text" | "character" | "character varying")
+/// What a form is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Equality {
+    /// Texts that the database surely takes for equal are the same.
+    Sure,
+    /// Texts that the database may take for equal are the same.
+    Possible,
 }
 
-/// Brings a text into the form in which equal texts are the same.
-pub(super) fn collated(text: Expr) -> Expr {
+/// How letters of ASCII are sorted, as far as ranges need to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// By their numbers.
+    Binary,
+    /// As in a dictionary, where case does not count.
+    Dictionary,
+    /// With capitals between small letters, or two letters as one.
+    Other,
+}
+
+impl Collation {
+    /// The collation of a column; the usual one where it names none, or one that cannot be read.
+    pub(super) fn of(column: &Column) -> Collation {
+        column.collation.as_deref().and_then(Collation::parse).unwrap_or_else(Collation::usual)
+    }
+
+    pub(super) fn usual() -> Collation {
+        let language = "LATIN1_GENERAL".to_string();
+        Collation::parse(USUAL).unwrap_or(Collation {
+            language,
+            binary: false,
+            case: false,
+            accent: true,
+            kana: false,
+            width: false,
+            old: true,
+            characters: false,
+        })
+    }
+
+    /// Reads a name; nothing for one that says neither that it is binary nor what it tells apart.
+    pub(super) fn parse(name: &str) -> Option<Collation> {
+        let upper = name.trim().to_ascii_uppercase();
+        let words: Vec<&str> = upper.split('_').filter(|w| !["SQL", "PREF"].contains(w)).collect();
+        let has = |flag: &str| words.contains(&flag);
+        let binary = has("BIN") || has("BIN2");
+        if !binary && !((has("CI") || has("CS")) && (has("AI") || has("AS"))) {
+            return None;
+        }
+        let version = words.iter().find_map(|w| w.parse::<u16>().ok());
+        let ends = |w: &str| {
+            let page = w.strip_prefix("CP").is_some_and(|n| n.parse::<u16>().is_ok());
+            page || w.parse::<u16>().is_ok() || ["CI", "CS", "BIN", "BIN2"].contains(&w)
+        };
+        let language: Vec<&str> = words.iter().take_while(|w| !ends(w)).copied().collect();
+        Some(Collation {
+            language: language.join("_"),
+            binary,
+            case: has("CS"),
+            accent: has("AS"),
+            kana: has("KS"),
+            width: has("WS"),
+            old: version.is_none_or(|v| v < 90),
+            characters: has("SC") || version.is_some_and(|v| v >= 140),
+        })
+    }
+
+    pub(super) fn order(&self) -> Order {
+        match (self.binary, self.case || self.joins_letters()) {
+            (true, _) => Order::Binary,
+            (false, false) => Order::Dictionary,
+            (false, true) => Order::Other,
+        }
+    }
+
+    /// What LEN gives for a text without spaces at its end.
+    pub(super) fn length(&self, text: &Expr) -> Expr {
+        let span = text.span;
+        let length = Expr::call("length", vec![text.clone()], span);
+        if self.characters {
+            return length;
+        }
+        let beyond = call("regexp_replace", text.clone(), &["[^\\x{10000}-\\x{10FFFF}]", "", "g"]);
+        let units = length.clone().binary(BinaryOp::Add, Expr::call("length", vec![beyond], span));
+        Expr::case(vec![(is_ascii(text), length)], units, span)
+    }
+
+    /// Whether the rules of its language are known here, for Latin letters.
+    pub(super) fn is_known(&self) -> bool {
+        self.binary || self.language == "LATIN1_GENERAL"
+    }
+
+    /// Brings a text into the form in which equal texts are the same.
+    pub(super) fn form(&self, text: Expr, equality: Equality) -> Expr {
+        if self.binary {
+            return trimmed(text);
+        }
+        match equality {
+            Equality::Sure => self.sure(text),
+            Equality::Possible => self.possible(text),
+        }
+    }
+
+    fn sure(&self, text: Expr) -> Expr {
+        let span = text.span;
+        if self.case && self.accent || self.joins_letters() {
+            return trimmed(text);
+        }
+        let mut branches = vec![(is_ascii(&text), trimmed(self.small(text.clone())))];
+        if self.is_known() {
+            let plain = if self.accent { EUROPEAN } else { LATIN };
+            let bare = if self.accent { text.clone() } else { call("strip_accents", text.clone(), &[]) };
+            branches.push((call("regexp_matches", text.clone(), &[plain]), trimmed(self.small(bare))));
+        }
+        Expr::case(branches, trimmed(text), span)
+    }
+
+    fn possible(&self, text: Expr) -> Expr {
+        let span = text.span;
+        let plain = is_ascii(&text).and(call("regexp_matches", text.clone(), &[CONTROLS]).negate());
+        let short = trimmed(self.of_language(self.small(text.clone())));
+        Expr::case(vec![(plain, short)], trimmed(self.possible_letters(text)), span)
+    }
+
+    /// The form without the trimming.
+    fn possible_letters(&self, text: Expr) -> Expr {
+        let mut text = call("regexp_replace", text, &[IGNORED, "", "g"]);
+        if self.old {
+            text = call("regexp_replace", text, &[UNWEIGHTED, "", "g"]);
+        }
+        text = translated(text, SIGNS);
+        if !self.width {
+            text = translated(translated(text, WIDE), NARROW);
+        }
+        text = call("nfc_normalize", text, &[]);
+        if !self.kana {
+            text = call("translate", text, &[HIRAGANA, KATAKANA]);
+        }
+        text = self.small(text);
+        if !self.case {
+            text = translated(text, SMALL);
+        }
+        text = EXPANSIONS.iter().fold(text, |text, (letter, letters)| call("replace", text, &[letter, letters]));
+        text = self.of_language(text);
+        if !self.accent {
+            text = translated(call("strip_accents", text, &[]), STROKES);
+        }
+        text
+    }
+
+    /// Texts of which one surely matches a pattern in the other's form: letter by letter, spaces at the end count.
+    pub(super) fn pattern(&self, text: Expr) -> Expr {
+        if self.binary || self.joins_letters() {
+            return text;
+        }
+        // Its small letter is another one's everywhere but in Turkish.
+        let text = if self.case { text } else { self.small(call("replace", text, &["İ", "i\u{307}"])) };
+        let span = text.span;
+        match self.accent {
+            true => text,
+            false => {
+                let latin = call("regexp_matches", text.clone(), &[LATIN]);
+                Expr::case(vec![(latin, call("strip_accents", text.clone(), &[]))], text, span)
+            }
+        }
+    }
+
+    /// The same for texts of which one may match.
+    pub(super) fn possible_pattern(&self, text: Expr) -> Expr {
+        if self.binary { text } else { self.possible_letters(text) }
+    }
+
+    /// Whether two letters of ASCII may be one, so that `aA` is not what `aa` is; or whether capitals are other ones.
+    fn joins_letters(&self) -> bool {
+        JOINED.iter().any(|language| self.language.contains(language))
+    }
+
+    fn small(&self, text: Expr) -> Expr {
+        if self.case { text } else { call("lower", text, &[]) }
+    }
+
+    /// Takes those letters for one that the language may take for one.
+    fn of_language(&self, text: Expr) -> Expr {
+        let pairs = BY_LANGUAGE.iter().filter(|(language, _)| self.language.contains(language)).flat_map(|(_, pairs)| *pairs);
+        pairs.fold(text, |text, (letters, same)| call("replace", text, &[letters, same]))
+    }
+}
+
+fn call(name: &str, first: Expr, more: &[&str]) -> Expr {
+    let span = first.span;
+    Expr::call(name, std::iter::once(first).chain(more.iter().map(|m| Expr::text(*m, span))).collect(), span)
+}
+
+fn translated(text: Expr, (from, to): (&str, &str)) -> Expr {
+    call("translate", text, &[from, to])
+}
+
+fn trimmed(text: Expr) -> Expr {
+    call("rtrim", text, &[" "])
+}
+
+fn is_ascii(text: &Expr) -> Expr {
     let span = text.span;
-    let call = |name: &str, first: Expr, more: &[&str]| {
-        let arguments = std::iter::once(first).chain(more.iter().map(|m| Expr::text(*m, span))).collect();
-        Expr::call(name, arguments, span)
-    };
-    let plain = |text: Expr| call("lower", call("rtrim", text, &[" "]), &[]);
-    // Text of ASCII alone, which most keys are, needs no more.
-    let ascii =
-        Expr::call("length", vec![text.clone()], span).binary(BinaryOp::Equal, Expr::call("strlen", vec![text.clone()], span));
-    let known =
-        call("regexp_replace", text.clone(), &["[\\x{10000}-\\x{10FFFF}\\x{AD}\\x{200B}-\\x{200F}\\x{2060}\\x{FEFF}]", "", "g"]);
-    let composed = plain(call("nfc_normalize", known, &[]));
-    let expanded = [("ß", "ss"), ("æ", "ae"), ("œ", "oe"), ("þ", "th")]
-        .into_iter()
-        .fold(composed, |text, (letter, letters)| call("replace", text, &[letter, letters]));
-    Expr::case(vec![(ascii, plain(text))], expanded, span)
+    Expr::call("length", vec![text.clone()], span).binary(BinaryOp::Equal, Expr::call("strlen", vec![text.clone()], span))
 }
 
-/// Brings a part of a key into that form if it is text.
-pub(super) fn key_of(part: Expr, contract: &Contract) -> Expr {
-    if is_text(&part, contract) { collated(part) } else { part }
-}
-
-/// Gives the comparisons of a condition the collation's meaning.
-pub(super) fn condition(mut expr: Expr, contract: &Contract) -> Expr {
-    for child in expr.children_mut() {
-        let taken = std::mem::replace(child, Expr::null(child.span));
-        *child = condition(taken, contract);
-    }
-    let text = |e: &Expr| is_text(e, contract);
-    let wrap = |e: &mut Expr| *e = collated(std::mem::replace(e, Expr::null(e.span)));
-    match &mut expr.kind {
-        ExprKind::Binary(left, op, right) if is_comparison(*op) && (text(left) || text(right)) => {
-            wrap(left);
-            wrap(right);
-        }
-        ExprKind::InList { operand, list, .. } if text(operand) => {
-            wrap(operand);
-            list.iter_mut().for_each(wrap);
-        }
-        ExprKind::Between { operand, low, high, .. } if text(operand) => [operand, low, high].into_iter().for_each(|e| wrap(e)),
-        ExprKind::Like { ignore_case, .. } => *ignore_case = true,
-        _ => {}
-    }
-    expr
-}
-
-fn is_comparison(op: BinaryOp) -> bool {
-    use BinaryOp as Op;
-    matches!(
-        op,
-        Op::Equal
-            | Op::NotEqual
-            | Op::Less
-            | Op::LessOrEqual
-            | Op::Greater
-            | Op::GreaterOrEqual
-            | Op::IsDistinctFrom
-            | Op::IsNotDistinctFrom
-    )
-}
-
-/// Tells whether an expression is surely text: a text column, or what text functions make.
-fn is_text(expr: &Expr, contract: &Contract) -> bool {
-    const TEXT: &[&str] = &["lower", "upper", "trim", "ltrim", "rtrim", "left", "right", "substring", "replace", "concat"];
-    match &expr.kind {
-        ExprKind::Column(name) => contract.column(name).is_some_and(|c| c.data_type.is_text()),
-        ExprKind::Name(parts) => parts.last().and_then(|name| contract.column(name)).is_some_and(|c| c.data_type.is_text()),
-        ExprKind::Call(call) => TEXT.contains(&call.function.as_str()),
-        ExprKind::Cast { to, .. } => to.is_text(),
-        ExprKind::Binary(_, BinaryOp::Concat, _) => true,
-        ExprKind::Literal(Literal::Text(_)) | ExprKind::Literal(_) => false,
-        _ => false,
-    }
-}
-
-/// The form of a column's values, if they are text.
-pub(super) fn column(name: &str, span: Span, contract: &Contract) -> Option<Expr> {
-    let column = Expr::column(name, span);
-    is_text(&column, contract).then(|| collated(column))
-}
-
-/// A check whose comparisons have the collation's meaning; all else is as declared.
-#[derive(Clone, Debug)]
-pub(super) struct Collated {
-    declared: Arc<dyn Check>,
-    measure: Measure,
-}
-
-impl Collated {
-    pub(super) fn new(declared: Arc<dyn Check>, measure: Measure) -> Collated {
-        Collated { declared, measure }
-    }
-}
-
-impl Check for Collated {
-    fn rule(&self) -> &'static str {
-        self.declared.rule()
-    }
-
-    fn columns(&self) -> Vec<String> {
-        self.declared.columns()
-    }
-
-    fn measure(&self) -> Measure {
-        self.measure.clone()
-    }
-
-    fn allowed(&self) -> String {
-        self.declared.allowed()
-    }
-
-    fn suggest(&self, value: &str) -> Option<String> {
-        self.declared.suggest(value)
-    }
-}
+#[cfg(test)]
+#[path = "collation_tests.rs"]
+mod tests;

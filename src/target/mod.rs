@@ -4,7 +4,11 @@
 //! Does not know about stages or the engine.
 
 pub mod azure_sql;
+mod code_page;
+mod collated;
 mod collation;
+mod collation_letters;
+mod pattern;
 pub mod postgres;
 
 use std::fmt;
@@ -35,6 +39,18 @@ pub trait Target: Sync + Send {
 
     /// What this database demands of whole rows, besides the declared constraints: the size of an index key.
     fn table_checks(&self, contract: &Contract) -> Vec<Declared> {
+        let _ = contract;
+        vec![]
+    }
+
+    /// Whether texts can be compared by a collation of this name.
+    fn knows_collation(&self, name: &str) -> bool {
+        let _ = name;
+        false
+    }
+
+    /// What of a contract is judged, but not as the database does, and why.
+    fn in_doubt(&self, contract: &Contract) -> Vec<(String, String)> {
         let _ = contract;
         vec![]
     }

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from harness import KIT, ROOT, Failures, folder, run
 from torture import TEXTS
+from tsql_definitions import definitions
 
 csv.field_size_limit(1 << 24)
 EXTRA = ["\\\nnext", "a\\\r\nb", "\nGO\n", "\ngo 5\n", "  GO  ", "$(x)$(y)", "$$((", "]]", "\n:r file\n", "\n!! dir\n", "\nEXIT\n", "{~10}\n" * 40, "x'\n" * 30, "\U0001f642" * 4_001, "é" * 4_001 + "\n", "'" * 5_000]
@@ -398,7 +399,7 @@ def main():
     a = arguments.parse_args()
     pipe, failures, scripts = a.pipe.resolve(), Failures(), []
     with folder("tsql") as root:
-        for name, part in (("torture", torture), ("views", views), ("upserts", upserts), ("scout", lambda *x: scout(*x, a.seed, a.scale))):
+        for name, part in (("torture", torture), ("views", views), ("upserts", upserts), ("scout", lambda *x: scout(*x, a.seed, a.scale)), ("definitions", lambda *x: definitions(*x, a.seed))):
             sub = root / name
             sub.mkdir()
             part(pipe, sub, failures, scripts)

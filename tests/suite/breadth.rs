@@ -136,3 +136,21 @@ fn long_chains_of_tables_are_made_step_by_step() {
         }
     }
 }
+
+#[test]
+fn a_table_may_join_many_others() {
+    let joins = 25;
+    let extracts: String =
+        (0..joins).map(|i| format!("  d{i}: {{rows: [{{id: 1, x{i}: a{i}}}, {{id: 2, x{i}: b{i}}}]}}\n")).collect();
+    let joined: String = (0..joins).map(|i| format!("      - {{to: d{i}, on: id}}\n")).collect();
+    let pipeline = format!(
+        "pipeline: p\ntarget: {{dialect: postgres}}\nextract:\n  raw: {{rows: [{{id: 2}}, {{id: 1}}, {{id: 3}}]}}\n{extracts}tables:\n  t:\n    from: raw\n    join:\n{joined}    load: {{file: t.csv}}\n"
+    );
+    let folder = Folder::with(&[("p.yaml", &pipeline)]);
+    let ran = folder.pipe(&["run", "p.yaml"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let line = |of: &dyn Fn(usize) -> String| (0..joins).map(of).collect::<Vec<_>>().join(",");
+    let wanted = [line(&|i| format!("x{i}")), line(&|i| format!("b{i}")), line(&|i| format!("a{i}")), line(&|_| String::new())];
+    let [head, second, first, none] = wanted;
+    assert_eq!(folder.read("out/p/t.csv"), format!("id,{head}\n2,{second}\n1,{first}\n3,{none}\n"));
+}

@@ -14,6 +14,8 @@ mod inserts;
 mod merge;
 mod preview;
 mod rows;
+mod schema;
+mod schema_table;
 #[cfg(test)]
 mod tests;
 mod text;

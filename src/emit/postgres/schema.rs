@@ -5,26 +5,40 @@
 //! Does not know what the database has.
 
 use super::text::{self, identifier, literal};
-use crate::check::Measure;
-use crate::contract::{Column, ConstraintKind, Contract, ForeignKey, Generated, WrittenConstraint, usual_name};
-use crate::expr::{BinaryOp, Expr, ExprKind, UnaryOp};
-use crate::sql::postgres::Postgres;
-use crate::sql::{self, Dialect};
-
-/// What is made besides tables, indexes and foreign keys.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Extras {
-    /// A trigger that sets the column `updated_at` at every change.
-    pub updated_at: bool,
-    /// The privileges that contracts name.
-    pub grants: bool,
-}
+use crate::contract::{Column, ConstraintKind, Contract, ForeignKey, Generated, usual_name};
+use crate::emit::definition::{self, Define, Definitions, Extras};
+use crate::emit::load::one_line;
+use crate::expr::Expr;
+use crate::sql::postgres::Postgres as Words;
+use crate::sql::{self, Dialect, Unsupported};
 
 /// The privileges that a table has.
 const PRIVILEGES: &[&str] = &["select", "insert", "update", "delete", "truncate", "references", "trigger"];
 
+impl Define for super::Postgres {
+    fn definitions(&self, contracts: &[&Contract], schema: &str, extras: Extras) -> Definitions {
+        Definitions { script: ddl(contracts, schema, extras), refused: vec![] }
+    }
+
+    fn names(&self, columns: &[String]) -> String {
+        list(columns)
+    }
+
+    fn unique(&self, nulls_equal: bool) -> &'static str {
+        if nulls_equal { "UNIQUE NULLS NOT DISTINCT" } else { "UNIQUE" }
+    }
+
+    fn condition(&self, _contract: &Contract, holds: &Expr) -> Result<String, Unsupported> {
+        sql::expression(&Words, holds)
+    }
+
+    fn foreign_key(&self, key: &ForeignKey, contract: &Contract, schema: &str) -> String {
+        foreign_key(key, contract, schema)
+    }
+}
+
 /// Writes the script; `schema` is where tables go that name none.
-pub fn ddl(contracts: &[&Contract], schema: &str, extras: Extras) -> String {
+fn ddl(contracts: &[&Contract], schema: &str, extras: Extras) -> String {
     let mut script = Script { text: String::new(), schema };
     script.text.push_str("-- Makes what is missing and leaves what is there.\nBEGIN;\n");
     script.text.push_str(&format!(
@@ -89,7 +103,8 @@ impl Script<'_> {
     fn constraints(&mut self, contract: &Contract, kind: ConstraintKind) {
         let table = self.name(contract);
         let mut not_made = vec![];
-        for constraint in all_constraints(contract, self.schema, &mut not_made).into_iter().filter(|c| c.kind == kind) {
+        let all = definition::constraints(&super::Postgres, contract, self.schema, &mut not_made);
+        for constraint in all.into_iter().filter(|c| c.kind == kind) {
             let found = match (kind, &constraint.name) {
                 (ConstraintKind::PrimaryKey, _) => "contype = 'p'".to_string(),
                 (_, Some(name)) => format!("conname = {}", literal(name)),
@@ -101,19 +116,16 @@ impl Script<'_> {
             self.unless(&missing, &format!("ALTER TABLE {table} ADD {name}{}", constraint.text));
         }
         for rule in not_made.iter().filter(|_| kind == ConstraintKind::Other) {
-            let rule: String = rule.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+            let rule = one_line(rule);
             self.text.push_str(&format!("-- not made, since PostgreSQL cannot say it: {rule}\n"));
         }
     }
 
     fn indexes(&mut self, contract: &Contract) {
-        for (name, unique, tail) in &contract.written.indexes {
-            let unique = if *unique { "UNIQUE " } else { "" };
-            self.text.push_str(&format!(
-                "CREATE {unique}INDEX IF NOT EXISTS {} {};\n",
-                identifier(name),
-                tail.trim_end_matches(';')
-            ));
+        for index in &contract.written.indexes {
+            let words = if index.words.is_empty() { String::new() } else { format!("{} ", index.words) };
+            let name = index.name.as_deref().map(|n| format!(" IF NOT EXISTS {}", identifier(n))).unwrap_or_default();
+            self.text.push_str(&format!("CREATE {words}INDEX{name} {};\n", index.tail.trim_end_matches(';')));
         }
         if contract.written.indexes.is_empty() {
             for index in contract.indexes.iter().filter(|i| !i.columns.is_empty()) {
@@ -164,7 +176,7 @@ fn definition(contract: &Contract, column: &Column) -> String {
     let data_type = column
         .type_name
         .clone()
-        .unwrap_or_else(|| Postgres.type_name(&column.data_type, column.span).unwrap_or_else(|_| column.data_type.to_string()));
+        .unwrap_or_else(|| Words.type_name(&column.data_type, column.span).unwrap_or_else(|_| column.data_type.to_string()));
     let not_null = if column.not_null { " NOT NULL" } else { "" };
     match (column.generated, counted) {
         (Generated::ByDefault, true) => {
@@ -179,69 +191,9 @@ fn definition(contract: &Contract, column: &Column) -> String {
         (Generated::Always, _) => format!("{data_type} GENERATED ALWAYS AS IDENTITY"),
         (Generated::No | Generated::Computed, _) => {
             let default = column.default.as_ref().map(|d| format!(" DEFAULT {d}")).unwrap_or_default();
-            format!("{data_type}{default}{not_null}")
+            let collation = column.collation.as_ref().map(|c| format!(" COLLATE {}", identifier(c))).unwrap_or_default();
+            format!("{data_type}{collation}{default}{not_null}")
         }
-    }
-}
-
-/// Returns a table's constraints: as its schema file has them, or made of what the contract says.
-fn all_constraints(contract: &Contract, schema: &str, not_made: &mut Vec<String>) -> Vec<WrittenConstraint> {
-    if !contract.written.constraints.is_empty() || !contract.written.columns.is_empty() {
-        return contract.written.constraints.clone();
-    }
-    let mut found = vec![];
-    let mut add = |name: Option<String>, columns: &[String], label: &str, kind, text| {
-        let name = Some(name.unwrap_or_else(|| usual_name(&contract.table, columns, label)));
-        // Two rules about one column want two names.
-        let taken = |n: &str, found: &[WrittenConstraint]| found.iter().any(|c: &WrittenConstraint| c.name.as_deref() == Some(n));
-        let mut chosen = name.clone().unwrap_or_default();
-        let mut n = 0;
-        while taken(&chosen, &found) {
-            n += 1;
-            chosen = format!("{}{n}", name.clone().unwrap_or_default());
-        }
-        found.push(WrittenConstraint { name: Some(chosen), kind, text });
-    };
-    if !contract.primary_key.is_empty() {
-        add(None, &[], "pkey", ConstraintKind::PrimaryKey, format!("PRIMARY KEY ({})", list(&contract.primary_key)));
-    }
-    for declared in contract.checks.iter().filter(|c| c.enforced) {
-        let columns = declared.check.columns();
-        match declared.check.measure() {
-            Measure::Unique(key) if columns != contract.primary_key && key.only_where.is_none() => {
-                let nulls = if key.nulls_equal { "NULLS NOT DISTINCT " } else { "" };
-                add(declared.name.clone(), &columns, "key", ConstraintKind::Other, format!("UNIQUE {nulls}({})", list(&columns)));
-            }
-            Measure::Row(fails) => {
-                let about = if columns.len() == 1 { columns.clone() } else { vec![] };
-                match sql::expression(&Postgres, &holds(fails)) {
-                    Ok(holds) => add(declared.name.clone(), &about, "check", ConstraintKind::Other, format!("CHECK ({holds})")),
-                    Err(unsupported) => {
-                        not_made.push(format!("{} {}: {}", columns.join(", "), declared.check.allowed(), unsupported.what));
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    for key in &contract.foreign_keys {
-        add(key.name.clone(), &key.columns, "fkey", ConstraintKind::Foreign, foreign_key(key, contract, schema));
-    }
-    found
-}
-
-/// Turns what must not be into what must be, in words that read back as the same rule; NULL stays NULL in both.
-fn holds(fails: Expr) -> Expr {
-    let span = fails.span;
-    match fails.kind {
-        ExprKind::InList { operand, list, negated } => Expr::new(ExprKind::InList { operand, list, negated: !negated }, span),
-        ExprKind::Unary(UnaryOp::Not, inner) => *inner,
-        ExprKind::Binary(left, BinaryOp::Or, right) => holds(*left).and(holds(*right)),
-        ExprKind::Binary(left, BinaryOp::Less, right) => left.binary(BinaryOp::GreaterOrEqual, *right),
-        ExprKind::Binary(left, BinaryOp::LessOrEqual, right) => left.binary(BinaryOp::Greater, *right),
-        ExprKind::Binary(left, BinaryOp::Greater, right) => left.binary(BinaryOp::LessOrEqual, *right),
-        ExprKind::Binary(left, BinaryOp::GreaterOrEqual, right) => left.binary(BinaryOp::Less, *right),
-        kind => Expr::new(kind, span).negate(),
     }
 }
 

@@ -164,7 +164,7 @@ impl Blocks<'_> {
 
     fn aggregate(&mut self, input: &Relation, keys: &[Expr], columns: &[(String, Expr)]) -> Result<Rows, Unsupported> {
         let from = self.from(input)?;
-        let writer = Writer { dialect: self.dialect, names: &from.names };
+        let writer = Writer::new(self.dialect, &from.names);
         let mut group = vec![];
         for key in keys {
             let (sql, kind) = (writer.value(key)?.sql, writer.kind(key));
@@ -184,7 +184,7 @@ impl Blocks<'_> {
     /// Keeps the first row of each key by a number that a window function gives.
     fn distinct(&mut self, input: &Relation, on: &[Expr], order_by: &[OrderBy]) -> Result<Rows, Unsupported> {
         let from = self.from(input)?;
-        let writer = Writer { dialect: self.dialect, names: &from.names };
+        let writer = Writer::new(self.dialect, &from.names);
         let mut keys = vec![];
         for key in on {
             let (sql, kind) = (writer.value(key)?.sql, writer.kind(key));
@@ -242,7 +242,7 @@ impl Blocks<'_> {
     }
 
     fn select(&mut self, clause: &str, from: &From, columns: &[(String, Expr)], rest: &str) -> Result<Rows, Unsupported> {
-        let writer = Writer { dialect: self.dialect, names: &from.names };
+        let writer = Writer::new(self.dialect, &from.names);
         let (mut list, mut made) = (vec![], vec![]);
         for (name, expr) in columns {
             let (sql, kind) = writer.column(expr)?;
@@ -271,7 +271,7 @@ impl Blocks<'_> {
         match relation {
             Relation::Filter { input, predicate } => {
                 let mut from = self.from(input)?;
-                let writer = Writer { dialect: self.dialect, names: &from.names };
+                let writer = Writer::new(self.dialect, &from.names);
                 let condition = writer.condition(predicate)?.sql;
                 from.condition = Some(match from.condition {
                     Some(before) => format!("({before}) AND ({condition})"),
@@ -286,7 +286,7 @@ impl Blocks<'_> {
                 };
                 let rows = self.lower(input)?;
                 let mut names = self.named(&rows, Some("i"))?;
-                let writer = Writer { dialect: self.dialect, names: &names };
+                let writer = Writer::new(self.dialect, &names);
                 let DataType::List(kind) = writer.kind(list) else {
                     return Err(Unsupported::new("a list whose elements are not known", list.span));
                 };
@@ -305,7 +305,7 @@ impl Blocks<'_> {
             Relation::Unpivot { input, values, name, value, keep_nulls, .. } => {
                 let rows = self.lower(input)?;
                 let mut names = self.named(&rows, Some("i"))?;
-                let writer = Writer { dialect: self.dialect, names: &names };
+                let writer = Writer::new(self.dialect, &names);
                 let mut pairs = vec![];
                 let mut kind = DataType::Unknown;
                 for (label, expr) in values {
@@ -353,7 +353,7 @@ impl Blocks<'_> {
         if kind == JoinKind::Full && !self.dialect.joins_fully_on_any() && !equalities(on) {
             return Err(Unsupported::new("a full join on other than equal columns", on.span));
         }
-        let condition = Writer { dialect: self.dialect, names: &names }.condition(on)?.sql;
+        let condition = Writer::new(self.dialect, &names).condition(on)?.sql;
         let word = match kind {
             JoinKind::Left => "LEFT JOIN",
             JoinKind::Inner => "JOIN",

@@ -21,6 +21,8 @@ pub type Names = BTreeMap<String, (String, DataType)>;
 pub struct Writer<'a> {
     pub dialect: &'static dyn Dialect,
     pub names: &'a Names,
+    /// Whether texts are compared by the collation of the column that is read, rather than by their characters.
+    pub collated: bool,
 }
 
 /// A written expression.
@@ -30,6 +32,13 @@ pub struct Typed {
     pub kind: DataType,
     /// Whether it is a condition, which in T-SQL is no value.
     pub condition: bool,
+}
+
+impl<'a> Writer<'a> {
+    /// Makes one that compares texts by their characters.
+    pub fn new(dialect: &'static dyn Dialect, names: &'a Names) -> Writer<'a> {
+        Writer { dialect, names, collated: false }
+    }
 }
 
 impl Writer<'_> {
@@ -280,6 +289,13 @@ impl Writer<'_> {
         let (a, b) = (self.kind(left), self.kind(right));
         let null = |e: &Expr| matches!(e.kind, ExprKind::Literal(Literal::Null));
         let known = if null(left) { &b } else { &a };
+        // A constant beside a time is read as one.
+        let time =
+            |k: &DataType| matches!(k, DataType::Date | DataType::Time | DataType::Timestamp(_) | DataType::TimestampTz(_));
+        let text = |e: &Expr| matches!(e.kind, ExprKind::Literal(Literal::Text(_)));
+        if self.collated && (time(&a) && text(right) || time(&b) && text(left)) {
+            return Ok(infix(standard(op).0, Binding::Comparison, &self.value(left)?, &self.value(right)?));
+        }
         if family(&a) != family(&b) && !null(left) && !null(right) || family(known).is_none() {
             return Err(Unsupported::new(format!("a comparison of {a} with {b}"), span));
         }
@@ -290,6 +306,12 @@ impl Writer<'_> {
         }
         let mut l = self.value(left)?;
         let r = self.value(right)?;
+        if self.collated {
+            return Ok(match op {
+                BinaryOp::NotEqual => infix(standard(op).0, Binding::Comparison, &l, &r),
+                _ => self.dialect.compare(&l, op, &r, false),
+            });
+        }
         if known.is_text() && !reads(left) && !reads(right) {
             l = Printed::atom(format!("({})", self.dialect.collate(&l.sql)));
         }

@@ -5,6 +5,7 @@
 //! Sources: Transact-SQL reference, "Precision, scale, and length", string functions, LIKE, STRING_AGG, collation and Unicode support.
 //! Does not know about relations or how expressions nest.
 
+mod constraint;
 mod pair;
 
 use super::dialect::{Dialect, Joined, Search, Sought, named, no_type, unwritable};
@@ -13,6 +14,7 @@ use crate::expr::{BinaryOp, Expr};
 use crate::sql::print::standard;
 use crate::sql::{Binding, Printed, Unsupported};
 use crate::types::DataType;
+pub use constraint::constraint;
 use pair::Pair;
 
 pub struct AzureSql;

@@ -25,7 +25,7 @@ impl Pair<'_> {
     pub fn condition(&self, expr: &Expr) -> Result<String, Unsupported> {
         let mut names = Names::new();
         let expr = self.named(expr, &mut names)?;
-        Ok(Writer { dialect: DIALECT, names: &names }.condition(&expr)?.within(Binding::Not))
+        Ok(Writer::new(DIALECT, &names).condition(&expr)?.within(Binding::Not))
     }
 
     /// Writes the value that a column of the target is to have.
@@ -55,7 +55,7 @@ impl Pair<'_> {
         }
         let mut names = Names::new();
         let expr = self.named(expr, &mut names)?;
-        let writer = Writer { dialect: DIALECT, names: &names };
+        let writer = Writer::new(DIALECT, &names);
         let said = writer.write(&expr)?;
         if !fits(&said.kind, wanted) {
             return Err(Unsupported::new(format!("{} as the value of `{column}`, which is {wanted},", said.kind), span));
