@@ -25,7 +25,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "PATH")]
     records: Option<String>,
     /// The number of threads [default: all]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = super::threads())]
     threads: Option<usize>,
     /// The memory that may be used before rows spill to disk, such as 2GB
     #[arg(long, value_name = "SIZE")]

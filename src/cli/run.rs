@@ -54,7 +54,7 @@ pub(super) struct CompileArguments {
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
     /// The number of threads [default: all]
-    #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    #[arg(long, value_name = "N", value_parser = super::threads())]
     threads: Option<usize>,
     /// The memory that staging may use before it spills to disk, such as 2GB
     #[arg(long, value_name = "SIZE")]

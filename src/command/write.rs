@@ -428,7 +428,8 @@ fn target_column(column: &crate::contract::Column) -> Column {
     }
 }
 
-fn literal(node: &Node) -> emit::Literal {
+/// A value of a scope.
+pub fn literal(node: &Node) -> emit::Literal {
     match &node.value {
         Value::Null => emit::Literal::Null,
         Value::Boolean(b) => emit::Literal::Boolean(*b),

@@ -158,6 +158,9 @@ pub trait Guard {
     /// Checks, for a table in insert mode, that none of the rows is there.
     fn none_there(&self, plan: &Plan) -> String;
 
+    /// Checks, for a table whose scope is replaced, that no row beyond it has the key of one that comes.
+    fn none_beyond(&self, plan: &Plan, scope: &[(String, Literal)]) -> String;
+
     /// Checks, for a table in append mode, that rows which are there have the content of those that come.
     fn none_differs(&self, plan: &Plan) -> String;
 

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use super::load::{File, Header, Load, Parts, Script, Step, shown};
 use super::merge::Plan;
 use super::rows::RowFormat;
-use super::{Dialect, Mode};
+use super::{Dialect, Literal, Mode};
 
 /// Writes `deploy.sql`, which loads everything or nothing.
 pub fn deploy(dialect: &dyn Dialect, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {
@@ -38,6 +38,12 @@ pub fn by_stages(load: &Load) -> Vec<Step> {
 
 /// The steps that check what must be so before anything changes.
 pub fn guarded(load: &Load) -> Vec<Step> {
+    // A key that holds the scope is nowhere else.
+    let holds = |plan: &Plan, scope: &[(String, Literal)]| scope.iter().all(|(column, _)| plan.is_key(column));
+    let beyond = |plan: &Plan| match &plan.table.mode {
+        Mode::Replace { scope } if !plan.key.is_empty() && !holds(plan, scope) => load.dialect.none_beyond(plan, scope),
+        Mode::Replace { .. } | Mode::Insert | Mode::Append | Mode::Upsert(_) => String::new(),
+    };
     let only = |mode: Mode| load.plans.chunks(1).filter(move |p| p.iter().all(|p| p.table.mode == mode));
     [
         load.steps(
@@ -51,6 +57,12 @@ pub fn guarded(load: &Load) -> Vec<Step> {
             "What is only appended to @ is either new or the same.",
             only(Mode::Append).filter(|p| p.iter().all(|p| !p.key.is_empty())),
             |p| p.iter().map(|p| load.dialect.none_differs(p)).collect(),
+        ),
+        load.steps(
+            "What replaces a scope is not there beyond it.",
+            "What replaces a scope of @ is not there beyond it.",
+            load.plans.chunks(1),
+            |p| p.iter().map(beyond).collect(),
         ),
     ]
     .concat()

@@ -14,7 +14,7 @@ use crate::expr::Expr;
 use crate::plan::TablePlan;
 use crate::source::Staging;
 use crate::sql::print;
-use crate::stage::Mode;
+use crate::stage::{Mode, Scope};
 use crate::types::DataType;
 
 /// How many keys travel at a time.
@@ -41,7 +41,19 @@ pub struct Question {
     pub columns: Vec<String>,
     /// What must be equal, where that is not the columns themselves.
     pub index: Option<Index>,
+    pub among: Among,
     pub keys: Vec<Vec<Option<String>>>,
+}
+
+/// Which rows of the target count.
+#[derive(Clone, Debug, Default)]
+pub enum Among {
+    #[default]
+    All,
+    /// Those that a replacement is about.
+    Within(Scope),
+    /// Those that it leaves alone.
+    Beyond(Scope),
 }
 
 /// A unique index, and what makes another row of one that has the same key.
@@ -57,7 +69,7 @@ pub struct Index {
 }
 
 /// What an index is made of.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
     Column(String),
     /// An expression over the columns in the target's words.
@@ -147,11 +159,14 @@ pub struct Reference<'a> {
 /// Looks up what a reference does not find among the staged rows, and notes the answer.
 pub fn refer(reference: &Reference, lookup: &dyn Lookup, session: &Session, facts: &mut Facts) -> Result<(), Error> {
     let table = reference.table;
-    // What a replacement leaves out is gone afterwards, so only staged rows count.
     let load = reference.parent.and_then(|p| p.as_table()).and_then(|p| p.loads.iter().find(|l| l.table == reference.to));
-    if reference.parent.is_some() && load.is_none_or(|l| matches!(l.mode, Mode::Replace { .. })) {
-        return Ok(());
-    }
+    // What a replacement leaves out is gone afterwards: only staged rows count, and those beyond its scope.
+    let among = match load.map(|l| &l.mode) {
+        Some(Mode::Replace { scope }) if scope.is_empty() => return Ok(()),
+        Some(Mode::Replace { scope }) => Among::Beyond(scope.clone()),
+        None if reference.parent.is_some() => return Ok(()),
+        Some(Mode::Insert | Mode::Upsert { .. } | Mode::Append { .. }) | None => Among::All,
+    };
     let references = match &reference.parent {
         Some(parent) => parent.referenced(reference.references),
         None => reference.references.to_vec(),
@@ -160,7 +175,7 @@ pub fn refer(reference: &Reference, lookup: &dyn Lookup, session: &Session, fact
         Some(load) => (load.schema.clone(), load.table.clone()),
         None => located(reference),
     };
-    let question = Question { schema, table: name, columns: references.clone(), ..Question::default() };
+    let question = Question { schema, table: name, columns: references.clone(), among, ..Question::default() };
     let list: Vec<String> = reference.columns.iter().map(|c| quote(c)).collect();
     let needed = references::orphan(reference.columns, reference.compared, reference.parent.as_ref(), &references, None)?;
     let select = format!("SELECT DISTINCT {} FROM {} AS child WHERE {needed}", list.join(", "), quote(&table.name.value));

@@ -5,6 +5,7 @@
 
 mod agreement;
 mod books;
+mod broken_rows;
 mod engine_types;
 pub mod existing;
 mod findings;
@@ -36,6 +37,7 @@ use crate::error::Error;
 use crate::plan::{Plan, TablePlan};
 use crate::report::{RunReport, Unjudged};
 use crate::source::Staging;
+use crate::stage::Change;
 pub use session::{Resources, Session};
 pub use staging::count;
 
@@ -74,16 +76,25 @@ pub struct Surroundings<'a> {
     pub target: Option<&'a dyn existing::Lookup>,
 }
 
+/// More joins of one table than this are planned without a pass that is dear for many.
+const MANY_JOINS: usize = 12;
+
 /// Loads the sources, stages and judges every table, judges what refers to the target's own rows if it can be asked, and writes
 /// quarantined rows below `out` if there is one.
 ///
 /// Errors: a source fails, the engine fails, or the run was interrupted. Broken rules are no errors: they are in the report.
 pub fn execute(plan: &Plan, session: &Session, around: Surroundings, progress: &dyn Progress) -> Result<RunReport, Error> {
+    session.forget_shapes();
     let graph = staging::schedule(plan);
     // Where many tables can be made at once each core has one of its own to work on, and the engine's threads would only wait for each
     // other; where they follow one another, the threads share the work of one.
     if scheduler::width(&graph) >= 4 * rayon::current_num_threads() {
         session.execute("SET threads = 1")?;
+    }
+    // The engine's time to pull projections up through joins grows with the cube of their number, and gains little.
+    let joins = |table: &TablePlan| table.steps.iter().filter(|s| matches!(s.change, Change::Join(_))).count();
+    if plan.tables.iter().any(|table| joins(table) > MANY_JOINS) {
+        session.execute("SET disabled_optimizers = 'projection_pullup'")?;
     }
     let orders = order::decide(plan);
     let facts = Mutex::new(Facts::default());

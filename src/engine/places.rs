@@ -2,11 +2,14 @@
 //!
 //! In: a table and the origin columns of one of its rows. Out: the parts of a sample that let an author find the record.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::session::{Session, quote, quote_text};
 use crate::error::Error;
 use crate::plan::{ExtractPlan, Plan, TablePlan};
 use crate::report::Sample;
-use crate::source::{Staging, split_number};
+use crate::source::origin::Place;
+use crate::source::{Staging, record_number, split_number};
 
 /// What names the records that a table's rows descend from.
 pub struct Places<'a> {
@@ -19,6 +22,8 @@ pub struct Places<'a> {
     own: usize,
     /// Where rows come from that are not of the source, one for each further origin column.
     others: Vec<Places<'a>>,
+    /// What is known of records, by their numbers.
+    known: BTreeMap<i64, (Place, Vec<Option<String>>)>,
 }
 
 impl<'a> Places<'a> {
@@ -35,12 +40,46 @@ impl<'a> Places<'a> {
             key: source.map(|s| natural_key(plan, table, s)).unwrap_or_default(),
             own: usize::from(source.is_some()) + table.origin.lists.len(),
             others: table.origin.others.iter().filter_map(other).collect(),
+            known: BTreeMap::new(),
         }
     }
 
     /// The places of an extract's own records.
     pub fn of_extract(extract: &'a ExtractPlan) -> Places<'a> {
-        Places { extract: Some(extract), lists: &[], key: vec![], own: 1, others: vec![] }
+        Places { extract: Some(extract), lists: &[], key: vec![], own: 1, others: vec![], known: BTreeMap::new() }
+    }
+
+    /// Looks up the records of many rows at once, for [`Places::locate`]: each file is read once at most.
+    pub fn learn(&mut self, origins: &[&[Option<String>]], session: &Session) -> Result<(), Error> {
+        for (i, other) in self.others.iter_mut().enumerate() {
+            let of: Vec<&[Option<String>]> = origins.iter().filter_map(|o| o.get(self.own + i..=self.own + i)).collect();
+            other.learn(&of, session)?;
+        }
+        let Some(extract) = self.extract else { return Ok(()) };
+        let numbers: BTreeSet<i64> = origins.iter().filter_map(|o| number(o)).collect();
+        let mut files: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
+        for (file, record) in numbers.iter().map(|n| split_number(*n)) {
+            files.entry(file).or_default().push(record);
+        }
+        for (file, records) in files {
+            let places = extract.extract.kind.places(&extract.extract.request, file, &records);
+            self.known.extend(records.iter().zip(places).map(|(r, place)| (record_number(file, *r), (place, vec![]))));
+        }
+        if self.key.is_empty() || numbers.is_empty() {
+            return Ok(());
+        }
+        let columns: Vec<String> = self.key.iter().map(|p| path(p)).collect();
+        let source = quote(&extract.extract.request.staged());
+        let list: Vec<String> = numbers.iter().map(i64::to_string).collect();
+        let row = quote(crate::relation::ROW);
+        let sql = format!("SELECT {row}, {} FROM {source} WHERE {row} IN ({})", columns.join(", "), list.join(", "));
+        for mut found in session.rows(&sql)? {
+            let key = found.split_off(1);
+            if let Some((_, known)) = number(&found).and_then(|n| self.known.get_mut(&n)) {
+                *known = key;
+            }
+        }
+        Ok(())
     }
 
     /// Fills in file, position and key from the origin columns (`#row`, `#1`, ...), in their order.
@@ -52,11 +91,13 @@ impl<'a> Places<'a> {
             return other.locate(std::slice::from_ref(at), sample, session);
         }
         let Some(extract) = self.extract else { return Ok(()) };
-        let Some(number) = origin.first().and_then(Option::as_ref).and_then(|n| n.parse::<i64>().ok()) else {
-            return Ok(());
-        };
+        let Some(number) = number(origin) else { return Ok(()) };
+        let known = self.known.get(&number);
         let (file, record) = split_number(number);
-        let place = extract.extract.kind.place(&extract.extract.request, file, record);
+        let place = match known {
+            Some((place, _)) => place.clone(),
+            None => extract.extract.kind.place(&extract.extract.request, file, record),
+        };
         sample.file = place.file.map(|f| f.display().to_string());
         let mut position = place.position;
         for (list, at) in self.lists.iter().zip(origin.iter().skip(1)) {
@@ -67,6 +108,10 @@ impl<'a> Places<'a> {
         if self.key.is_empty() {
             return Ok(());
         }
+        if let Some((_, key)) = known {
+            sample.key = self.key.iter().cloned().zip(key.iter().cloned()).collect();
+            return Ok(());
+        }
         let columns: Vec<String> = self.key.iter().map(|p| path(p)).collect();
         let source = quote(&extract.extract.request.staged());
         let sql = format!("SELECT {} FROM {source} WHERE {} = {number}", columns.join(", "), quote(crate::relation::ROW));
@@ -75,6 +120,11 @@ impl<'a> Places<'a> {
         }
         Ok(())
     }
+}
+
+/// The number of the record that an origin begins with.
+fn number(origin: &[Option<String>]) -> Option<i64> {
+    origin.first()?.as_ref()?.parse().ok()
 }
 
 /// The fields of the source that the table's key is made of, and for a child those of its parents' unique keys: what people call the record by.

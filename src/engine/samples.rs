@@ -2,6 +2,7 @@
 //!
 //! Only runs where something failed, so it may compute a table's rows a second time to show the values before their casts.
 
+use super::broken_rows::{self, Row};
 use super::findings::{Finding, accepted};
 use super::folding::{self, Folded};
 use super::judge;
@@ -15,7 +16,6 @@ use crate::error::Error;
 use crate::plan::{Plan, TablePlan};
 use crate::report::{Consequence, Sample, Tolerated, Violation};
 use crate::source::Staging;
-use crate::sql;
 use crate::stage::PlannedCheck;
 
 /// How many rows of a violation are shown.
@@ -40,11 +40,13 @@ pub fn violations(
         if facts.blocked.contains(&table.name.value) {
             continue;
         }
+        let mut of_rows = vec![];
         for (c, check) in table.checks.iter().enumerate() {
             if let Some(taken) = facts.taken.get(&(table.name.value.clone(), c)) {
                 let mut violation = describe(table, check, taken.count, known.rows);
-                violation.allowed = format!("a key that `{}` of the target does not have yet", taken.table);
+                violation.allowed.clone_from(&taken.allowed);
                 violation.samples = taken_samples(plan, table, check, &taken.condition, session)?;
+                violation.samples.iter_mut().for_each(|s| s.suggestion = Some(taken.help.to_string()));
                 // No cause of what is folded, so it has no place among those.
                 found.push(((t, usize::MAX), violation));
             }
@@ -66,8 +68,19 @@ pub fn violations(
                 found.push(((t, c), violation));
                 continue;
             }
-            violation.samples = samples(plan, table, check, &folded, (t, c), session, facts)?;
+            match check.measure {
+                Measure::Row(_) => of_rows.push((c, found.len())),
+                _ => violation.samples = samples(plan, table, check, &folded, (t, c), session, facts)?,
+            }
             found.push(((t, c), violation));
+        }
+        let broken: Vec<usize> = of_rows.iter().map(|(c, _)| *c).collect();
+        let mut rows = broken_rows::first(table, &broken, session)?;
+        let mut places = Places::new(plan, table);
+        let all: Vec<&Row> = rows.values().flatten().collect();
+        places.learn(&all.iter().map(|row| origins(table, row)).collect::<Vec<_>>(), session)?;
+        for (c, at) in of_rows {
+            found[at].1.samples = shown(table, &table.checks[c], rows.remove(&c).unwrap_or_default(), &places, session)?;
         }
     }
     for ((t, c), cause, count) in folded.consequences() {
@@ -184,28 +197,15 @@ fn samples(
     let origin = table.origin.columns();
     let order = table.order().iter().map(|c| quote(c)).collect::<Vec<_>>().join(", ");
     let columns = check.declared.check.columns();
-    // What the source said comes first: a pinned column was cast before anything else.
-    let written = columns.first().into_iter().flat_map(|c| [format!("#written.{c}"), format!("#raw.{c}")]);
-    let raw = written.into_iter().find(|c| table.hidden.contains(c));
-    let value = raw.clone().or(columns.first().cloned().filter(|_| columns.len() == 1));
+    let value = columns.first().filter(|_| columns.len() == 1);
     let mut select: Vec<String> = table.columns.iter().map(|c| quote(&c.name)).collect();
     select.extend(origin.iter().map(|c| quote(c)));
-    select.push(value.map_or("NULL".to_string(), |v| quote(&v)));
+    select.push(value.map_or("NULL".to_string(), |v| quote(v)));
     let select = select.join(", ");
     let sql = match &check.measure {
-        Measure::Row(_) => {
-            let Some((word, bit)) = check.bit else { return Ok(vec![]) };
-            let rows = sql::relation::source(&sql::duckdb::DuckDb, &table.relation).map_err(|u| Error::new("X0301", u.what))?;
-            format!(
-                "SELECT {select} FROM {rows} WHERE {} & {} <> 0 ORDER BY {order}",
-                quote(&format!("#bad{word}")),
-                1_u64 << bit
-            )
-        }
         Measure::Unique(key) => {
             let parts = key.parts.iter().map(judge::print).collect::<Result<Vec<_>, _>>()?.join(", ");
             let takes_part = judge::takes_part(key)?;
-            let select = select.replace("#raw.", "").replace("#written.", "");
             let unfolded = folded.only_causes(at, &origin);
             format!(
                 "SELECT {select} FROM {name} WHERE {takes_part} AND {unfolded} QUALIFY count(*) OVER (PARTITION BY {parts}) > 1 \
@@ -216,13 +216,15 @@ fn samples(
             let parent = references::parent(plan, to, &check.declared);
             let references = parent.map(|p| p.referenced(references)).unwrap_or_default();
             let live = facts.live.get(&(table.name.value.clone(), at.1)).map(String::as_str);
-            let select = select.replace("#raw.", "").replace("#written.", "");
             format!(
                 "SELECT {select} FROM {name} AS child WHERE {} ORDER BY {order}",
                 references::orphan(columns, compared, parent.as_ref(), &references, live)?
             )
         }
-        Measure::Count(_) | Measure::Total { .. } | Measure::Fresh { .. } | Measure::Agreement(_) => return Ok(vec![]),
+        // Those of rows are found for all checks of the table at once.
+        Measure::Row(_) | Measure::Count(_) | Measure::Total { .. } | Measure::Fresh { .. } | Measure::Agreement(_) => {
+            return Ok(vec![]);
+        }
     };
     read(plan, table, check, &sql, session)
 }
@@ -246,9 +248,27 @@ fn taken_samples(
 
 /// Reads the first rows of a query: the table's columns, the origin's, and the value that is wrong.
 fn read(plan: &Plan, table: &TablePlan, check: &PlannedCheck, sql: &str, session: &Session) -> Result<Vec<Sample>, Error> {
-    let places = Places::new(plan, table);
+    let rows = session.rows(&format!("{sql} LIMIT {SAMPLES}"))?;
+    let mut places = Places::new(plan, table);
+    places.learn(&rows.iter().map(|row| origins(table, row)).collect::<Vec<_>>(), session)?;
+    shown(table, check, rows, &places, session)
+}
+
+/// The part of a row that says where it comes from.
+fn origins<'r>(table: &TablePlan, row: &'r Row) -> &'r [Option<String>] {
+    row.get(table.columns.len()..row.len().saturating_sub(1)).unwrap_or_default()
+}
+
+/// Makes samples of rows.
+fn shown(
+    table: &TablePlan,
+    check: &PlannedCheck,
+    rows: Vec<Row>,
+    places: &Places,
+    session: &Session,
+) -> Result<Vec<Sample>, Error> {
     let mut samples = vec![];
-    for mut row in session.rows(&format!("{sql} LIMIT {SAMPLES}"))? {
+    for mut row in rows {
         let value = row.pop().flatten();
         let origins = row.split_off(table.columns.len());
         let mut sample = Sample { value, ..Sample::default() };

@@ -35,12 +35,22 @@ pub struct Session {
     settings: Vec<(&'static str, String)>,
     idle: Mutex<Vec<Connection>>,
     root: OnceLock<Result<Mutex<Connection>, Error>>,
-    /// Statements that must run before any other.
-    noted: Mutex<Vec<String>>,
+    /// What must be done before any other statement.
+    noted: Mutex<Vec<Noted>>,
     interrupts: Mutex<Vec<Arc<duckdb::InterruptHandle>>>,
     stopped: Arc<AtomicBool>,
     /// Removed with the session.
     _spill: Option<tempfile::TempDir>,
+}
+
+/// What is done when the engine is needed.
+enum Noted {
+    Statement(String),
+    /// A name is to have the columns of a query.
+    Shape {
+        name: String,
+        query: String,
+    },
 }
 
 impl Session {
@@ -59,7 +69,7 @@ impl Session {
             settings,
             idle: Mutex::default(),
             root: OnceLock::new(),
-            noted: Mutex::new(vec![FUNCTIONS.to_string()]),
+            noted: Mutex::new(vec![Noted::Statement(FUNCTIONS.to_string())]),
             interrupts: Mutex::default(),
             stopped,
             _spill: spill,
@@ -87,7 +97,12 @@ impl Session {
 
     /// Notes a statement for when the engine is needed.
     fn note(&self, statement: String) {
-        lock(&self.noted).push(statement);
+        lock(&self.noted).push(Noted::Statement(statement));
+    }
+
+    /// Forgets which columns tables will have, where nobody asked so far: from now on they are made in their order.
+    pub fn forget_shapes(&self) {
+        lock(&self.noted).retain(|noted| matches!(noted, Noted::Statement(_)));
     }
 
     /// Stops whatever runs; every thread's next call ends with [`Error::interrupted`].
@@ -118,8 +133,11 @@ impl Session {
         };
         {
             let mut noted = lock(&self.noted);
-            for statement in noted.drain(..) {
-                connection.execute_batch(&statement).map_err(failure)?;
+            for noted in noted.drain(..) {
+                match noted {
+                    Noted::Statement(statement) => connection.execute_batch(&statement).map_err(failure)?,
+                    Noted::Shape { name, query } => shape(&connection, &name, &query)?,
+                }
             }
         }
         let result = work(&connection);
@@ -175,15 +193,8 @@ impl Staging for Session {
 
     fn describe(&self, sql: &str) -> Result<Vec<(String, DataType)>, Error> {
         self.with(|connection| {
-            let mut statement = connection.prepare(&format!("DESCRIBE {sql}")).map_err(failure)?;
-            let mut rows = statement.query([]).map_err(failure)?;
-            let mut columns = vec![];
-            while let Some(row) = rows.next().map_err(failure)? {
-                let name: String = row.get(0).map_err(failure)?;
-                let data_type: String = row.get(1).map_err(failure)?;
-                columns.push((name, parse_type(&data_type)));
-            }
-            Ok(columns)
+            let described = described(connection, sql)?;
+            Ok(described.into_iter().map(|(name, data_type)| (name, parse_type(&data_type))).collect())
         })
     }
 
@@ -213,10 +224,15 @@ impl Binder for Session {
         Ok(())
     }
 
+    fn announce(&self, table: &str, relation: &Relation) -> Result<(), String> {
+        let shape = Noted::Shape { name: quote(table), query: printed(relation)? };
+        lock(&self.noted).push(shape);
+        Ok(())
+    }
+
     fn define(&self, table: &str, relation: &Relation) -> Result<Vec<(String, DataType)>, String> {
-        let query = printed(relation)?;
-        let name = quote(table);
-        self.execute(&format!("CREATE OR REPLACE VIEW {name} AS {query}")).map_err(|e| e.message)?;
+        let (name, query) = (quote(table), printed(relation)?);
+        self.with(|connection| shape(connection, &name, &query)).map_err(|e| e.message)?;
         self.describe(&format!("SELECT * FROM {name}")).map_err(|e| e.message)
     }
 
@@ -225,6 +241,28 @@ impl Binder for Session {
         let columns = self.describe(&query).map_err(|e| e.message)?;
         Ok(columns.into_iter().next().map_or(DataType::Unknown, |(_, data_type)| data_type))
     }
+}
+
+/// Returns the columns of a query, with their types in the engine's words.
+fn described(connection: &Connection, sql: &str) -> Result<Vec<(String, String)>, Error> {
+    let mut statement = connection.prepare(&format!("DESCRIBE {sql}")).map_err(failure)?;
+    let mut rows = statement.query([]).map_err(failure)?;
+    let mut columns = vec![];
+    while let Some(row) = rows.next().map_err(failure)? {
+        columns.push((row.get(0).map_err(failure)?, row.get(1).map_err(failure)?));
+    }
+    Ok(columns)
+}
+
+/// Makes a view that has the columns of a query, and nothing below it: whatever is planned over it is planned no deeper than that.
+fn shape(connection: &Connection, name: &str, query: &str) -> Result<(), Error> {
+    let columns = described(connection, query)?;
+    let nulls = columns.iter().map(|(column, data_type)| match data_type.as_str() {
+        "\"NULL\"" => format!("NULL AS {}", quote(column)),
+        data_type => format!("CAST(NULL AS {data_type}) AS {}", quote(column)),
+    });
+    let nulls: Vec<String> = nulls.collect();
+    connection.execute_batch(&format!("CREATE OR REPLACE VIEW {name} AS SELECT {}", nulls.join(", "))).map_err(failure)
 }
 
 /// Prints a relation in the engine's words.

@@ -70,6 +70,8 @@ pub fn stage(
         }
     }
     if !table.staged {
+        let query = sql::relation::query(&sql::duckdb::DuckDb, &table.relation).map_err(|u| Error::new("X0301", u.what))?;
+        session.execute(&format!("CREATE OR REPLACE VIEW {} AS {query}", quote(&table.name.value)))?;
         return Ok(TableFacts { joins: joined, ..judge::measure(table, session)? });
     }
     let name = quote(&table.name.value);

@@ -2,12 +2,13 @@
 //!
 //! In: staged tables and a [`Lookup`]. Out: for each unique key the rows that repeat one which stays with another row. What a row that is
 //! changed gives up, a new row may take; from one changed row to another it cannot pass, since the target looks at every single change.
+//! Rows beyond a replaced scope stay as they are; those within it that do not come again go before anything else.
 //! Does not know how a target is reached.
 
 use std::collections::BTreeSet;
 
 use super::Facts;
-use super::existing::{Index, Lookup, Part, Question, ask};
+use super::existing::{Among, Index, Lookup, Part, Question, ask};
 use super::judge;
 use super::references::compared_as;
 use super::session::{Session, quote};
@@ -20,7 +21,7 @@ use crate::plan::{Plan, TablePlan};
 use crate::report::Unjudged;
 use crate::source::Staging;
 use crate::sql::duckdb::type_name;
-use crate::stage::{LoadPlan, Mode};
+use crate::stage::{LoadPlan, Mode, PlannedCheck};
 use crate::types::DataType;
 
 /// Rows whose key the target has already.
@@ -29,8 +30,10 @@ pub struct Taken {
     pub count: u64,
     /// Holds for these rows, over the alias `child`.
     pub condition: String,
-    /// The target's table, as shown.
-    pub table: String,
+    /// What would be allowed, for the reader.
+    pub allowed: String,
+    /// What the author may do.
+    pub help: &'static str,
 }
 
 /// Looks up the unique keys of the rows that are loaded, and notes those that another row of the target keeps.
@@ -51,13 +54,17 @@ pub fn uniques(plan: &Plan, lookup: &dyn Lookup, session: &Session, facts: &mut 
     Ok(())
 }
 
-/// Whether columns are the key that an author gave to an insertion, and no constraint's.
+/// Whether columns are the key that an author gave to a load that finds none of its rows there, and no constraint's.
 fn is_own_key(load: &LoadPlan, table: &TablePlan, columns: &[String]) -> bool {
-    let enforced = table
-        .checks
-        .iter()
-        .any(|c| c.declared.enforced && matches!(c.measure, Measure::Unique(_)) && c.declared.check.columns() == columns);
-    load.mode == Mode::Insert && load.written_key == columns && !enforced
+    let same =
+        |c: &PlannedCheck| matches!(&c.measure, Measure::Unique(key) if key.columns == columns && key.only_where.is_none());
+    let enforced = table.checks.iter().any(|c| c.declared.enforced && same(c));
+    let finds_none = match &load.mode {
+        Mode::Insert => true,
+        Mode::Replace { scope } => !scope.is_empty(),
+        Mode::Upsert { .. } | Mode::Append { .. } => false,
+    };
+    finds_none && load.written_key == columns && !enforced
 }
 
 /// Judges one key; gives the reason where it cannot.
@@ -76,11 +83,22 @@ fn unique(
     let besides = match &load.mode {
         Mode::Insert => vec![],
         Mode::Append { key } | Mode::Upsert { key, .. } => key.clone(),
-        Mode::Replace { scope } if scope.is_empty() => return Ok(None),
         Mode::Replace { .. } => load.key(),
     };
-    if plain && !besides.is_empty() && besides.iter().all(|c| columns.contains(c)) {
-        // A row with this key is the same row, which is meant to be there already.
+    // A row with this key is the same row, which is meant to be there already.
+    let same_row = plain && !besides.is_empty() && besides.iter().all(|c| columns.contains(c));
+    // What is asked about, each with the columns that make another row of one.
+    let asked = match &load.mode {
+        Mode::Replace { scope } => {
+            let beyond = (!scope.is_empty()).then(|| (Among::Beyond(scope.clone()), vec![]));
+            let there = if scope.is_empty() { Among::All } else { Among::Within(scope.clone()) };
+            let swapped = !lookup.changes_at_once() && !besides.is_empty() && !same_row;
+            beyond.into_iter().chain(swapped.then(|| (there, besides.clone()))).collect()
+        }
+        Mode::Insert | Mode::Append { .. } | Mode::Upsert { .. } if same_row => vec![],
+        Mode::Insert | Mode::Append { .. } | Mode::Upsert { .. } => vec![(Among::All, besides.clone())],
+    };
+    if asked.is_empty() {
         return Ok(None);
     }
     if let Some(why) = undecided(&load.mode, &columns) {
@@ -90,48 +108,82 @@ fn unique(
     let sent: Vec<String> = columns.iter().chain(&besides).cloned().collect::<BTreeSet<_>>().into_iter().collect();
     let list: Vec<String> = sent.iter().enumerate().map(|(i, c)| format!("{} AS k{i}", quote(c))).collect();
     let select = format!("SELECT DISTINCT {} FROM {} WHERE {}", list.join(", "), quote(name), judge::takes_part(key)?);
-    let question = |columns: &[String], index: Option<Index>| Question {
-        schema: load.schema.clone(),
-        table: load.table.clone(),
-        columns: columns.to_vec(),
-        index,
-        ..Question::default()
-    };
-    let index = Index { parts, only_where, nulls_equal: key.nulls_equal, besides: besides.clone() };
-    let live = format!("#taken.{name}.{check}");
-    if let Some(why) = ask(&live, &select, question(&sent, Some(index)), lookup, session)? {
-        return Ok(Some(why));
-    }
-    if matches!(load.mode, Mode::Upsert { .. }) {
-        // What another row gives up since it is changed as well, a row that is new may take; and one that is there, where the target
-        // looks at all of them at once.
-        let types = session.describe(&format!("SELECT * FROM {}", quote(name)))?;
-        let given_up = given_up(table, &besides, &types)?;
-        let mut may_take = String::new();
-        let there = format!("{live}.there");
-        if !lookup.changes_at_once() {
-            let own = besides.iter().filter_map(|c| Some(format!("k{}", sent.iter().position(|s| s == c)?)));
-            let own = own.collect::<Vec<String>>().join(", ");
-            let select = format!("SELECT DISTINCT {own} FROM {} AS live WHERE {given_up}", quote(&live));
-            if let Some(why) = ask(&there, &select, question(&besides, None), lookup, session)? {
-                return Ok(Some(why));
-            }
-            may_take = format!(" AND ({own}) NOT IN (SELECT ({own}) FROM {})", quote(&there));
-        }
-        session.execute(&format!(
-            "DELETE FROM {} AS live WHERE {given_up}{may_take}; DROP TABLE IF EXISTS {}",
-            quote(&live),
-            quote(&there)
-        ))?;
-    }
     let same: Vec<String> =
         sent.iter().enumerate().map(|(i, c)| format!("live.k{i} IS NOT DISTINCT FROM child.{}", quote(c))).collect();
-    let condition = format!("EXISTS (SELECT 1 FROM {} AS live WHERE {})", quote(&live), same.join(" AND "));
+    let mut taken = vec![];
+    for (number, (among, besides)) in asked.iter().enumerate() {
+        let live = format!("#taken.{name}.{check}.{number}");
+        let index = Index {
+            parts: parts.clone(),
+            only_where: only_where.clone(),
+            nulls_equal: key.nulls_equal,
+            besides: besides.clone(),
+        };
+        let question = Question { columns: sent.clone(), index: Some(index), ..about(load, among) };
+        if let Some(why) = ask(&live, &select, question, lookup, session)? {
+            return Ok(Some(why));
+        }
+        if matches!(load.mode, Mode::Upsert { .. } | Mode::Replace { .. })
+            && !besides.is_empty()
+            && let Some(why) = release(table, load, (&live, &sent, besides), among, lookup, session)?
+        {
+            return Ok(Some(why));
+        }
+        taken.push(format!("EXISTS (SELECT 1 FROM {} AS live WHERE {})", quote(&live), same.join(" AND ")));
+    }
+    let condition = format!("({})", taken.join(" OR "));
     let sql = format!("SELECT count(*) FROM {} AS child WHERE {condition}", quote(name));
     let count = number(session.rows(&sql)?.first().and_then(|r| r.first()));
     if count > 0 {
-        facts.taken.insert((name.clone(), check), Taken { count, condition, table: load.shown() });
+        let beyond = matches!(asked.first(), Some((Among::Beyond(_), _)));
+        let of = if beyond { "beyond the `scope`" } else { "yet" };
+        let allowed = format!("a key that `{}` of the target does not have {of}", load.shown());
+        let help = match &load.mode {
+            _ if beyond => "Rows beyond the `scope` stay as they are: leave the row out with `where`, or widen the scope.",
+            Mode::Insert => "Rows that may be there already are loaded with `mode: upsert` or `append`.",
+            _ => "The row that has it stays as it is: leave this one out with `where`, or load both so that they differ.",
+        };
+        facts.taken.insert((name.clone(), check), Taken { count, condition, allowed, help });
     }
+    Ok(None)
+}
+
+/// A question about rows of a load's table.
+fn about(load: &LoadPlan, among: &Among) -> Question {
+    Question { schema: load.schema.clone(), table: load.table.clone(), among: among.clone(), ..Question::default() }
+}
+
+/// Takes those keys out of `live` whose rows in the target give them up in time; gives the reason where that cannot be said.
+///
+/// What a row gives up since it is changed, one that is new may take; and one that is there, where the target looks at all of them at
+/// once. What a row of a replacement gives up since it goes, any may take.
+fn release(
+    table: &TablePlan,
+    load: &LoadPlan,
+    (live, sent, besides): (&str, &[String], &[String]),
+    among: &Among,
+    lookup: &dyn Lookup,
+    session: &Session,
+) -> Result<Option<String>, Error> {
+    let types = session.describe(&format!("SELECT * FROM {}", quote(&table.name.value)))?;
+    let changed = given_up(table, besides, &types)?;
+    let (live, there) = (quote(live), format!("{live}.there"));
+    let mut stays = "FALSE".to_string();
+    if !lookup.changes_at_once() {
+        let own = besides.iter().filter_map(|c| Some(format!("k{}", sent.iter().position(|s| s == c)?)));
+        let own = own.collect::<Vec<String>>().join(", ");
+        let select = format!("SELECT DISTINCT {own} FROM {live} AS live WHERE {changed}");
+        if let Some(why) = ask(&there, &select, Question { columns: besides.to_vec(), ..about(load, among) }, lookup, session)? {
+            return Ok(Some(why));
+        }
+        stays = format!("({own}) IN (SELECT ({own}) FROM {})", quote(&there));
+    }
+    let released = match load.mode {
+        // What is not changed goes.
+        Mode::Replace { .. } => format!("({changed} AND {stays}) IS NOT TRUE"),
+        _ => format!("{changed} AND NOT {stays}"),
+    };
+    session.execute(&format!("DELETE FROM {live} AS live WHERE {released}; DROP TABLE IF EXISTS {}", quote(&there)))?;
     Ok(None)
 }
 
@@ -150,8 +202,7 @@ fn written(key: &UniqueKey) -> Option<(Vec<Part>, Option<String>)> {
 fn undecided(mode: &Mode, columns: &[String]) -> Option<String> {
     let changes = match mode {
         Mode::Upsert { changes, .. } => changes,
-        Mode::Replace { .. } => return Some("rows beyond the `scope` stay".to_string()),
-        Mode::Insert | Mode::Append { .. } => return None,
+        Mode::Insert | Mode::Append { .. } | Mode::Replace { .. } => return None,
     };
     let left = columns.iter().find(|c| changes.keep.contains(c) || changes.set.iter().any(|(set, _)| set == *c));
     if let Some(column) = left {

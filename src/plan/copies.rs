@@ -8,6 +8,10 @@ use crate::expr::parse::{is_fleeting, is_quick};
 use crate::expr::{Call, Expr, ExprKind};
 use crate::stage::{Change, Flow, PlannedCheck, Step};
 
+/// How many views may stand one upon the other: the engine plans each of them anew for whoever reads the last, and what it plans grows faster
+/// than their number.
+pub const MOST_VIEWS: usize = 8;
+
 /// Which rows a run sets aside.
 #[derive(Clone, Copy)]
 pub struct SetAside {

@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 use crate::check::RowCount;
 use crate::diagnostics::{Diagnostics, Span, Spanned};
 use crate::source::live::{DATABASES, Reading, Relation, Snapshot};
-use crate::source::{CsvOptions, Request, SourceKind, inline, kind};
+use crate::source::{CsvOptions, Request, SourceKind, csv_encoding, inline, kind};
 use crate::spec::template::Templates;
 use crate::spec::yaml::{Map, Node};
 use crate::spec::{PipelineSpec, Project};
@@ -235,10 +235,16 @@ fn pins(columns: &Map, out: &mut Diagnostics) -> Vec<(String, DataType)> {
 
 fn csv_options(map: &Map, out: &mut Diagnostics) -> CsvOptions {
     map.only("`csv`", &["delimiter", "header", "quote", "nulls", "encoding"], out);
-    let mut text = |key: &str| map.get(key).and_then(|n| n.expect_text(&format!("`{key}`"), out)).map(|t| t.value);
+    let mut text = |key: &str| map.get(key).and_then(|n| n.expect_text(&format!("`{key}`"), out));
     let (delimiter, quote, encoding) = (text("delimiter"), text("quote"), text("encoding"));
+    if let Some(name) = encoding.as_ref().filter(|name| !csv_encoding::is_known(&name.value)) {
+        out.error("E0206", name.span, format!("there is no encoding `{}`", name.value))
+            .suggest(&name.value, csv_encoding::NAMES.iter().copied())
+            .help(csv_encoding::known());
+    }
     let header = map.get("header").and_then(|n| n.expect_boolean("`header`", out)).unwrap_or(true);
     let nulls = map.get("nulls").and_then(|n| n.expect_names("`nulls`", out)).unwrap_or_default();
+    let [delimiter, quote, encoding] = [delimiter, quote, encoding].map(|text| text.map(|t| t.value));
     CsvOptions { delimiter, header, quote, nulls: nulls.into_iter().map(|t| t.value).collect(), encoding }
 }
 

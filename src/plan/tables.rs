@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::copies::{SetAside, is_copied};
+use super::copies::{MOST_VIEWS, SetAside, is_copied};
 use super::transforms::Shared;
-use super::{Inputs, TablePlan};
+use super::{Inputs, TablePlan, graph};
 use crate::contract::Contract;
 use crate::diagnostics::{Diagnostics, SourceMap};
 use crate::expr::Expr;
@@ -30,6 +30,8 @@ pub fn lower(
     let readers = count_readers(inputs);
     let any = inputs.spec.tables.iter().any(|t| on_failure(&t.clauses));
     let mut plans = vec![];
+    // How many views stand one upon the other, by the last of them.
+    let mut depths: BTreeMap<String, usize> = BTreeMap::new();
     for spec in sequence.iter().filter_map(|i| inputs.spec.tables.get(*i)) {
         let name = &spec.name.value;
         let mut cx = Lowering {
@@ -51,7 +53,13 @@ pub fn lower(
         let Some(flow) = define(flow, readers, errors, &mut cx) else {
             continue;
         };
-        let plan = finish(spec, &flow, readers, any);
+        let mut plan = finish(spec, &flow, readers, any);
+        let below = graph::reads(spec).into_iter().filter_map(|read| depths.get(&read.value)).max();
+        let depth = below.map_or(1, |below| below + 1);
+        plan.staged |= depth > MOST_VIEWS;
+        if !plan.staged {
+            depths.insert(name.clone(), depth);
+        }
         relations.insert(name.clone(), flow);
         plans.push(plan);
     }
@@ -147,7 +155,7 @@ fn define(mut flow: Flow, readers: usize, before: usize, cx: &mut Lowering) -> O
     let typed = flow.columns.iter().all(|c| c.data_type != DataType::Unknown || c.direct);
     if !cx.unsure && typed {
         if readers > 0 {
-            binder.declare(name, &flow.relation).ok()?;
+            binder.announce(name, &flow.relation).ok()?;
         }
         return Some(flow);
     }
@@ -209,7 +217,7 @@ fn blame(relation: &Relation, binder: &dyn Binder) -> Option<(Expr, String)> {
 
 fn count_readers(inputs: &Inputs) -> BTreeMap<String, usize> {
     let mut readers = BTreeMap::new();
-    for read in inputs.spec.tables.iter().flat_map(super::graph::reads) {
+    for read in inputs.spec.tables.iter().flat_map(graph::reads) {
         *readers.entry(read.value).or_insert(0) += 1;
     }
     readers

@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
+use super::csv_copies::{self, Copied};
 use super::csv_types;
 use super::json::column_name;
 use super::origin::Place;
-use super::{CsvOptions, Request, Scope, Source, SourceKind, Staging, csv_header, record_number};
+use super::{CsvOptions, Request, Scope, Source, SourceKind, Staging, csv_encoding, csv_header, record_number};
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::types::DataType;
@@ -35,7 +36,11 @@ impl SourceKind for Csv {
     }
 
     fn place(&self, request: &Request, file: usize, record: u64) -> Place {
-        place(request, file, record)
+        places(request, file, &[record]).pop().unwrap_or_default()
+    }
+
+    fn places(&self, request: &Request, file: usize, records: &[u64]) -> Vec<Place> {
+        places(request, file, records)
     }
 }
 
@@ -53,15 +58,32 @@ impl SourceKind for Tsv {
     }
 
     fn place(&self, request: &Request, file: usize, record: u64) -> Place {
-        place(request, file, record)
+        places(request, file, &[record]).pop().unwrap_or_default()
+    }
+
+    fn places(&self, request: &Request, file: usize, records: &[u64]) -> Vec<Place> {
+        places(request, file, records)
     }
 }
 
 fn open(request: &Request, _: Scope, delimiter: &str, staging: &dyn Staging) -> Result<Box<dyn Source>, Error> {
+    for file in &request.files {
+        readable(file)?;
+    }
+    match csv_copies::copies(request, staging)? {
+        None => open_text(request, delimiter, staging),
+        Some((inner, copies)) => match open_text(&inner, delimiter, staging) {
+            Ok(inner) => Ok(Box::new(Copied { inner, copies })),
+            Err(error) => Err(copies.named(error)),
+        },
+    }
+}
+
+/// Opens files in UTF-8.
+fn open_text(request: &Request, delimiter: &str, staging: &dyn Staging) -> Result<Box<dyn Source>, Error> {
     let delimiter = request.csv.delimiter.as_deref().unwrap_or(delimiter);
     let mut scans = vec![];
     for file in &request.files {
-        readable(file)?;
         let (names, blank) = csv_header::names(file, &request.csv, delimiter, staging)?;
         let call = scan(file, &request.csv, delimiter, (names.len(), blank));
         scans.push(Scan {
@@ -95,9 +117,6 @@ fn scan(file: &Path, options: &CsvOptions, delimiter: &str, (columns, blank): (u
             let nulls: Vec<String> = options.nulls.iter().map(|n| text(n)).collect();
             arguments.push(format!("nullstr = [{}]", nulls.join(", ")));
         }
-    }
-    if let Some(encoding) = &options.encoding {
-        arguments.push(format!("encoding = {}", text(encoding)));
     }
     arguments.join(", ")
 }
@@ -141,6 +160,7 @@ pub struct Scanned {
     /// The query that gives the rows, where typing the columns has loaded them already.
     loaded: Option<String>,
     limit: Option<u64>,
+    options: CsvOptions,
 }
 
 impl Scanned {
@@ -149,7 +169,7 @@ impl Scanned {
         let mut columns: Vec<(String, DataType)> = vec![];
         let (mut queries, mut quick) = (vec![], vec![]);
         for (scan, file) in scans.iter().zip(&request.files) {
-            let found = staging.describe(&format!("SELECT * FROM {}", scan.call)).map_err(|e| at_line(e, file))?;
+            let found = staging.describe(&format!("SELECT * FROM {}", scan.call)).map_err(|e| at_line(e, file, &request.csv))?;
             let mut taken = BTreeSet::new();
             let names: Vec<String> = scan.names.iter().map(|name| column_name(name, &mut taken)).collect();
             let select = found.iter().zip(&names).map(|((given, _), name)| format!("{} AS {}", quote(given), quote(name)));
@@ -181,7 +201,15 @@ impl Scanned {
                 csv_types::infer(request, &queries, &mut columns, staging)?;
             }
         }
-        Ok(Box::new(Scanned { files: request.files.clone(), scans: queries, columns, typed, loaded, limit: request.limit }))
+        Ok(Box::new(Scanned {
+            files: request.files.clone(),
+            scans: queries,
+            columns,
+            typed,
+            loaded,
+            limit: request.limit,
+            options: request.csv.clone(),
+        }))
     }
 }
 
@@ -226,7 +254,7 @@ impl Source for Scanned {
                 quote(table),
                 list.join(", ")
             );
-            staging.execute(&sql).map_err(|e| at_line(e, file))?;
+            staging.execute(&sql).map_err(|e| at_line(e, file, &self.options))?;
         }
         Ok(())
     }
@@ -246,7 +274,7 @@ pub fn hash_files(files: &[PathBuf]) -> Result<String, Error> {
 }
 
 /// Says what the engine says against a file in our words, with the line.
-pub fn at_line(error: Error, file: &Path) -> Error {
+pub fn at_line(error: Error, file: &Path, options: &CsvOptions) -> Error {
     if error.is_interrupted() || error.code != "X0301" {
         return error;
     }
@@ -258,6 +286,7 @@ pub fn at_line(error: Error, file: &Path) -> Error {
     // The engine names the file that a query over several stopped at.
     let named = said.lines().find_map(|l| l.trim().strip_prefix("file = ")).map(PathBuf::from).filter(|named| named.is_file());
     let file = named.as_deref().unwrap_or(file);
+    let advice;
     let (cause, help) = match (number("Expected Number of Columns: "), number(" Found: ")) {
         (Some(expected), Some(found)) => {
             let help = match expected {
@@ -266,10 +295,10 @@ pub fn at_line(error: Error, file: &Path) -> Error {
             };
             (format!("the row has {found} {} instead of {expected}", if found == 1 { "field" } else { "fields" }), help)
         }
-        _ if said.contains("not utf-8") || said.contains("unicode") => (
-            "the line is not UTF-8".to_string(),
-            "Convert the file to UTF-8, or name its encoding: `csv: {encoding: latin-1}`, or `utf-16`.",
-        ),
+        _ if said.contains("not utf-8") || said.contains("unicode") => {
+            advice = csv_encoding::advice(file);
+            ("the line is not UTF-8".to_string(), advice.as_str())
+        }
         _ if said.contains("nterminated quote")
             || said.contains("unquoted")
             || said.contains("quoted") && said.contains("CSV Error") =>
@@ -281,13 +310,6 @@ pub fn at_line(error: Error, file: &Path) -> Error {
             let cause = format!("the line is longer than {MAX_LINE} bytes");
             (cause, "A quote is perhaps not closed, or the file has no line breaks.")
         }
-        _ if said.contains("does not support the encoding") => {
-            let cause = said.lines().next().unwrap_or_default().rsplit(": ").next().unwrap_or_default();
-            (
-                format!("there is no encoding {cause}"),
-                "Encodings are utf-8, utf-16 and latin-1; convert a file in another one: `iconv -f windows-1252 -t utf-8 a.csv > b.csv`.",
-            )
-        }
         _ => {
             let first = said.lines().next().unwrap_or_default();
             let first = first.split_once(" Error: ").map_or(first, |(_, rest)| rest);
@@ -298,37 +320,59 @@ pub fn at_line(error: Error, file: &Path) -> Error {
         }
     };
     let mut found = Error::new("X0202", format!("cannot read `{}`: {cause}", file.display())).at(file).help(help);
-    found.line = number("Line: ");
+    // The engine does not count line breaks within quotes.
+    let counted = number("Line: ");
+    let line = counted.and_then(|n| n.checked_sub(1)).and_then(|before| {
+        let text = csv_encoding::stream(file, None).ok()?;
+        lines_of(BufReader::with_capacity(1 << 16, text), quote_byte(options), &[before as u64], true).pop()
+    });
+    found.line = line.map(|n| n as usize).or(counted);
     found
 }
 
-/// The line of a record, found by reading the file again: only samples of failing rows need it.
-fn place(request: &Request, file: usize, record: u64) -> Place {
+/// The lines of records, found by reading the file again: only samples of failing rows need them.
+fn places(request: &Request, file: usize, records: &[u64]) -> Vec<Place> {
     let path = request.files.get(file).cloned();
-    let quote = request.csv.quote.as_ref().and_then(|q| q.bytes().next()).unwrap_or(b'"');
-    let wanted = record + u64::from(request.csv.header);
-    let file = path.as_ref().and_then(|p| std::fs::File::open(p).ok());
-    let position = match file.and_then(|file| line_of(BufReader::with_capacity(1 << 16, file), quote, wanted)) {
+    let wanted: Vec<u64> = records.iter().map(|record| record + u64::from(request.csv.header)).collect();
+    let text = path.as_ref().and_then(|p| csv_encoding::stream(p, request.csv.encoding.as_deref()).ok());
+    let lines = text.map(|text| lines_of(BufReader::with_capacity(1 << 16, text), quote_byte(&request.csv), &wanted, false));
+    let lines = lines.unwrap_or_default();
+    let position = |(i, record): (usize, &u64)| match lines.get(i) {
         Some(line) => format!("line {line}"),
         None => format!("record {}", record + 1),
     };
-    Place { file: path, position }
+    records.iter().enumerate().map(|r| Place { file: path.clone(), position: position(r) }).collect()
 }
 
-/// Returns the 1-based line at which a record starts; newlines inside quotes and empty lines are no records. Reads no further than that.
-fn line_of(mut text: impl BufRead, quote: u8, record: u64) -> Option<u64> {
+/// The quote of a file; it may be none.
+fn quote_byte(options: &CsvOptions) -> Option<u8> {
+    options.quote.as_deref().unwrap_or("\"").bytes().next()
+}
+
+/// Returns the 1-based lines at which records start, given in ascending order, as far as they are there; newlines inside quotes are no ends of
+/// records, empty lines are none unless `empty` says so. Reads no further than the last.
+fn lines_of(mut text: impl BufRead, quote: Option<u8>, records: &[u64], empty: bool) -> Vec<u64> {
     let (mut line, mut seen, mut quoted, mut start, mut before) = (1, 0, false, true, 0);
-    loop {
-        let bytes = text.fill_buf().ok().filter(|bytes| !bytes.is_empty())?;
+    let mut found = vec![];
+    while let Some(mut wanted) = records.get(found.len()) {
+        let bytes = match text.fill_buf() {
+            Ok(bytes) if !bytes.is_empty() => bytes,
+            _ => break,
+        };
         for byte in bytes {
-            if start && *byte != b'\n' && *byte != b'\r' {
-                if seen == record {
-                    return Some(line);
+            let feed = *byte == b'\n' && before == b'\r';
+            if start && (empty && !feed || *byte != b'\n' && *byte != b'\r') {
+                while seen == *wanted {
+                    found.push(line);
+                    match records.get(found.len()) {
+                        Some(next) => wanted = next,
+                        None => return found,
+                    }
                 }
                 seen += 1;
                 start = false;
             }
-            quoted ^= *byte == quote;
+            quoted ^= Some(*byte) == quote;
             let ends = *byte == b'\r' || *byte == b'\n' && before != b'\r';
             line += u64::from(ends);
             start |= ends && !quoted;
@@ -337,6 +381,7 @@ fn line_of(mut text: impl BufRead, quote: u8, record: u64) -> Option<u64> {
         let read = bytes.len();
         text.consume(read);
     }
+    found
 }
 
 #[cfg(test)]
@@ -346,9 +391,8 @@ mod tests {
     #[test]
     fn lines_of_records_count_newlines_in_quotes() {
         let text = b"a,b\n1,\"x\ny\"\n\n2,z\r\n3,w";
-        assert_eq!(line_of(&text[..], b'"', 1), Some(2));
-        assert_eq!(line_of(&text[..], b'"', 2), Some(5));
-        assert_eq!(line_of(&text[..], b'"', 3), Some(6));
-        assert_eq!(line_of(&text[..], b'"', 4), None);
+        assert_eq!(lines_of(&text[..], Some(b'"'), &[1, 2, 3, 4], false), [2, 5, 6]);
+        assert_eq!(lines_of(&text[..], Some(b'"'), &[0, 1, 2, 2, 3, 4, 5], true), [1, 2, 4, 4, 5, 6]);
+        assert_eq!(lines_of(&text[..], Some(b'"'), &[3], false), [6]);
     }
 }

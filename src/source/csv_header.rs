@@ -1,7 +1,7 @@
 //! The first line of a delimited file: how many columns there are, and their names.
 //!
 //! In: a file and its options. Out: one name per column, as written, or `column0` and so on where the file has no header. The line comes
-//! raw from the engine, which knows how to decompress and decode it. Does not know about the rows below.
+//! raw from the engine, which knows how to decompress it. Does not know about the rows below.
 
 use std::path::Path;
 
@@ -14,12 +14,11 @@ const LINES: usize = 100;
 
 /// Reads the names of a file's columns, and how many empty lines stand before them.
 pub fn names(file: &Path, options: &CsvOptions, delimiter: &str, staging: &dyn Staging) -> Result<(Vec<String>, usize), Error> {
-    let encoding = options.encoding.as_ref().map(|e| format!(", encoding = '{}'", e.replace('\'', "''"))).unwrap_or_default();
     // With a delimiter and a quote that no text has, a line is one field.
     let read = |line: &str| {
         staging.rows(&format!(
             "SELECT * FROM read_csv({}, auto_detect = false, columns = {{'line': 'VARCHAR'}}, header = false, \
-             delim = '\x01\x02\x01\x02', quote = '', escape = '', strict_mode = false{line}{encoding}) LIMIT {LINES}",
+             delim = '\x01\x02\x01\x02', quote = '', escape = '', strict_mode = false{line}) LIMIT {LINES}",
             path_text(file)
         ))
     };
@@ -28,7 +27,7 @@ pub fn names(file: &Path, options: &CsvOptions, delimiter: &str, staging: &dyn S
         Err(error) if !error.is_interrupted() => read(&format!(", max_line_size = {MAX_LINE}")),
         lines => lines,
     };
-    let lines = lines.map_err(|e| at_line(e, file))?;
+    let lines = lines.map_err(|e| at_line(e, file, options))?;
     let lines: Vec<String> = lines.into_iter().map(|row| row.into_iter().next().flatten().unwrap_or_default()).collect();
     let blank = lines.iter().take_while(|line| line.is_empty()).count();
     let lines = lines.get(blank..).unwrap_or_default();

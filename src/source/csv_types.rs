@@ -5,6 +5,7 @@
 //! In: queries that give a file's columns as text. Out: the types, and where the guess held the table that already has the rows.
 
 use super::csv::{at_line, quote};
+use super::csv_seen::Seen;
 use super::{Request, Staging, record_number};
 use crate::error::Error;
 use crate::types::DataType;
@@ -15,10 +16,12 @@ const HEAD: usize = 8_192;
 /// How many files get a table of their own.
 const FILES: usize = 16;
 
-/// How many columns are typed in one scan: the engine's time to plan grows faster than the number of aggregates. A scan of whole files costs
-/// more than one of their head.
+/// How many values the guess looks at where there are so many columns that the records would be too many, and how many records at least.
+const VALUES: usize = 1_000_000;
+const FEWEST: usize = 100;
+
+/// How many columns are typed in one scan: the engine's time to plan grows faster than the number of aggregates.
 const AT_ONCE: usize = 64;
-const AT_ONCE_IN_HEAD: usize = 16;
 
 /// How many numbers [`measures`] gives for a column.
 const MEASURES: usize = 8;
@@ -39,7 +42,7 @@ pub fn guess(
     let Some(first) = scans.first().filter(|_| scans.len() <= FILES && request.limit.is_none()) else { return Ok(None) };
     let mut guessed = columns.to_vec();
     let open = open(request, columns);
-    match measure_head(request, first, &open, &mut guessed, staging) {
+    match measure_head(first, &open, &mut guessed, staging) {
         Err(error) if error.is_interrupted() => return Err(error),
         Err(_) => return Ok(None),
         Ok(()) => {}
@@ -72,7 +75,8 @@ pub fn guess(
     let unknown: Vec<usize> = open.iter().copied().filter(|i| guessed[*i].1 == DataType::Unknown).collect();
     let all: Vec<String> = parts.iter().map(|(_, table)| format!("SELECT * FROM {table}")).collect();
     let all = format!("({})", all.join(" UNION ALL "));
-    measure(&all, &unknown, AT_ONCE, &mut guessed, staging)?;
+    let some = with_values(&all, &unknown, &guessed, staging)?;
+    measure(&all, &some, &mut guessed, staging)?;
     whole_digits(&all, &mut guessed, staging)?;
     for ((_, data_type), (_, guess)) in columns.iter_mut().zip(&guessed) {
         *data_type = guess.clone();
@@ -107,7 +111,7 @@ pub fn infer(
     };
     let all = format!("({})", scans.iter().map(taken).collect::<Vec<_>>().join(" UNION ALL "));
     let named = request.files.first().cloned().unwrap_or_default();
-    measure(&all, &open, AT_ONCE, columns, staging).map_err(|e| at_line(e, &named))
+    measure(&all, &open, columns, staging).map_err(|e| at_line(e, &named, &request.csv))
 }
 
 /// Casts a text that is known to be of a type.
@@ -121,34 +125,25 @@ fn open(request: &Request, columns: &[(String, DataType)]) -> Vec<usize> {
     (0..columns.len()).filter(|i| !pinned(&columns[*i].0)).collect()
 }
 
-/// Types columns by the head of a file, which is read once however many they are.
-fn measure_head(
-    request: &Request,
-    scan: &str,
-    open: &[usize],
-    columns: &mut [(String, DataType)],
-    staging: &dyn Staging,
-) -> Result<(), Error> {
-    let head = format!("SELECT * FROM ({scan}) LIMIT {HEAD}");
-    if open.len() <= AT_ONCE_IN_HEAD {
-        return measure(&format!("({head})"), open, AT_ONCE_IN_HEAD, columns, staging);
+/// Types columns by the head of a file. Here is counted what [`measures`] has the engine count, which takes it longer to plan than these values
+/// take to read; where a date is none after all, loading the rows finds out.
+fn measure_head(scan: &str, open: &[usize], columns: &mut [(String, DataType)], staging: &dyn Staging) -> Result<(), Error> {
+    let records = (VALUES / columns.len().max(1)).clamp(FEWEST, HEAD);
+    let mut seen = vec![Seen::default(); columns.len()];
+    for row in staging.rows(&format!("SELECT * FROM ({scan}) LIMIT {records}"))? {
+        for (seen, value) in seen.iter_mut().zip(row) {
+            value.iter().for_each(|text| seen.add(text));
+        }
     }
-    let table = quote(&format!("#csv.{}.head", request.name));
-    staging.execute(&format!("CREATE OR REPLACE TABLE {table} AS {head}"))?;
-    let measured = measure(&table, open, AT_ONCE_IN_HEAD, columns, staging);
-    staging.execute(&format!("DROP TABLE {table}"))?;
-    measured
+    for i in open {
+        columns[*i].1 = narrowest(&seen[*i].numbers());
+    }
+    Ok(())
 }
 
 /// Types some of the columns of `source` by all its rows.
-fn measure(
-    source: &str,
-    some: &[usize],
-    at_once: usize,
-    columns: &mut [(String, DataType)],
-    staging: &dyn Staging,
-) -> Result<(), Error> {
-    for some in some.chunks(at_once) {
+fn measure(source: &str, some: &[usize], columns: &mut [(String, DataType)], staging: &dyn Staging) -> Result<(), Error> {
+    for some in some.chunks(AT_ONCE) {
         let measures: Vec<String> = some.iter().map(|i| measures(&columns[*i].0)).collect();
         let sql = format!("SELECT {} FROM {source}", measures.join(", "));
         let row = staging.rows(&sql)?.into_iter().next().unwrap_or_default();
@@ -158,6 +153,17 @@ fn measure(
         }
     }
     Ok(())
+}
+
+/// Those of some columns that have a value at all.
+fn with_values(source: &str, some: &[usize], columns: &[(String, DataType)], staging: &dyn Staging) -> Result<Vec<usize>, Error> {
+    if some.is_empty() {
+        return Ok(vec![]);
+    }
+    let counts: Vec<String> = some.iter().map(|i| format!("count({})", quote(&columns[*i].0))).collect();
+    let row = staging.rows(&format!("SELECT {} FROM {source}", counts.join(", ")))?.into_iter().next().unwrap_or_default();
+    let found = some.iter().zip(row).filter(|(_, count)| count.as_deref().is_some_and(|n| n != "0"));
+    Ok(found.map(|(i, _)| *i).collect())
 }
 
 /// Gives decimals the digits before the point that their greatest value has.

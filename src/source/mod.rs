@@ -5,7 +5,10 @@
 //! [`Staging`] that the session implements.
 
 pub mod csv;
+mod csv_copies;
+pub mod csv_encoding;
 mod csv_header;
+mod csv_seen;
 mod csv_types;
 pub mod inline;
 pub mod json;
@@ -37,6 +40,11 @@ pub trait SourceKind: Sync {
 
     /// Says where a record stands in its file, as a person would: `personas[4]`, `line 12`.
     fn place(&self, request: &Request, file: usize, record: u64) -> origin::Place;
+
+    /// Says the same of many records of a file, in ascending order.
+    fn places(&self, request: &Request, file: usize, records: &[u64]) -> Vec<origin::Place> {
+        records.iter().map(|record| self.place(request, file, *record)).collect()
+    }
 }
 
 /// How much of a source may be read to learn its columns.

@@ -21,7 +21,8 @@ impl SourceKind for Parquet {
         for file in &request.files {
             std::fs::File::open(file).map_err(|e| Error::file(file, "cannot read", &e))?;
             let call = format!("read_parquet({})", super::csv::path_text(file));
-            let columns = staging.describe(&format!("SELECT * FROM {call}")).map_err(|e| super::csv::at_line(e, file))?;
+            let columns =
+                staging.describe(&format!("SELECT * FROM {call}")).map_err(|e| super::csv::at_line(e, file, &request.csv))?;
             scans.push(Scan { call, quick: None, names: columns.into_iter().map(|(name, _)| name).collect() });
         }
         Scanned::open(request, &scans, staging)

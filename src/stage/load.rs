@@ -30,6 +30,9 @@ pub struct LoadPlan {
     pub contract: Option<Arc<Contract>>,
 }
 
+/// Columns with the values that all rows of a scope have.
+pub type Scope = Vec<(String, Node)>;
+
 /// How rows meet those that are already there.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Mode {
@@ -40,7 +43,7 @@ pub enum Mode {
     /// New rows are inserted; one that is there with other content fails the load before anything changed.
     Append { key: Vec<String> },
     /// The rows in scope become exactly these.
-    Replace { scope: Vec<(String, Node)> },
+    Replace { scope: Scope },
 }
 
 impl LoadPlan {
@@ -133,7 +136,7 @@ impl Load {
 }
 
 /// The sinks of a `load`: itself, or the items of its list.
-fn sinks(body: &Node) -> Vec<&Node> {
+pub(super) fn sinks(body: &Node) -> Vec<&Node> {
     match &body.value {
         Value::List(items) => items.iter().collect(),
         _ => vec![body],

@@ -20,7 +20,10 @@ pub trait Binder {
     /// Makes `table` known by its relation, for what reads it later; nothing is judged yet.
     fn declare(&self, table: &str, relation: &Relation) -> Result<(), String>;
 
-    /// Makes `table` known by its relation, and returns its columns; an error is the engine's own words.
+    /// Makes `table` known by the columns that its relation has, for what reads it later; its rows are for the run to make.
+    fn announce(&self, table: &str, relation: &Relation) -> Result<(), String>;
+
+    /// The same at once, and returns the columns; an error is the engine's own words.
     fn define(&self, table: &str, relation: &Relation) -> Result<Vec<(String, DataType)>, String>;
 
     /// Returns the type of an expression over a relation.

@@ -55,6 +55,7 @@ impl Clause for Validate {
             let body = super::validate_templates::rendered(body, cx);
             declared.extend(check::decode_list(&body, cx.out));
         }
+        declared.extend(super::scope::checks(&flow, cx));
         if declared.is_empty() {
             return Some(flow);
         }

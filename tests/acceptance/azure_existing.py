@@ -132,10 +132,10 @@ def uniques(case):
     equal = "ON EXISTS (SELECT t.[#e0] INTERSECT SELECT k.[#e0]);"
     people = "[dbo].[xs_people]"
     asks = [
-        keys([[0, "a"]], [text(0, "id", "nvarchar(20)")], "r") + f"SELECT DISTINCT k.[#n]\nFROM (SELECT [#n], [id] AS [#e0] FROM r) AS k\nJOIN (SELECT [id] AS [#e0] FROM {people}) AS t {equal}",
-        keys([[0, "new@x"]], [text(0, "mail", "nvarchar(60)")], "r") + f"SELECT DISTINCT k.[#n]\nFROM (SELECT [#n], [mail] AS [#e0] FROM r) AS k\nJOIN (SELECT [mail] AS [#e0] FROM {people}) AS t {equal}",
+        keys([[0, "a"]], [text(0, "id", "nvarchar(20)")], "r") + f"SELECT DISTINCT k.[#n]\nFROM (SELECT [#n], [id] AS [#e0] FROM r) AS k\nJOIN (SELECT [id] AS [#e0] FROM {people} AS t) AS t {equal}",
+        keys([[0, "new@x"]], [text(0, "mail", "nvarchar(60)")], "r") + f"SELECT DISTINCT k.[#n]\nFROM (SELECT [#n], [mail] AS [#e0] FROM r) AS k\nJOIN (SELECT [mail] AS [#e0] FROM {people} AS t) AS t {equal}",
         keys([[0, "N", "1"]], [text(0, "name", "nvarchar(60)"), plain(1, "state", "int")], "r")
-        + f"SELECT DISTINCT k.[#n]\nFROM (SELECT [#n], [name] AS [#e0] FROM r WHERE (([state]=(1))\n)) AS k\nJOIN (SELECT [name] AS [#e0] FROM {people} WHERE (([state]=(1))\n)) AS t {equal}",
+        + f"SELECT DISTINCT k.[#n]\nFROM (SELECT [#n], [name] AS [#e0] FROM r WHERE (([state]=(1))\n)) AS k\nJOIN (SELECT [name] AS [#e0] FROM {people} AS t WHERE (([state]=(1))\n)) AS t {equal}",
     ]
     report = case.judged("nothing is taken", [], questions=asks)
     case.check(any("low" in u["what"] for u in report.get("unjudged", [])), "existing: a computed column is listed", report.get("unjudged"))
@@ -152,7 +152,7 @@ def uniques(case):
         _, _, asked = case.run(mode)
         want = keys([[0, "a", "new@x"]], [text(0, "id", "nvarchar(20)"), text(1, "mail", "nvarchar(60)")], "r")
         want += (f"SELECT DISTINCT k.[#n], CONVERT(nvarchar(max), t.[#b0]) AS [#b0]\nFROM (SELECT [#n], [mail] AS [#e0], [id] AS [#b0] FROM r) AS k\n"
-                 f"JOIN (SELECT [mail] AS [#e0], [id] AS [#b0] FROM {people}) AS t {equal[:-1]} {besides}")
+                 f"JOIN (SELECT [mail] AS [#e0], [id] AS [#b0] FROM {people} AS t) AS t {equal[:-1]} {besides}")
         case.check(len(asked) == 2 and asked[0] == want, f"existing: {mode}: the question", (asked[:1], want))
         case.judged(f"{mode}: another row has it", [("unique", "mail", 1)], [(mail, *told([[0, "other"]], 1))])
     case.write(load % "append, key: mail", rows=[row])
@@ -163,6 +163,39 @@ def uniques(case):
     case.check(done.code == 0, "existing: what changed rows give up, others take, and two can swap", done)
     done, _, _ = case.run("kept", [(mail, [["#n", "int"], ["#b0", "nvarchar(max)"]], [[0, "c"]])])
     case.check(done.code == 1, "existing: what another row keeps", done)
+
+
+def scopes(case):
+    """Rows beyond a replaced scope keep what they have; within it all is the replacement's."""
+    load = "  xs_people:\n    from: rows\n    load: {table: dbo.xs_people, mode: replace, scope: %s}\n"
+    row = {"id": "a", "mail": "new@x", "name": "it's", "state": 1}
+    case.write(load % "{name: \"it's\", state: 1}", rows=[row])
+    equal = "ON EXISTS (SELECT t.[#e0] INTERSECT SELECT k.[#e0]);"
+    beyond = "NOT EXISTS (SELECT 1 WHERE t.[name] = N'it''s' AND t.[state] = 1)"
+    asks = [
+        keys([[0, "a"]], [text(0, "id", "nvarchar(20)")], "r")
+        + f"SELECT DISTINCT k.[#n]\nFROM (SELECT [#n], [id] AS [#e0] FROM r) AS k\nJOIN (SELECT [id] AS [#e0] FROM [dbo].[xs_people] AS t WHERE {beyond}) AS t {equal}",
+        keys([[0, "a", "new@x"]], [text(0, "id", "nvarchar(20)"), text(1, "mail", "nvarchar(60)")], "r")
+        + f"SELECT DISTINCT k.[#n]\nFROM (SELECT [#n], [mail] AS [#e0] FROM r) AS k\nJOIN (SELECT [mail] AS [#e0] FROM [dbo].[xs_people] AS t WHERE {beyond}) AS t {equal}",
+        keys([[0, "a", "it's", "1"]], [text(0, "id", "nvarchar(20)"), text(1, "name", "nvarchar(60)"), plain(2, "state", "int")], "r")
+        + "SELECT DISTINCT k.[#n]\nFROM (SELECT [#n], [name] AS [#e0] FROM r WHERE (([state]=(1))\n)) AS k\n"
+        + f"JOIN (SELECT [name] AS [#e0] FROM [dbo].[xs_people] AS t WHERE (([state]=(1))\n) AND {beyond}) AS t {equal}",
+    ]
+    case.judged("a scope", [], questions=asks)
+    own, mail = r"\[id\] AS \[#e0\]", r"\[mail\] AS \[#e0\]"
+    report = case.judged("a scope: taken beyond it", [("unique", "id", 1), ("unique", "mail", 1)], [(own, *told([[0]])), (mail, *told([[0]]))])
+    case.check(all("`dbo.xs_people` of the target does not have beyond the `scope`" in v["allowed"] for v in report.get("violations", [])), "existing: a scope: the message", report.get("violations"))
+    script = (case.place.root / "out/existing/deploy.sql").read_text() if case.run("a scope") else ""
+    case.check(f"WHERE {beyond};" in script and "keys beyond the replaced scope, found" in script, "existing: a scope: the script guards it as well", script)
+    # All rows are replaced: two of them may swap, so that there is nothing to ask.
+    case.write("  xs_people:\n    from: rows\n    load: {table: dbo.xs_people, mode: replace}\n", rows=[row])
+    case.judged("no scope", [], questions=[])
+    # A parent beyond the scope stays.
+    both = "  xs_parent:\n    from: parents\n    load: {table: dbo.xs_parent, mode: replace, scope: {code: x}}\n  xs_child:\n    from: rows\n    load: {table: dbo.xs_child, mode: upsert, key: n}\n"
+    case.write(both, parents=[{"id": 1, "code": "x"}], rows=[{"n": 1, "parent_id": 1, "code": "X"}, {"n": 2, "parent_id": 7, "code": None}])
+    case.judged("a parent in no row", [("references", "parent_id", 1)])
+    parents = r"WHERE t\.\[id\] = k\.\[id\] AND NOT EXISTS \(SELECT 1 WHERE t\.\[code\] = N'x'\)\);"
+    case.judged("a parent beyond the scope", [], [(parents, *told([[0]]))])
 
 
 def types(case):
@@ -254,6 +287,20 @@ def meant(case):
         except sqlite3.Error as e:
             have = f"{e} {asked}"
         case.check(have == found, f"existing: {mode} {comes}: what is found", lambda: f"want {found}\nhave {have}")
+    for comes, scope, found in (
+        (row("a", "c@X", "bob", 1), "{state: 1}", {"id": [], "mail": [], "name": []}),
+        (row("b", "c@x", "Ann", 1), "{state: 1}", {"id": [(0,)], "mail": [], "name": []}),
+        (row("z", None, "Ann", 2), "{state: 2}", {"id": [], "mail": []}),
+        (row("a", "a@x", None, 1), "{state: 1, name: null}", {"id": [(0,)], "mail": [(0,)], "name": []}),
+        (row("c", None, "ann", 1), "{name: ann}", {"id": [(0,)], "mail": [(0,)], "name": []}),
+    ):
+        case.write((load % "replace").replace("replace", f"replace, scope: {scope}"), rows=[comes])
+        _, _, asked = case.run(f"{scope} {comes}")
+        try:
+            have = {re.search(r"\[(\w+)\] AS \[#e0\]", sql)[1]: executed(sql.replace("N'ann'", "'ann'"), there) for sql in asked}
+        except sqlite3.Error as e:
+            have = f"{e} {asked}"
+        case.check(have == found, f"existing: scope {scope} {comes}: what is found", lambda: f"want {found}\nhave {have}")
 
 
 def looked_up(place, check, do):
@@ -268,7 +315,7 @@ def looked_up(place, check, do):
 
 def existing(place, check, kit):
     case = Case(place, check)
-    for part in (foreign, uniques, types, meant, unanswered):
+    for part in (foreign, uniques, scopes, types, meant, unanswered):
         part(case)
     if kit and (kit / "ve/bin/python").exists():
         script = place.root / "existing.sql"

@@ -202,8 +202,7 @@ def upserts(place):
     asked("the same rows again", [(1, "a@x", "Ann", "2000-01-01"), (2, "b@x", "Bob", None)], [])
     asked("a new row takes what a changed one gives up", [(1, "z@x", "Zoe", "2000-01-01"), (9, "a@x", "ann", "2001-01-01")], [])
     rows = [{"id": 20, "mail": "c@x", "name": "M", "born": None}]
-    for load, why in (("mode: upsert, key: id, keep: [mail]", "does not give `mail`"), ("mode: upsert, key: id, when: target.born IS NULL", "may leave"),
-                      ("mode: replace, scope: {name: M}", "`scope`")):
+    for load, why in (("mode: upsert, key: id, keep: [mail]", "does not give `mail`"), ("mode: upsert, key: id, when: target.born IS NULL", "may leave")):
         place.write(schema, f"  people:\n    from: rows\n    load: {{{load}}}\n", {"rows": rows})
         ran, report = place.run()
         said = [u for u in report.get("unjudged", []) if u["what"].startswith("unique mail") and why in u["why"]]
@@ -253,6 +252,61 @@ def keys(place):
     FAILURES.check(people() == "1 Ann 10, 4 Dan 4", "keys: replace leaves exactly the rows that come", people())
 
 
+def scopes(place):
+    """A replacement takes no key of a row beyond its scope; what is in the scope goes, or is changed as an upsert changes it."""
+    schema = ("CREATE TABLE people (id integer PRIMARY KEY, tenant text, mail text UNIQUE, name text, n integer, UNIQUE NULLS NOT DISTINCT (name, n));\n"
+              "CREATE UNIQUE INDEX people_name ON people (lower(name)) WHERE n > 0;\n")
+    query(place.url, schema)
+    planted = [(1, "it's", "a@x", "Ann", None), (2, "it's", "b@x", "Bob", 2), (3, "b", "c@x", "Cid", 3), (4, "b", "d@x", "Dan", None), (5, None, "e@x", "Eve", 5)]
+    columns, lit = ("id", "tenant", "mail", "name", "n"), lambda value: "NULL" if value is None else "'" + str(value).replace("'", "''") + "'"
+    plant = "BEGIN; DELETE FROM people; INSERT INTO people VALUES " + ", ".join(f"({', '.join(map(lit, row))})" for row in planted) + "; COMMIT"
+
+    def asked(name, rows, want, load="mode: replace, scope: {tenant: b}", said=()):
+        query(place.url, plant)
+        whole = [(row[0], "b", *row[1:]) if len(row) == 4 else row for row in rows]
+        place.write(schema, f"  people:\n    from: rows\n    load: {{{load}}}\n", {"rows": [dict(zip(columns, row)) for row in whole]})
+        judged(place, f"scopes: {name}", want, said)
+        if not want:
+            deployed(place, f"scopes: {name}")
+            return
+        # The script of a run that could not ask is stopped by its own guards or by the database, and nothing changes.
+        before = query(place.url, "SELECT * FROM people ORDER BY id")
+        place.write(schema, f"  people:\n    from: rows\n    load: {{{load}}}\n", {"rows": [dict(zip(columns, row)) for row in whole]}, url=None)
+        ran, report = place.run()
+        FAILURES.check(ran.code == 0, f"scopes: {name}: a run that cannot ask", ran)
+        done = psql(place.url, "-f", place.home / "out/deploy.sql")
+        FAILURES.check(done.code != 0 and query(place.url, "SELECT * FROM people ORDER BY id") == before, f"scopes: {name}: the script is stopped", done)
+        FAILURES.check(any(words in done.stderr for words in ("duplicate key", "keys beyond the replaced scope, found")), f"scopes: {name}: by what", done)
+
+    beyond = ("beyond the `scope`",)
+    asked("the key of another's row", [(1, "x@x", "X", 9)], [("unique", "id", 1, ("1",))], said=beyond)
+    asked("the key of a row whose scope is NULL", [(5, "x@x", "X", 9)], [("unique", "id", 1, ("5",))], said=beyond)
+    asked("a unique value of another's row", [(3, "a@x", "X", 9), (9, "e@x", "Y", 10)], [("unique", "mail", 2, ("a@x", "e@x"))], said=beyond)
+    asked("NULLs that are equal", [(3, "x@x", "Ann", None)], [("unique", "name,n", 1, ("None",))], said=beyond)
+    asked("an expression and a part of the rows", [(8, "x@x", "BOB", 9), (9, "y@x", "ANN", 9)], [("unique", "name", 1, ("BOB",))], said=beyond)
+    asked("the rows of the scope as they are", [(3, "c@x", "Cid", 3), (4, "d@x", "Dan", None)], [])
+    asked("new rows take what goes", [(8, "c@x", "CID", 3), (9, "d@x", "Dan", None)], [])
+    asked("a row that stays takes what goes", [(3, "d@x", "Dan", None)], [])
+    asked("a new row takes what a changed one gives up", [(3, "new@x", "New", 9), (8, "c@x", "Cid", 3)], [])
+    asked("two rows of the scope cannot swap", [(3, "d@x", "Cid", 3), (4, "c@x", "Dan", None)], [("unique", "mail", 2, ("c@x", "d@x"))])
+    asked("NULL as the scope", [(5, None, "e@x", "Eve", 6), (7, None, "a@x", "F", 7)], [("unique", "mail", 1, ("a@x",))], load="mode: replace, scope: {tenant: null}", said=beyond)
+    asked("a text with a quote", [(1, "it's", "b@x", "G", 1), (8, "it's", "c@x", "H", 2)], [("unique", "mail", 1, ("c@x",))], load="mode: replace, scope: {tenant: \"it's\"}", said=beyond)
+    asked("a key of the load's own", [(8, "x@x", "Bob", 9)], [("unique", "name", 1, ("Bob",)), ("unique", "name", 1, ("Bob",))], load="mode: replace, key: name, scope: {tenant: b}", said=beyond)
+    asked("all rows: two cannot swap", [(1, "b", "b@x", "Ann", None), (2, "b", "a@x", "Bob", 2)], [("unique", "mail", 2, ("a@x", "b@x"))], load="mode: replace")
+    asked("all rows: what goes is free", [(1, "b", "b@x", "Ann", None), (9, "b", "c@x", "Cid", 3)], [], load="mode: replace")
+    # Rows beyond the scope of parents count for their children, those within it only if they come again.
+    query(place.url, plant + "; CREATE TABLE child (n integer PRIMARY KEY, person integer REFERENCES people)")
+    tables = "  people:\n    from: rows\n    load: {mode: replace, scope: {tenant: b}}\n  child:\n    from: children\n    load: {mode: insert}\n"
+    rows = {"rows": [{"id": 3, "tenant": "b", "mail": "c@x", "name": "Cid", "n": 3}], "children": [{"n": n, "person": n} for n in (1, 3, 4, 5, 6)]}
+    schema += "CREATE TABLE child (n integer PRIMARY KEY, person integer REFERENCES people);\n"
+    place.write(schema, tables, rows)
+    judged(place, "scopes: parents", [("references", "person", 2, ("4", "6"))])
+    rows["children"] = [c for c in rows["children"] if c["n"] in (1, 3, 5)]
+    place.write(schema, tables, rows)
+    judged(place, "scopes: parents, good", [])
+    deployed(place, "scopes: parents, good")
+
+
 def set_aside(place):
     """Rows that are set aside are no rows: what they repeat is free, and what passes is still judged against the target."""
     schema = "CREATE TABLE people (id integer PRIMARY KEY, mail text UNIQUE, age integer CHECK (age > 0));\n"
@@ -294,7 +348,7 @@ def main():
     arguments.add_argument("--db", required=True, help="URL of a PostgreSQL server where databases may be created")
     a = arguments.parse_args()
     with folder("existing") as temporary:
-        for case in (types, partly_staged, composite, many, uniques, upserts, indexes, keys, set_aside, unanswered):
+        for case in (types, partly_staged, composite, many, uniques, upserts, indexes, keys, scopes, set_aside, unanswered):
             with database(a.db, f"existing_{case.__name__}") as url:
                 try:
                     case(Place(a.pipe.resolve(), url, temporary / case.__name__))

@@ -111,3 +111,56 @@ tables: {met: {from: here, join: {to: there, on: code}, load: {file: met.csv}}}
     let none = said(&rows("x", 25_000));
     assert!(none.contains("unmatched left 25000") && !none.contains("would match"), "{none}");
 }
+
+/// The script of a replacement refuses rows beyond its scope, so that the run must not let them pass.
+#[test]
+fn rows_beyond_the_scope_of_a_replacement_are_told() {
+    let sorts = [
+        ("{tenant: b}", vec!["2", "3"]),
+        ("{tenant: \"{{ vars.own }}\", year: 2024}", vec!["2", "3", "4"]),
+        ("{flag: true}", vec!["3"]),
+        ("{uid: '00000000-0000-4000-8000-00000000000A'}", vec!["2"]),
+        ("{tenant: b, uid: nothing}", vec!["2", "3"]),
+    ];
+    for (scope, wanted) in sorts {
+        let spec = format!(
+            "target: {{dialect: postgres}}
+vars: {{own: b}}
+extract:
+  raw:
+    rows:
+      - {{id: 1, tenant: b, year: 2024, flag: true, uid: 00000000-0000-4000-8000-00000000000a}}
+      - {{id: 2, tenant: c, year: 2024, flag: true, uid: 00000000-0000-4000-8000-00000000000b}}
+      - {{id: 3, tenant: null, year: 2024, flag: false, uid: 00000000-0000-4000-8000-00000000000a}}
+      - {{id: 4, tenant: b, year: 2023, flag: true, uid: 00000000-0000-4000-8000-00000000000a}}
+tables:
+  t: {{from: raw, derive: {{uid: 'uid::UUID'}}, load: {{mode: replace, key: id, scope: {scope}}}}}
+"
+        );
+        let folder = Folder::with(&[("p.yaml", &spec)]);
+        let ran = folder.pipe(&["run", "p.yaml", "--format", "json"]);
+        assert_eq!(ran.code, 1, "{scope}: {}{}", ran.out, ran.err);
+        let report = ran.json();
+        let violations = report["violations"].as_array().unwrap();
+        let samples = violations.iter().flat_map(|v| v["samples"].as_array().unwrap());
+        let mut told: Vec<&str> = samples.map(|s| s["row"]["id"].as_str().unwrap()).collect();
+        told.sort_unstable();
+        assert_eq!(told, wanted, "{scope}");
+        assert!(violations.iter().all(|v| v["why"].as_str().unwrap().contains("`scope`")), "{scope}: {violations:?}");
+    }
+}
+
+/// Azure SQL compares texts without their case, and so does the check of a scope.
+#[test]
+fn a_scope_is_compared_as_the_target_does() {
+    for (dialect, code) in [("azure_sql", 0), ("postgres", 1)] {
+        let spec = format!(
+            "target: {{dialect: {dialect}}}\nextract: {{raw: {{rows: [{{id: 1, tenant: 'b '}}, {{id: 2, tenant: B}}]}}}}\n\
+             tables: {{t: {{from: raw, load: {{mode: replace, scope: {{tenant: B}}}}}}}}\n"
+        );
+        let contract = "CREATE TABLE t (id int NOT NULL PRIMARY KEY, tenant varchar(9) NOT NULL);\n";
+        let folder = Folder::with(&[("p.yaml", &spec), ("schemas/t.sql", contract), ("pipe.yaml", "project: p\n")]);
+        let ran = folder.pipe(&["run", "p.yaml"]);
+        assert_eq!(ran.code, code, "{dialect}: {}{}", ran.out, ran.err);
+    }
+}

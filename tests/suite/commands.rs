@@ -389,3 +389,19 @@ fn a_lone_pipeline_file_runs() {
     let inside = pipe_in(&folder.path().join("out"), &["run", "../lone.yaml", "--dry-run"]);
     assert_eq!(inside.code, 0, "{}", inside.err);
 }
+
+/// None is no number of threads, and is not taken for one.
+#[test]
+fn threads_are_at_least_one() {
+    let folder = Folder::with(&[
+        ("p.yaml", "target: {dialect: postgres}\nextract: {raw: {rows: [{a: 1}]}}\ntables: {t: {from: raw}}\n"),
+        ("a.csv", "a\n1\n"),
+    ]);
+    for command in [["run", "p.yaml"], ["profile", "a.csv"]] {
+        for (threads, code) in [("0", 2), ("-1", 2), ("many", 2), ("1", 0), ("3", 0)] {
+            let ran = folder.pipe(&[command[0], command[1], &format!("--threads={threads}")]);
+            assert_eq!(ran.code, code, "{command:?} {threads}: {}{}", ran.out, ran.err);
+            assert!(code == 0 || ran.err.contains("--threads"), "{}", ran.err);
+        }
+    }
+}

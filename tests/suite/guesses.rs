@@ -63,12 +63,30 @@ fn a_sample_is_typed_by_the_head_that_it_is_taken_from() {
 }
 
 #[test]
-fn the_head_of_a_wide_file_is_put_aside() {
+fn a_wide_file_is_typed_by_its_head() {
     let names: Vec<String> = (0..40).map(|i| format!("c{i}")).collect();
     let text = format!("{}\n{}\n", names.join(","), vec!["1"; 40].join(","));
     let (columns, tables) = opened(&[("a.csv", &text)]);
     assert!(columns.len() == 40 && columns.iter().all(|c| c.ends_with(" bigint")), "{columns:?}");
     assert_eq!(tables, ["#csv.raw.0"]);
+}
+
+/// A whole file is guessed by its head and then verified, a sample is measured by the engine alone.
+#[test]
+fn a_guess_types_as_the_engine_measures() {
+    let values = "true;false;0;-0;12;007;9223372036854775807;9223372036854775808;1.5;-0.25;1.;.5;-;1e3;2024-02-29;2023-02-29;0000-01-01;0001-01-01;9999-12-31;\
+        2024-02-29 12:00:00;2024-02-29T12:00:00.5;2024-02-29 24:00:00;2024-02-29 23:59:60;x;True;123456789012345678901234567890;0.00000000000000000001";
+    let values: Vec<&str> = values.split(';').collect();
+    // Each value alone, and beside the next ones.
+    let beside = |i: usize| values[i..].iter().take(3).map(move |other| (i, *other));
+    let pairs: Vec<(&str, &str)> = (0..values.len()).flat_map(beside).map(|(i, other)| (values[i], other)).collect();
+    let names: Vec<String> = (0..pairs.len()).map(|i| format!("c{i}")).collect();
+    for some in pairs.chunks(100) {
+        let line = |of: fn(&(&str, &str)) -> String| some.iter().map(of).collect::<Vec<_>>().join(",");
+        let text = format!("{}\n{}\n{}\n", names[..some.len()].join(","), line(|p| p.0.to_string()), line(|p| p.1.to_string()));
+        let files = [("a.csv", text.as_str())];
+        assert_eq!(opened(&files).0, sampled(&files, Some(10)).0, "{some:?}");
+    }
 }
 
 #[test]

@@ -3,14 +3,17 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)]
 
 mod algebra;
+mod breadth;
 mod cases;
 mod checks;
 mod collations;
 mod commands;
 mod definitions;
+mod encodings;
 mod floors;
 mod guesses;
 mod order;
+mod paths;
 mod rejects;
 mod report_schema;
 mod support;

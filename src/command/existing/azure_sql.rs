@@ -6,10 +6,11 @@
 //! Does not know how the connection is made.
 
 use super::azure_sql_types::Typed;
-use super::{Kind, asked};
+use super::{Kind, asked, scoped};
 use crate::database::Connection;
 use crate::database::azure_sql::{identifier, literal};
-use crate::engine::existing::{Answer, Hit, Index, Part, Question};
+use crate::emit::azure_sql::AzureSql;
+use crate::engine::existing::{Among, Answer, Hit, Index, Part, Question};
 use crate::error::Error;
 
 pub(super) const KIND: Kind = Kind { dialect: "azure_sql", ask, mend, at_once: true };
@@ -51,8 +52,8 @@ fn ask(connection: &mut dyn Connection, question: &Question, schema: &str) -> Re
     }
     let rows = rows(&json, &typed);
     let query = match &question.index {
-        Some(index) => repeated(&relation, &rows, &types, index),
-        None => select(&relation, &rows, &typed),
+        Some(index) => repeated(&relation, &rows, &types, index, &question.among),
+        None => select(&relation, &rows, &typed, &question.among),
     };
     let mut found = vec![];
     for row in connection.query(&query)?.rows {
@@ -100,8 +101,9 @@ fn rows(json: &str, columns: &[&Typed]) -> String {
 }
 
 /// Writes the query for keys whose columns are all equal.
-fn select(relation: &str, rows: &str, columns: &[&Typed]) -> String {
-    let same: Vec<String> = columns.iter().map(|c| identifier(&c.name)).map(|c| format!("t.{c} = k.{c}")).collect();
+fn select(relation: &str, rows: &str, columns: &[&Typed], among: &Among) -> String {
+    let mut same: Vec<String> = columns.iter().map(|c| identifier(&c.name)).map(|c| format!("t.{c} = k.{c}")).collect();
+    same.extend(counts(among));
     format!(
         "WITH k AS (\n{rows}\n)\nSELECT k.[#n] FROM k WHERE EXISTS (SELECT 1 FROM {relation} AS t WHERE {});",
         same.join(" AND ")
@@ -109,7 +111,7 @@ fn select(relation: &str, rows: &str, columns: &[&Typed]) -> String {
 }
 
 /// Writes the query for keys of an index that another row has; the server computes the index's condition on both sides.
-fn repeated(relation: &str, rows: &str, types: &[Typed], index: &Index) -> String {
+fn repeated(relation: &str, rows: &str, types: &[Typed], index: &Index, among: &Among) -> String {
     let list = |list: &mut dyn Iterator<Item = String>| list.collect::<Vec<_>>().join(", ");
     let parts = index.parts.iter().enumerate().map(|(i, part)| match part {
         Part::Column(column) => format!("{} AS [#e{i}]", identifier(column)),
@@ -117,7 +119,10 @@ fn repeated(relation: &str, rows: &str, types: &[Typed], index: &Index) -> Strin
     });
     let besides = index.besides.iter().enumerate().map(|(i, column)| format!("{} AS [#b{i}]", identifier(column)));
     let computed = list(&mut parts.chain(besides));
-    let condition = index.only_where.as_ref().map(|w| format!(" WHERE ({w}\n)")).unwrap_or_default();
+    let condition = |more: Option<String>| {
+        let all: Vec<String> = index.only_where.iter().map(|w| format!("({w}\n)")).chain(more).collect();
+        if all.is_empty() { String::new() } else { format!(" WHERE {}", all.join(" AND ")) }
+    };
     // Two NULLs are the same in a set.
     let both = |alias: &str, letter: &str, count: usize| list(&mut (0..count).map(|i| format!("{alias}.[#{letter}{i}]")));
     let equal = |letter: &str, count: usize| {
@@ -137,9 +142,19 @@ fn repeated(relation: &str, rows: &str, types: &[Typed], index: &Index) -> Strin
     });
     let told: String = told.collect();
     format!(
-        "WITH r AS (\n{rows}\n)\nSELECT DISTINCT k.[#n]{told}\nFROM (SELECT [#n], {computed} FROM r{condition}) AS k\n\
-         JOIN (SELECT {computed} FROM {relation}{condition}) AS t ON {same};"
+        "WITH r AS (\n{rows}\n)\nSELECT DISTINCT k.[#n]{told}\nFROM (SELECT [#n], {computed} FROM r{}) AS k\n\
+         JOIN (SELECT {computed} FROM {relation} AS t{}) AS t ON {same};",
+        condition(None),
+        condition(counts(among))
     )
+}
+
+/// Says that a row `t` counts; nothing where all do.
+fn counts(among: &Among) -> Option<String> {
+    scoped(&AzureSql, among).map(|(scope, inside)| match inside {
+        true => format!("({scope})"),
+        false => format!("NOT EXISTS (SELECT 1 WHERE {scope})"),
+    })
 }
 
 /// The columns of a table and their types; none if there is no such table.
@@ -174,7 +189,7 @@ mod tests {
         let json = json(&keys, &[&id, &name]);
         assert_eq!(json, r#"[[0,"1","o'hara"],[2,null,"a\n\""]]"#);
         assert_eq!(
-            select("[dbo].[p]", &rows(&json, &[&id, &name]), &[&id, &name]),
+            select("[dbo].[p]", &rows(&json, &[&id, &name]), &[&id, &name], &Among::All),
             "WITH k AS (
 SELECT r.n AS [#n], c.*
 FROM OPENJSON(N'[[0,\"1\",\"o''hara\"],[2,null,\"a\\n\\\"\"]]') WITH (n int '$[0]', k0 nvarchar(max) '$[1]', k1 nvarchar(max) '$[2]') AS r
@@ -195,14 +210,14 @@ SELECT k.[#n] FROM k WHERE EXISTS (SELECT 1 FROM [dbo].[p] AS t WHERE t.[i]]d] =
             besides: vec!["id".to_string()],
         };
         assert_eq!(
-            repeated("[dbo].[p]", "R", &[id], &index),
+            repeated("[dbo].[p]", "R", &[id], &index, &Among::All),
             "WITH r AS (
 R
 )
 SELECT DISTINCT k.[#n], CONVERT(nvarchar(max), t.[#b0], 1) AS [#b0]
 FROM (SELECT [#n], [mail] AS [#e0], [id] AS [#b0] FROM r WHERE ([on]=(1)
 )) AS k
-JOIN (SELECT [mail] AS [#e0], [id] AS [#b0] FROM [dbo].[p] WHERE ([on]=(1)
+JOIN (SELECT [mail] AS [#e0], [id] AS [#b0] FROM [dbo].[p] AS t WHERE ([on]=(1)
 )) AS t ON EXISTS (SELECT t.[#e0] INTERSECT SELECT k.[#e0]) AND NOT EXISTS (SELECT t.[#b0] INTERSECT SELECT k.[#b0]);"
         );
     }

@@ -12,11 +12,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::access::{self, Access};
-use super::{Compiled, Options};
+use super::{Compiled, Options, write};
 use crate::database::{self, Address, Connection};
 use crate::diagnostics::SourceMap;
-use crate::engine::existing::{Answer, Lookup, Question};
+use crate::emit::merge::within;
+use crate::emit::{Dialect, Literal};
+use crate::engine::existing::{Among, Answer, Lookup, Question};
 use crate::error::Error;
+use crate::stage::Scope;
 use crate::target;
 
 /// A kind of database that can be asked for keys.
@@ -109,6 +112,20 @@ fn asked(connection: &mut dyn Connection, question: &Question, relation: &str) -
     let width = question.keys.first().map_or(columns.len(), Vec::len);
     let fits = columns.len() == width;
     Ok(if fits { Ok(columns) } else { Err(format!("the primary key of {relation} has {} columns", columns.len())) })
+}
+
+/// Says that a row `t` of the target is in a scope; of those that count, `false` is for the ones that are not. Nothing where all rows count.
+fn scoped(dialect: &dyn Dialect, among: &Among) -> Option<(String, bool)> {
+    let condition = |scope: &Scope| {
+        let literals: Vec<(String, Literal)> =
+            scope.iter().map(|(column, value)| (column.clone(), write::literal(value))).collect();
+        within(dialect, "t", &literals)
+    };
+    match among {
+        Among::All => None,
+        Among::Within(scope) => Some((condition(scope), true)),
+        Among::Beyond(scope) => Some((condition(scope), false)),
+    }
 }
 
 impl Drop for Target {

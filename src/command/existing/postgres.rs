@@ -5,9 +5,10 @@
 
 use std::fmt::Write;
 
-use super::{Kind, asked};
+use super::{Kind, asked, scoped};
 use crate::database::{Connection, identifier, literal};
-use crate::engine::existing::{Answer, Hit, Index, Part, Question};
+use crate::emit::postgres::Postgres;
+use crate::engine::existing::{Among, Answer, Hit, Index, Part, Question};
 use crate::error::Error;
 
 pub(super) const KIND: Kind = Kind { dialect: "postgres", ask: ask_apart, mend: |_| Ok(()), at_once: false };
@@ -43,8 +44,8 @@ fn ask(connection: &mut dyn Connection, question: &Question, schema: &str) -> Re
         }
     }
     let select: Box<Writer> = match &question.index {
-        Some(index) => Box::new(repeated(&relation, &named, index)),
-        None => Box::new(select(&relation, &named)),
+        Some(index) => Box::new(repeated(&relation, &named, index, &question.among)),
+        None => Box::new(select(&relation, &named, &question.among)),
     };
     // Without keys it tells whether it can be asked at all, so that what fails later is a key's own fault.
     connection.query(&select(&[]))?;
@@ -85,9 +86,10 @@ fn rows(keys: &[Key<'_>], columns: &[(String, &str)]) -> String {
 }
 
 /// Returns what writes the query for keys whose columns are all equal.
-fn select<'a>(relation: &'a str, columns: &'a [(String, &'a str)]) -> impl Fn(&[Key<'_>]) -> String + 'a {
+fn select<'a>(relation: &'a str, columns: &'a [(String, &'a str)], among: &'a Among) -> impl Fn(&[Key<'_>]) -> String + 'a {
     move |keys| {
-        let same: Vec<String> = columns.iter().map(|(column, _)| format!("t.{column} = k.{column}")).collect();
+        let mut same: Vec<String> = columns.iter().map(|(column, _)| format!("t.{column} = k.{column}")).collect();
+        same.extend(counts(among));
         format!(
             "SELECT k.\"#n\" FROM ({}) AS k WHERE EXISTS (SELECT FROM {relation} AS t WHERE {})",
             rows(keys, columns),
@@ -97,7 +99,12 @@ fn select<'a>(relation: &'a str, columns: &'a [(String, &'a str)]) -> impl Fn(&[
 }
 
 /// Returns what writes the query for keys of an index that another row has; the server computes the index's expressions on both sides.
-fn repeated<'a>(relation: &'a str, columns: &'a [(String, &'a str)], index: &'a Index) -> impl Fn(&[Key<'_>]) -> String + 'a {
+fn repeated<'a>(
+    relation: &'a str,
+    columns: &'a [(String, &'a str)],
+    index: &'a Index,
+    among: &'a Among,
+) -> impl Fn(&[Key<'_>]) -> String + 'a {
     move |keys| {
         let besides: Vec<String> = index.besides.iter().map(|c| identifier(c)).collect();
         let named = |list: &mut dyn Iterator<Item = String>| list.collect::<Vec<_>>().join(", ");
@@ -112,7 +119,11 @@ fn repeated<'a>(relation: &'a str, columns: &'a [(String, &'a str)], index: &'a 
                 })
                 .chain(besides.iter().enumerate().map(|(i, column)| format!("{column} AS \"#b{i}\""))),
         );
-        let condition = index.only_where.as_ref().map(|w| format!(" WHERE ({w}\n)")).unwrap_or_default();
+        let condition = index.only_where.as_ref().map(|w| format!("({w}\n)"));
+        let condition = |more: Option<String>| {
+            let all: Vec<String> = condition.iter().cloned().chain(more).collect();
+            if all.is_empty() { String::new() } else { format!(" WHERE {}", all.join(" AND ")) }
+        };
         let equal = if index.nulls_equal { "IS NOT DISTINCT FROM" } else { "=" };
         let mut same: Vec<String> = (0..index.parts.len()).map(|i| format!("t.\"#e{i}\" {equal} k.\"#e{i}\"")).collect();
         let all: Vec<String> = (0..besides.len()).map(|i| format!("t.\"#b{i}\" = k.\"#b{i}\"")).collect();
@@ -121,12 +132,19 @@ fn repeated<'a>(relation: &'a str, columns: &'a [(String, &'a str)], index: &'a 
         }
         let told: String = (0..besides.len()).map(|i| format!(", t.\"#b{i}\"::text")).collect();
         format!(
-            "SELECT DISTINCT k.\"#n\"{told} FROM (SELECT \"#n\", {computed} FROM ({}) AS r{condition}) AS k \
-             JOIN (SELECT {computed} FROM {relation}{condition}) AS t ON {}",
+            "SELECT DISTINCT k.\"#n\"{told} FROM (SELECT \"#n\", {computed} FROM ({}) AS r{}) AS k \
+             JOIN (SELECT {computed} FROM {relation} AS t{}) AS t ON {}",
             rows(keys, columns),
+            condition(None),
+            condition(counts(among)),
             same.join(" AND ")
         )
     }
+}
+
+/// Says that a row `t` counts; nothing where all do.
+fn counts(among: &Among) -> Option<String> {
+    scoped(&Postgres, among).map(|(scope, inside)| format!("({scope}) {}", if inside { "IS TRUE" } else { "IS NOT TRUE" }))
 }
 
 /// Writes one column of the keys as an array.

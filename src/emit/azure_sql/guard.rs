@@ -6,7 +6,7 @@
 use super::merge::exact_columns;
 use super::{AzureSql, relation, stage, text};
 use crate::emit::merge::{Plan, within};
-use crate::emit::{Guard, Mode, Table};
+use crate::emit::{Guard, Literal, Mode, Table};
 
 impl Guard for AzureSql {
     fn target_fits(&self, plans: &[Plan]) -> String {
@@ -109,6 +109,35 @@ END;
             shown.join(", N', ', "),
             plan.same_row(),
             thrown(&format!("table {}: expected none of the {} keys, found ", table.shown(), table.rows))
+        )
+    }
+
+    fn none_beyond(&self, plan: &Plan, scope: &[(String, Literal)]) -> String {
+        let table = plan.table;
+        let shown: Vec<String> =
+            table.loaded_key().iter().map(|k| format!("CONVERT(nvarchar(400), s.{})", text::identifier(k))).collect();
+        format!(
+            "DECLARE @found bigint, @example nvarchar(2000), @message nvarchar(2048);
+SELECT @found = COUNT_BIG(*), @example = MIN(CONCAT(N'(', {}, N')'))
+FROM {} AS s
+INNER JOIN {} AS t WITH (UPDLOCK, HOLDLOCK) ON {}
+WHERE NOT EXISTS (SELECT 1 WHERE {});
+IF @found > 0
+BEGIN
+  SET @message = LEFT(CONCAT({}, @found, N', such as ', REPLACE(@example, N'%', N'%%')), 2000);
+  THROW 50003, @message, 1;
+END;
+",
+            shown.join(", N', ', "),
+            stage(table),
+            relation(table),
+            plan.same_row(),
+            within(&AzureSql, "t", scope),
+            thrown(&format!(
+                "table {}: expected none of the {} keys beyond the replaced scope, found ",
+                table.shown(),
+                table.rows
+            ))
         )
     }
 

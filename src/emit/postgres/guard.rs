@@ -5,7 +5,7 @@
 
 use super::{Postgres, relation, stage, text};
 use crate::emit::merge::{Plan, within};
-use crate::emit::{Guard, Mode, Table};
+use crate::emit::{Guard, Literal, Mode, Table};
 
 impl Guard for Postgres {
     fn target_fits(&self, plans: &[Plan]) -> String {
@@ -97,6 +97,30 @@ BEGIN
 END",
             plan.same_row(),
             table.rows
+        );
+        text::block(&body)
+    }
+
+    fn none_beyond(&self, plan: &Plan, scope: &[(String, Literal)]) -> String {
+        let body = format!(
+            "DECLARE
+  found bigint;
+  example text;
+BEGIN
+  SELECT count(*), min(ROW({})::text) INTO found, example
+  FROM {} AS s JOIN {} AS t ON {}
+  WHERE ({}) IS NOT TRUE;
+  IF found > 0 THEN
+    RAISE EXCEPTION 'table %: expected none of the % keys beyond the replaced scope, found %, such as %', {}, {}, found, example;
+  END IF;
+END",
+            text::names("s.", plan.table.loaded_key().iter().map(String::as_str)),
+            stage(plan.table),
+            relation(plan.table),
+            plan.same_row(),
+            within(&Postgres, "t", scope),
+            text::literal(&plan.table.shown()),
+            plan.table.rows
         );
         text::block(&body)
     }
