@@ -42,13 +42,16 @@ pub fn guess(
     let Some(first) = scans.first().filter(|_| scans.len() <= FILES && request.limit.is_none()) else { return Ok(None) };
     let mut guessed = columns.to_vec();
     let open = open(request, columns);
-    match measure_head(first, &open, &mut guessed, staging) {
+    match measure_head(first, &mut guessed, staging) {
         Err(error) if error.is_interrupted() => return Err(error),
         Err(_) => return Ok(None),
         Ok(()) => {}
     }
-    for (_, guess) in &mut guessed {
-        if let DataType::Decimal(size) = guess {
+    for (i, (name, guess)) in guessed.iter_mut().enumerate() {
+        if let Some((_, pin)) = request.pins.iter().find(|(pinned, _)| pinned == name) {
+            // Values that are all written as the type is need no cast of their own; one that is not is told by the cast.
+            *guess = if is_written_as(guess, pin) { pin.clone() } else { columns[i].1.clone() };
+        } else if let DataType::Decimal(size) = guess {
             *guess = match size {
                 Some((digits, after)) if *digits <= DIGITS => DataType::Decimal(Some((DIGITS, *after))),
                 _ => DataType::Unknown,
@@ -77,7 +80,7 @@ pub fn guess(
     let all = format!("({})", all.join(" UNION ALL "));
     let some = with_values(&all, &unknown, &guessed, staging)?;
     measure(&all, &some, &mut guessed, staging)?;
-    whole_digits(&all, &mut guessed, staging)?;
+    whole_digits(&all, &open, &mut guessed, staging)?;
     for ((_, data_type), (_, guess)) in columns.iter_mut().zip(&guessed) {
         *data_type = guess.clone();
     }
@@ -119,6 +122,16 @@ pub fn cast(name: &str, data_type: &DataType) -> String {
     format!("CAST({} AS {}) AS {}", quote(name), data_type.to_string().to_uppercase(), quote(name))
 }
 
+/// Whether values of which the head is of one type are likely written just as a pinned type prints them.
+fn is_written_as(head: &DataType, pin: &DataType) -> bool {
+    match (head, pin) {
+        (DataType::BigInt, DataType::Integer | DataType::BigInt | DataType::Decimal(Some(_))) => true,
+        (DataType::Decimal(Some((_, after))), DataType::Decimal(Some((_, digits)))) => after <= digits,
+        (DataType::Boolean | DataType::Date | DataType::Timestamp(None), pin) => head == pin,
+        _ => false,
+    }
+}
+
 /// The columns that the author did not pin.
 fn open(request: &Request, columns: &[(String, DataType)]) -> Vec<usize> {
     let pinned = |name: &str| request.pins.iter().any(|(p, _)| p == name);
@@ -127,7 +140,7 @@ fn open(request: &Request, columns: &[(String, DataType)]) -> Vec<usize> {
 
 /// Types columns by the head of a file. Here is counted what [`measures`] has the engine count, which takes it longer to plan than these values
 /// take to read; where a date is none after all, loading the rows finds out.
-fn measure_head(scan: &str, open: &[usize], columns: &mut [(String, DataType)], staging: &dyn Staging) -> Result<(), Error> {
+fn measure_head(scan: &str, columns: &mut [(String, DataType)], staging: &dyn Staging) -> Result<(), Error> {
     let records = (VALUES / columns.len().max(1)).clamp(FEWEST, HEAD);
     let mut seen = vec![Seen::default(); columns.len()];
     for row in staging.rows(&format!("SELECT * FROM ({scan}) LIMIT {records}"))? {
@@ -135,8 +148,8 @@ fn measure_head(scan: &str, open: &[usize], columns: &mut [(String, DataType)], 
             value.iter().for_each(|text| seen.add(text));
         }
     }
-    for i in open {
-        columns[*i].1 = narrowest(&seen[*i].numbers());
+    for ((_, data_type), seen) in columns.iter_mut().zip(seen) {
+        *data_type = narrowest(&seen.numbers());
     }
     Ok(())
 }
@@ -167,9 +180,9 @@ fn with_values(source: &str, some: &[usize], columns: &[(String, DataType)], sta
 }
 
 /// Gives decimals the digits before the point that their greatest value has.
-fn whole_digits(source: &str, columns: &mut [(String, DataType)], staging: &dyn Staging) -> Result<(), Error> {
-    let decimals: Vec<usize> =
-        (0..columns.len()).filter(|i| matches!(columns[*i].1, DataType::Decimal(Some((DIGITS, _))))).collect();
+fn whole_digits(source: &str, open: &[usize], columns: &mut [(String, DataType)], staging: &dyn Staging) -> Result<(), Error> {
+    let wide = |i: &usize| matches!(columns[*i].1, DataType::Decimal(Some((DIGITS, _))));
+    let decimals: Vec<usize> = open.iter().copied().filter(wide).collect();
     if decimals.is_empty() {
         return Ok(());
     }
@@ -199,7 +212,7 @@ fn exactly(name: &str, guess: &DataType) -> String {
     let same = format!("{value}::VARCHAR = {c}");
     let (plain, pattern) = match guess {
         DataType::Boolean => (format!("{c} IN ('true', 'false')"), None),
-        DataType::BigInt => (same, Some(WHOLE.to_string())),
+        DataType::Integer | DataType::BigInt | DataType::Decimal(Some((_, 0))) => (same, Some(WHOLE.to_string())),
         DataType::Decimal(Some((_, after))) => (same, Some(format!("{WHOLE}(\\.[0-9]{{1,{after}}})?"))),
         DataType::Date => (format!("length({c}) = 10 AND {same}"), Some(DATE.to_string())),
         DataType::Timestamp(_) => (format!("length({c}) = 19 AND {same}"), Some(format!("{DATE}[ T]{TIME}"))),

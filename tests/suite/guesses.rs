@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pipe::engine::{Resources, Session};
 use pipe::source::csv::Csv;
 use pipe::source::{CsvOptions, Request, Scope, SourceKind, Staging};
+use pipe::types::DataType;
 
 use crate::support::Folder;
 
@@ -20,13 +21,17 @@ fn opened(files: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
 }
 
 fn sampled(files: &[(&str, &str)], limit: Option<u64>) -> (Vec<String>, Vec<String>) {
+    pinned(files, limit, &[])
+}
+
+fn pinned(files: &[(&str, &str)], limit: Option<u64>, pins: &[(&str, DataType)]) -> (Vec<String>, Vec<String>) {
     let folder = Folder::with(files);
     let session = Session::open(&Resources::default(), Arc::default()).unwrap();
     let request = Request {
         name: "raw".to_string(),
         files: files.iter().map(|(name, _)| folder.path().join(name)).collect(),
         records: None,
-        pins: vec![],
+        pins: pins.iter().map(|(name, pin)| (name.to_string(), pin.clone())).collect(),
         csv: CsvOptions::default(),
         rows: vec![],
         reading: None,
@@ -51,6 +56,39 @@ fn a_guess_that_fails_leaves_no_table_behind() {
     let (columns, tables) = opened(&[("a.csv", &file(0, "")), ("b.csv", &file(30_000, "60000,late\n"))]);
     assert_eq!(columns, ["id bigint", "v text"]);
     assert_eq!(tables, [""; 0]);
+}
+
+#[test]
+fn pinned_columns_are_loaded_in_their_types_if_all_values_are_written_so() {
+    let pins = [("id", DataType::Decimal(Some((12, 2)))), ("v", DataType::Integer)];
+    let (columns, tables) = pinned(&[("a.csv", &file(0, "25000.5,1\n"))], None, &pins);
+    assert_eq!(columns, ["id decimal(12,2)", "v integer"]);
+    assert_eq!(tables, ["#csv.raw.0"]);
+
+    // Text that the cast takes, or refuses, is left to the cast.
+    for last in ["1,007\n", "1,late\n", "1,3000000000\n", "0.125,1\n", "12345678901.5,1\n"] {
+        let (columns, tables) = pinned(&[("a.csv", &file(0, last))], None, &pins);
+        assert_eq!((columns, tables), (vec!["id text".to_string(), "v text".to_string()], vec![]), "{last}");
+    }
+    let none = [("id", DataType::Decimal(Some((12, 0)))), ("v", DataType::Text)];
+    let (columns, _) = pinned(&[("a.csv", &file(0, ""))], None, &none);
+    assert_eq!(columns, ["id decimal(12,0)", "v text"]);
+}
+
+#[test]
+fn pinned_values_far_behind_the_head_are_told_with_their_line() {
+    let pipeline = "
+pipeline: p
+target: {dialect: postgres}
+extract: {raw: {file: raw.csv, columns: {v: integer}}}
+tables:
+  t: {from: raw, load: {file: t.csv}}
+";
+    let folder = Folder::with(&[("p.yaml", pipeline), ("raw.csv", &file(0, "25000,late\n25001,007\n"))]);
+    let ran = folder.pipe(&["run", "p.yaml"]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("1 row of 25,002") && ran.out.contains("raw.csv line 25002"), "{}", ran.out);
+    assert!(!ran.out.contains("007"), "{}", ran.out);
 }
 
 /// Typing a sample by the whole file took longer than a run of all its rows.
