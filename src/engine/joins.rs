@@ -180,7 +180,8 @@ fn unmatched(table: &str, join: &Join, sides: &Sides, facts: &JoinFacts, session
     found.allowed = format!("a partner in `{}` for every row", join.to);
     found.why = Some(hint(join, facts));
     for sample in &mut found.samples {
-        sample.origin = sample.origin.take().map(|o| o.replace(" times in ", " rows without a partner in "));
+        let rows = if sample.origin.as_ref().is_some_and(|o| o.starts_with("1 ")) { "row" } else { "rows" };
+        sample.origin = sample.origin.take().map(|o| o.replace(" times in ", &format!(" {rows} without a partner in ")));
     }
     Ok(found)
 }
@@ -192,7 +193,8 @@ fn hint(join: &Join, facts: &JoinFacts) -> String {
         parts.push(format!("`{}` has no rows", join.to));
     }
     if facts.null_keys > 0 {
-        parts.push(format!("{} rows have NULL in the key, which never matches", facts.null_keys));
+        let rows = if facts.null_keys == 1 { "row has" } else { "rows have" };
+        parts.push(format!("{} {rows} NULL in the key, which never matches", facts.null_keys));
     }
     if facts.nearly > 0 {
         parts
