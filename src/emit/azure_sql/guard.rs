@@ -113,57 +113,17 @@ END;
     }
 
     fn none_beyond(&self, plan: &Plan, scope: &[(String, Literal)]) -> String {
-        let table = plan.table;
-        let shown: Vec<String> =
-            table.loaded_key().iter().map(|k| format!("CONVERT(nvarchar(400), s.{})", text::identifier(k))).collect();
-        format!(
-            "DECLARE @found bigint, @example nvarchar(2000), @message nvarchar(2048);
-SELECT @found = COUNT_BIG(*), @example = MIN(CONCAT(N'(', {}, N')'))
-FROM {} AS s
-INNER JOIN {} AS t WITH (UPDLOCK, HOLDLOCK) ON {}
-WHERE NOT EXISTS (SELECT 1 WHERE {});
-IF @found > 0
-BEGIN
-  SET @message = LEFT(CONCAT({}, @found, N', such as ', REPLACE(@example, N'%', N'%%')), 2000);
-  THROW 50003, @message, 1;
-END;
-",
-            shown.join(", N', ', "),
-            stage(table),
-            relation(table),
-            plan.same_row(),
-            within(&AzureSql, "t", scope),
-            thrown(&format!(
-                "table {}: expected none of the {} keys beyond the replaced scope, found ",
-                table.shown(),
-                table.rows
-            ))
-        )
+        let within = format!("NOT EXISTS (SELECT 1 WHERE {})", within(&AzureSql, "t", scope));
+        let (shown, rows) = (plan.table.shown(), plan.table.rows);
+        let before = format!("table {shown}: expected none of the {rows} keys beyond the replaced scope, found ");
+        no_match(plan, &within, &before, ", such as ")
     }
 
     fn none_differs(&self, plan: &Plan) -> String {
         let columns: Vec<&str> = plan.table.columns.iter().map(|c| c.name.as_str()).collect();
-        let shown: Vec<String> =
-            plan.table.loaded_key().iter().map(|k| format!("CONVERT(nvarchar(400), s.{})", text::identifier(k))).collect();
-        format!(
-        "DECLARE @found bigint, @example nvarchar(2000), @message nvarchar(2048);
-SELECT @found = COUNT_BIG(*), @example = MIN(CONCAT(N'(', {}, N')'))
-FROM {} AS s
-INNER JOIN {} AS t WITH (UPDLOCK, HOLDLOCK) ON {}
-WHERE {};
-IF @found > 0
-BEGIN
-  SET @message = LEFT(CONCAT({}, @found, N' of them are there with other content, such as ', REPLACE(@example, N'%', N'%%')), 2000);
-  THROW 50003, @message, 1;
-END;
-",
-        shown.join(", N', ', "),
-        stage(plan.table),
-        relation(plan.table),
-        plan.same_row(),
-        plan.differ(&columns).unwrap_or_else(|| "1 = 0".to_string()),
-        thrown(&format!("table {}: rows are only appended, but ", plan.table.shown()))
-    )
+        let differ = plan.differ(&columns).unwrap_or_else(|| "1 = 0".to_string());
+        let before = format!("table {}: rows are only appended, but ", plan.table.shown());
+        no_match(plan, &differ, &before, " of them are there with other content, such as ")
     }
 
     fn all_there(&self, plan: &Plan) -> String {
@@ -195,6 +155,31 @@ fn beside(table: &Table) -> Vec<(&str, Use)> {
     let used = |name: &str| if upsert.sets(name) { Use::Set } else { Use::Read };
     let mentioned = upsert.mentioned().into_iter().filter(|name| table.position(name).is_none());
     mentioned.map(|name| (name, used(name))).collect()
+}
+
+/// Throws if a row of the stage meets a row of the same key of which a condition holds; how many there are stands between two texts, and one
+/// of them behind.
+fn no_match(plan: &Plan, condition: &str, before: &str, behind: &str) -> String {
+    let shown: Vec<String> =
+        plan.table.loaded_key().iter().map(|k| format!("CONVERT(nvarchar(400), s.{})", text::identifier(k))).collect();
+    format!(
+        "DECLARE @found bigint, @example nvarchar(2000), @message nvarchar(2048);
+SELECT @found = COUNT_BIG(*), @example = MIN(CONCAT(N'(', {}, N')'))
+FROM {} AS s
+INNER JOIN {} AS t WITH (UPDLOCK, HOLDLOCK) ON {}
+WHERE {condition};
+IF @found > 0
+BEGIN
+  SET @message = LEFT(CONCAT({}, @found, N'{behind}', REPLACE(@example, N'%', N'%%')), 2000);
+  THROW 50003, @message, 1;
+END;
+",
+        shown.join(", N', ', "),
+        stage(plan.table),
+        relation(plan.table),
+        plan.same_row(),
+        thrown(before)
+    )
 }
 
 /// Checks that all rows of the script arrived, and those of a replaced scope in that scope.

@@ -102,51 +102,15 @@ END",
     }
 
     fn none_beyond(&self, plan: &Plan, scope: &[(String, Literal)]) -> String {
-        let body = format!(
-            "DECLARE
-  found bigint;
-  example text;
-BEGIN
-  SELECT count(*), min(ROW({})::text) INTO found, example
-  FROM {} AS s JOIN {} AS t ON {}
-  WHERE ({}) IS NOT TRUE;
-  IF found > 0 THEN
-    RAISE EXCEPTION 'table %: expected none of the % keys beyond the replaced scope, found %, such as %', {}, {}, found, example;
-  END IF;
-END",
-            text::names("s.", plan.table.loaded_key().iter().map(String::as_str)),
-            stage(plan.table),
-            relation(plan.table),
-            plan.same_row(),
-            within(&Postgres, "t", scope),
-            text::literal(&plan.table.shown()),
-            plan.table.rows
-        );
-        text::block(&body)
+        let complaint = "table %: expected none of the % keys beyond the replaced scope, found %, such as %";
+        let named = format!("{}, {}", text::literal(&plan.table.shown()), plan.table.rows);
+        no_match(plan, &format!("({}) IS NOT TRUE", within(&Postgres, "t", scope)), complaint, &named)
     }
 
     fn none_differs(&self, plan: &Plan) -> String {
-        let table = plan.table;
         let Some(differ) = differ(plan) else { return String::new() };
-        let body = format!(
-            "DECLARE
-  found bigint;
-  example text;
-BEGIN
-  SELECT count(*), min(ROW({})::text) INTO found, example
-  FROM {} AS s JOIN {} AS t ON {}
-  WHERE {differ};
-  IF found > 0 THEN
-    RAISE EXCEPTION 'table %: rows are only appended, but % of them are there with other content, such as %', {}, found, example;
-  END IF;
-END",
-            text::names("s.", table.loaded_key().iter().map(String::as_str)),
-            stage(table),
-            relation(table),
-            plan.same_row(),
-            text::literal(&table.shown())
-        );
-        text::block(&body)
+        let complaint = "table %: rows are only appended, but % of them are there with other content, such as %";
+        no_match(plan, &differ, complaint, &text::literal(&plan.table.shown()))
     }
 
     fn all_there(&self, plan: &Plan) -> String {
@@ -163,6 +127,29 @@ BEGIN
         );
         text::block(&body)
     }
+}
+
+/// Raises a complaint if a row of the stage meets a row of the same key of which a condition holds; it names the table first, and then how
+/// many there are and one of them.
+fn no_match(plan: &Plan, condition: &str, complaint: &str, named: &str) -> String {
+    let body = format!(
+        "DECLARE
+  found bigint;
+  example text;
+BEGIN
+  SELECT count(*), min(ROW({})::text) INTO found, example
+  FROM {} AS s JOIN {} AS t ON {}
+  WHERE {condition};
+  IF found > 0 THEN
+    RAISE EXCEPTION '{complaint}', {named}, found, example;
+  END IF;
+END",
+        text::names("s.", plan.table.loaded_key().iter().map(String::as_str)),
+        stage(plan.table),
+        relation(plan.table),
+        plan.same_row(),
+    );
+    text::block(&body)
 }
 
 /// Checks that all rows of the script arrived, and those of a replaced scope in that scope.
