@@ -222,7 +222,8 @@ fn fix(join: &Join) -> String {
         ExprKind::Column(name) => bare(name).to_string(),
         _ => {
             let name = format!("key_{}", derived.len() + 1);
-            derived.push(format!("{name}: {}", shown(right)));
+            // In YAML's quotes: an expression may begin with a quote of its own.
+            derived.push(format!("{name}: '{}'", shown(right).replace('\'', "''")));
             name
         }
     };

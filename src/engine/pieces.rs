@@ -26,13 +26,13 @@ struct Piece {
 /// Puts a table's rows into order if they are not.
 pub fn arrange(table: &str, by: &str, session: &Session) -> Result<(), Error> {
     let (name, by) = (quote(table), quote(by));
-    let Some(mut pieces) = pieces(&name, &by, session)? else {
-        return session.execute(&format!("CREATE OR REPLACE TABLE {name} AS SELECT * FROM {name} ORDER BY {by}"));
-    };
-    if pieces.is_sorted_by_key(|piece| piece.numbers.0) {
+    let back = format!("SELECT 1 FROM (SELECT {by} < lag({by}) OVER () AS back FROM {name}) WHERE back LIMIT 1");
+    if session.rows(&back)?.is_empty() {
         return Ok(());
     }
-    pieces.sort_by_key(|piece| piece.numbers.0);
+    let Some(pieces) = pieces(&name, &by, session)? else {
+        return session.execute(&format!("CREATE OR REPLACE TABLE {name} AS SELECT * FROM {name} ORDER BY {by}"));
+    };
     let stored = format!("{table}#pieces");
     let read =
         |piece: &Piece| format!("SELECT * FROM {} WHERE rowid >= {} AND rowid < {}", quote(&stored), piece.rows.0, piece.rows.1);
@@ -41,7 +41,8 @@ pub fn arrange(table: &str, by: &str, session: &Session) -> Result<(), Error> {
     session.execute(&format!("CREATE VIEW {name} AS {}", all.join(" UNION ALL ")))
 }
 
-/// Finds the pieces in which a table's rows lie; none where there are too many, or they do not follow one another.
+/// Finds the pieces in which a table's rows lie, in the order of their numbers; none where there are too many, or they do not follow one
+/// another.
 fn pieces(name: &str, by: &str, session: &Session) -> Result<Option<Vec<Piece>>, Error> {
     let starts = session.rows(&format!(
         "SELECT lies, here, before FROM (SELECT rowid AS lies, {by} AS here, lag({by}) OVER () AS before FROM {name}) \
@@ -58,8 +59,7 @@ fn pieces(name: &str, by: &str, session: &Session) -> Result<Option<Vec<Piece>>,
         let (Some(first), Some(last)) = (numbered(start, 1), numbered(next, 2)) else { return Ok(None) };
         pieces.push(Piece { numbers: (first, last), rows: (number(start.first()), number(next.first())) });
     }
-    let mut by_number: Vec<(i64, i64)> = pieces.iter().map(|piece| piece.numbers).collect();
-    by_number.sort_unstable();
-    let apart = by_number.windows(2).all(|pair| matches!(pair, [(_, last), (next, _)] if last < next));
+    pieces.sort_unstable_by_key(|piece| piece.numbers);
+    let apart = pieces.windows(2).all(|pair| matches!(pair, [one, next] if one.numbers.1 < next.numbers.0));
     Ok(apart.then_some(pieces))
 }

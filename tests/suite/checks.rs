@@ -164,3 +164,28 @@ fn a_scope_is_compared_as_the_target_does() {
         assert_eq!(ran.code, code, "{dialect}: {}{}", ran.out, ran.err);
     }
 }
+
+/// The help of a join on an expression was no YAML where the expression begins with a name in quotes.
+#[test]
+fn the_help_of_a_join_on_an_expression_can_be_pasted() {
+    let tables =
+        "  met: {from: here, join: {to: there, on: 'left.k % 3 = right.k % 3', columns: {other: k}}, load: {file: met.csv}}\n";
+    let head = "target: {dialect: postgres}
+extract: {here: {rows: [{k: 1}, {k: 2}]}, there: {rows: [{k: 1}, {k: 4}, {k: 5}]}}
+tables:
+";
+    let folder = Folder::with(&[("p.yaml", &format!("{head}{tables}"))]);
+    let ran = folder.pipe(&["run", "p.yaml"]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    let pasted: String = ran
+        .out
+        .lines()
+        .filter_map(|l| l.strip_prefix("    ").filter(|l| l.starts_with("  ")))
+        .map(|l| format!("{l}\n"))
+        .collect();
+    assert!(pasted.contains("key_1:") && pasted.contains("distinct: {on: [key_1]}"), "{}", ran.out);
+    let mended = tables.replace("to: there", "to: there_by_key").replace("right.k % 3", "right.key_1");
+    let folder = Folder::with(&[("p.yaml", &format!("{head}{pasted}{mended}"))]);
+    let ran = folder.pipe(&["run", "p.yaml"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+}
