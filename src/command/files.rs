@@ -1,4 +1,4 @@
-//! Writes the files of `load: {file: ...}`: the engine writes each beside its place, in the order of the staged rows.
+//! Writes the files of `load: {file: ...}`: each is written beside its place, in the order of the staged rows.
 //!
 //! In: staged tables. Out: whole files that are not yet in their places, and what is in them. Does not know about scripts.
 
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use super::csv_file;
 use super::write::{Outputs, Pending};
 use crate::engine::session::{Session, quote, quote_path};
 use crate::error::Error;
@@ -40,28 +41,30 @@ impl Outputs {
         let beside = tempfile::Builder::new().prefix(&format!(".{name}.")).tempfile_in(folder);
         let beside = beside.map_err(|e| Error::file(&path, "cannot write", &e))?;
         let columns: Vec<String> = table.columns.iter().map(|c| column(&c.name, &c.data_type, file.format)).collect();
-        let (source, options) = (quote(&table.name.value), options(file.format));
-        let copy = format!(
-            "COPY (SELECT {} FROM {source}) TO {} ({options}, USE_TMP_FILE false)",
-            columns.join(", "),
-            quote_path(beside.path())
-        );
-        session.execute(&copy).map_err(|mut e| {
-            e.message = format!("cannot write `{}`: {}", path.display(), e.message);
-            e
-        })?;
+        let query = format!("SELECT {} FROM {}", columns.join(", "), quote(&table.name.value));
+        match options(file.format) {
+            Some(options) => {
+                let copy = format!("COPY ({query}) TO {} ({options}, USE_TMP_FILE false)", quote_path(beside.path()));
+                session.execute(&copy).map_err(|mut e| {
+                    e.message = format!("cannot write `{}`: {}", path.display(), e.message);
+                    e
+                })?;
+            }
+            None => csv_file::write(session, &query, beside.as_file(), &path)?,
+        }
         let rows = crate::engine::count(session, &table.name.value)?;
         let exported = Exported { path: file.path.clone(), table: table.name.value.clone(), format: file.format.name(), rows };
         Ok((exported, Pending { file: beside, path, hash: String::new() }))
     }
 }
 
-fn options(format: FileFormat) -> &'static str {
+/// How the engine writes a format; `None` where it is written here.
+fn options(format: FileFormat) -> Option<&'static str> {
     match format {
-        FileFormat::Csv => "FORMAT csv, HEADER true",
-        FileFormat::Parquet => "FORMAT parquet, COMPRESSION zstd",
-        FileFormat::Json => "FORMAT json, ARRAY true",
-        FileFormat::Ndjson => "FORMAT json, ARRAY false",
+        FileFormat::Csv => None,
+        FileFormat::Parquet => Some("FORMAT parquet, COMPRESSION zstd"),
+        FileFormat::Json => Some("FORMAT json, ARRAY true"),
+        FileFormat::Ndjson => Some("FORMAT json, ARRAY false"),
     }
 }
 

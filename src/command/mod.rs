@@ -4,6 +4,7 @@
 
 mod access;
 mod compile;
+mod csv_file;
 mod deploy;
 mod doctor;
 mod existing;
@@ -13,6 +14,7 @@ mod journal;
 mod judged;
 mod preview;
 mod profile;
+mod record;
 mod schema;
 mod schema_ddl;
 mod schema_diff;

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
-use serde_json::json;
 use tempfile::{NamedTempFile, SpooledTempFile};
 
 use super::files::Exported;
+use super::record::{hash_sources, header, record};
 use super::{Compiled, Emission, Secrets};
 use crate::contract::Generated;
 use crate::diagnostics::render;
@@ -106,21 +106,31 @@ impl Outputs {
     pub fn write(&self, compiled: &Compiled, report: &RunReport, emission: &Emission) -> Result<Vec<String>, Error> {
         let plan = &compiled.plan;
         let format = emission.rows;
-        let (exported, mut pending): (Vec<Exported>, Vec<Pending>) = self.export(plan, &compiled.session)?.into_iter().unzip();
+        let dialect = emit::find(plan.dialect.name());
+        // The sources are read once more to be hashed, while others format what came of them.
+        let (made, sources) = rayon::join(
+            || {
+                let exported = self.export(plan, &compiled.session)?;
+                let formatted = dialect.map(|dialect| self.format_all(compiled, dialect, format)).transpose()?;
+                Ok::<_, Error>((exported, formatted))
+            },
+            || hash_sources(plan),
+        );
+        let ((exported, formatted), sources) = (made?, sources?);
+        let (exported, mut pending): (Vec<Exported>, Vec<Pending>) = exported.into_iter().unzip();
         let only_files = plan.load_order.is_empty() && !(exported.is_empty() && plan.views.is_empty());
         if only_files {
             self.withdraw(SCRIPTS)?;
-            let header = header(compiled, &[])?;
+            let header = header(compiled, sources, &[]);
             pending.extend(self.views(plan, &header)?);
             let record = record(report, compiled, &header, &[], &exported, &[]);
             pending.push(self.file("run.json", |out| out.write_all(record.as_bytes()))?);
             return pending.into_iter().map(Pending::keep).collect();
         }
-        let Some(dialect) = emit::find(plan.dialect.name()) else {
+        let (Some(dialect), Some((tables, mut parts))) = (dialect, formatted) else {
             return Err(Error::new("X0104", format!("no scripts are written for `{}` yet", plan.dialect.name())));
         };
-        let (tables, mut parts) = self.format_all(compiled, dialect, format)?;
-        let header = header(compiled, &tables)?;
+        let header = header(compiled, sources, &tables);
         let script = Script { header: &header, tables: &tables, format, undo: emission.undo };
         let deploy = self.file("deploy.sql", |out| script::deploy(dialect, &script, &mut parts, out))?;
         let verify = self.file("verify.sql", |out| script::verify(dialect, &script, &mut parts, out))?;
@@ -158,8 +168,9 @@ impl Outputs {
         let none =
             || Error::new("X0502", format!("a dry run cannot ask targets of dialect `{}` yet", compiled.plan.dialect.name()));
         let dialect = emit::find(compiled.plan.dialect.name()).ok_or_else(none)?;
-        let (tables, mut parts) = self.format_all(compiled, dialect, format)?;
-        let header = header(compiled, &tables)?;
+        let (formatted, sources) = rayon::join(|| self.format_all(compiled, dialect, format), || hash_sources(&compiled.plan));
+        let ((tables, mut parts), sources) = (formatted?, sources?);
+        let header = header(compiled, sources, &tables);
         let script = Script { header: &header, tables: &tables, format, undo: false };
         let mut known = true;
         let file =
@@ -437,57 +448,4 @@ pub fn literal(node: &Node) -> emit::Literal {
         Value::Text { text, .. } => emit::Literal::Text(text.clone()),
         Value::List(_) | Value::Map(_) => emit::Literal::Text(node.to_json().to_string()),
     }
-}
-
-/// Names the run by its content: the texts it was made from, its sources, and what came out.
-fn header(compiled: &Compiled, tables: &[(Table, Evidence)]) -> Result<Header, Error> {
-    let mut sources = vec![];
-    for extract in &compiled.plan.extracts {
-        sources.push((extract.extract.request.name.clone(), extract.source.hash()?));
-    }
-    let mut hasher = Digest::default();
-    hasher.add(&compiled.spec_hash);
-    for (name, hash) in &sources {
-        hasher.add(format!("{name}={hash};"));
-    }
-    for (table, evidence) in tables {
-        hasher.add(format!("{}={}:{};", table.shown(), evidence.rows, evidence.checksum));
-    }
-    let run_id: String = hasher.short(16);
-    Ok(Header {
-        pipeline: compiled.plan.pipeline.clone(),
-        run_id,
-        tool_version: env!("CARGO_PKG_VERSION").to_string(),
-        spec_hash: compiled.spec_hash.clone(),
-        sources,
-        target: compiled.plan.target.name.value.clone(),
-    })
-}
-
-/// `run.json`: what was run, on what, and with which outcome.
-fn record(
-    done: &RunReport,
-    compiled: &Compiled,
-    header: &Header,
-    tables: &[(Table, Evidence)],
-    files: &[Exported],
-    scripts: &[(&str, String)],
-) -> String {
-    let file = |f: &Exported| json!({"file": f.path, "table": f.table, "format": f.format, "rows": f.rows});
-    let value = json!({
-        "pipeline": header.pipeline,
-        "run_id": header.run_id,
-        "tool_version": header.tool_version,
-        "spec_hash": header.spec_hash,
-        "target": {"name": header.target, "dialect": compiled.plan.dialect.name()},
-        "sources": header.sources.iter().map(|(name, hash)| json!({"name": name, "sha256": hash})).collect::<Vec<_>>(),
-        "tables": tables.iter().map(|(t, e)| json!({"table": t.shown(), "rows": e.rows, "checksum": e.checksum.to_string()})).collect::<Vec<_>>(),
-        "contracts": super::judged::record(&compiled.plan),
-        "views": compiled.plan.views.iter().map(|v| json!({"view": v.name, "table": v.table})).collect::<Vec<_>>(),
-        "files": files.iter().map(file).collect::<Vec<_>>(),
-        "scripts": scripts.iter().map(|(name, hash)| (name.to_string(), json!(hash))).collect::<serde_json::Map<_, _>>(),
-        "ledger": report::json::ledger(&done.ledger),
-        "warnings": done.violations.len(),
-    });
-    serde_json::to_string_pretty(&value).unwrap_or_default() + "\n"
 }

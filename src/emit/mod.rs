@@ -8,6 +8,7 @@
 
 pub mod azure_sql;
 pub mod cells;
+pub mod csv;
 pub mod definition;
 pub mod load;
 pub mod merge;

@@ -22,6 +22,9 @@ pub struct Tsv;
 /// The most bytes that a line may have: the engine keeps several such lines in memory.
 pub const MAX_LINE: usize = 128 << 20;
 
+/// What a reader that is after a few rows is told: the engine would fetch 32 MB at once. Lines may be as long as without it.
+pub const FEW: &str = ", buffer_size = 2000000";
+
 impl SourceKind for Csv {
     fn format(&self) -> &'static str {
         "csv"
@@ -89,6 +92,7 @@ fn open_text(request: &Request, delimiter: &str, staging: &dyn Staging) -> Resul
         scans.push(Scan {
             call: format!("read_csv({call}, max_line_size = {MAX_LINE})"),
             quick: Some(format!("read_csv({call})")),
+            head: Some(format!("read_csv({call}{FEW})")),
             names,
         });
     }
@@ -146,6 +150,8 @@ pub struct Scan {
     pub call: String,
     /// A call that gives only text, and shares the file among all threads, since it refuses very long lines.
     pub quick: Option<String>,
+    /// A call that gives the same, for a few rows: see [`FEW`].
+    pub head: Option<String>,
     pub names: Vec<String>,
 }
 
@@ -167,7 +173,7 @@ impl Scanned {
     /// Reads the columns; text columns are typed by all their values.
     pub fn open(request: &Request, scans: &[Scan], staging: &dyn Staging) -> Result<Box<dyn Source>, Error> {
         let mut columns: Vec<(String, DataType)> = vec![];
-        let (mut queries, mut quick) = (vec![], vec![]);
+        let (mut queries, mut quick, mut head) = (vec![], vec![], None);
         for (scan, file) in scans.iter().zip(&request.files) {
             let found = staging.describe(&format!("SELECT * FROM {}", scan.call)).map_err(|e| at_line(e, file, &request.csv))?;
             let mut taken = BTreeSet::new();
@@ -177,6 +183,7 @@ impl Scanned {
             queries.push(format!("SELECT {select} FROM {}", scan.call));
             quick.extend(scan.quick.iter().map(|call| format!("SELECT {select} FROM {call}")));
             if columns.is_empty() {
+                head = scan.head.as_ref().map(|call| format!("SELECT {select} FROM {call}"));
                 columns = names.into_iter().zip(found.into_iter().map(|(_, data_type)| data_type)).collect();
                 continue;
             }
@@ -191,8 +198,8 @@ impl Scanned {
             columns = all;
         }
         let mut loaded = None;
-        if !typed {
-            loaded = csv_types::guess(request, &quick, &mut columns, staging)?;
+        if let Some(head) = head {
+            loaded = csv_types::guess(request, &head, &quick, &mut columns, staging)?;
             let sampled = request.limit.is_some() && csv_types::infer(request, &quick, &mut columns, staging).is_ok();
             if sampled {
                 // Memory for a line of any length would take longer to get than a few lines take to read.

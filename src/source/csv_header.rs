@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use super::csv::{MAX_LINE, at_line, path_text};
+use super::csv::{FEW, MAX_LINE, at_line, path_text};
 use super::{CsvOptions, Staging};
 use crate::error::Error;
 
@@ -23,7 +23,7 @@ pub fn names(file: &Path, options: &CsvOptions, delimiter: &str, staging: &dyn S
         ))
     };
     // Room for very long lines is dear: it is asked for where a line needs it.
-    let lines = match read("") {
+    let lines = match read(FEW) {
         Err(error) if !error.is_interrupted() => read(&format!(", max_line_size = {MAX_LINE}")),
         lines => lines,
     };

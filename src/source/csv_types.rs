@@ -32,17 +32,21 @@ const DIGITS: u8 = 18;
 /// Types all columns and loads all rows by the types that the head of the first file shows; returns the query that gives them, numbered, in
 /// the final types.
 ///
-/// `None`: some value is of another type, or a line is wrong or very long; nothing was loaded.
+/// `head` gives what the first of the queries does, for a few rows. `None`: some value is of another type, or a line is wrong or very long;
+/// nothing was loaded.
 pub fn guess(
     request: &Request,
+    head: &str,
     scans: &[String],
     columns: &mut [(String, DataType)],
     staging: &dyn Staging,
 ) -> Result<Option<String>, Error> {
-    let Some(first) = scans.first().filter(|_| scans.len() <= FILES && request.limit.is_none()) else { return Ok(None) };
+    if scans.len() > FILES || request.limit.is_some() {
+        return Ok(None);
+    }
     let mut guessed = columns.to_vec();
     let open = open(request, columns);
-    match measure_head(first, &mut guessed, staging) {
+    match measure_head(head, &mut guessed, staging) {
         Err(error) if error.is_interrupted() => return Err(error),
         Err(_) => return Ok(None),
         Ok(()) => {}

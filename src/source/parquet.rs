@@ -23,7 +23,7 @@ impl SourceKind for Parquet {
             let call = format!("read_parquet({})", super::csv::path_text(file));
             let columns =
                 staging.describe(&format!("SELECT * FROM {call}")).map_err(|e| super::csv::at_line(e, file, &request.csv))?;
-            scans.push(Scan { call, quick: None, names: columns.into_iter().map(|(name, _)| name).collect() });
+            scans.push(Scan { call, quick: None, head: None, names: columns.into_iter().map(|(name, _)| name).collect() });
         }
         Scanned::open(request, &scans, staging)
     }

@@ -8,6 +8,7 @@ mod cases;
 mod checks;
 mod collations;
 mod commands;
+mod csv_files;
 mod definitions;
 mod encodings;
 mod floors;
