@@ -125,6 +125,9 @@ def full_disk(pipe, failures):
             if mounted:
                 ran = run([pipe, "run", "people.yaml", "--out", small / "out"], cwd=root)
                 judge(failures, "a full disk", ran, 3, [r"small/out", "no space|disk.*full|full disk"], small / "out")
+                flat = project.write("flat.yaml", f"pipeline: flat\ntarget: {{dialect: postgres}}\nextract: {{raw: {{file: {root}/data/people.json}}}}\ntables: {{rows: {{from: raw, load: {{file: rows.csv}}}}}}\n")
+                ran = run([pipe, "run", flat, "--out", small / "flat"], cwd=root)
+                judge(failures, "a full disk for a CSV file", ran, 3, [r"small/flat/rows\.csv", "no space|disk.*full|full disk"], small / "flat")
         finally:
             if mounted:
                 run(["umount", small])
