@@ -1,8 +1,10 @@
 //! Writes rows as CSV: all threads format, and each writes what it has when its turn comes.
 //!
-//! In: a query of staged rows. Out: the file's content, in the order of the query. The engine's own writer copies rows that must stay in
-//! order once more before it formats them, and takes more than twice the processor time. Does not know where the file belongs.
+//! In: a staged table. Out: the file's content, in the order of the rows. Stored rows are read by all threads, too; others come from one query,
+//! which one thread reads. The engine's own writer copies rows that must stay in order once more before it formats them, and takes more than
+//! twice the processor time. Does not know where the file belongs.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
@@ -12,52 +14,63 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use arrow::record_batch::RecordBatch;
 
 use crate::emit::csv;
+use crate::engine;
 use crate::engine::session::{Session, quote};
 use crate::error::Error;
+use crate::plan::TablePlan;
 use crate::source::Staging;
+use crate::types::DataType;
 
-/// Batches that a thread formats before it writes them: some ten thousand rows.
+/// Batches that are handed on together: some ten thousand rows.
 const PORTION: usize = 8;
 
-/// Batches that lie together, and how many portions came before them.
-type Portion = (usize, Vec<RecordBatch>);
+/// Rows that lie together, and how many portions come before them.
+type Portion = (usize, Rows);
 
-/// Whose turn it is to write.
-struct Turn {
-    /// How many portions are written; `None` once writing has failed.
+enum Rows {
+    Read(Vec<RecordBatch>),
+    /// The query that gives them.
+    Unread(String),
+}
+
+/// The file, and whose turn it is to write.
+struct Turns<'a> {
+    file: &'a File,
+    /// What messages call the file.
+    path: &'a Path,
+    /// How many portions are written; `None` once something has failed.
     written: Mutex<Option<usize>>,
     moved: Condvar,
 }
 
-/// Writes the rows of a query below a line with the names of its columns.
+/// Writes a table's rows below a line with the names of its columns.
 ///
 /// `path` is what messages call the file.
-pub fn write(session: &Session, query: &str, mut file: &File, path: &Path) -> Result<(), Error> {
-    let columns = session.rows(&format!("SELECT column_name, column_type FROM (DESCRIBE {query})"))?;
-    let columns: Vec<(String, String)> =
-        columns.into_iter().filter_map(|c| <[_; 2]>::try_from(c).ok()).filter_map(both).collect();
-    let texts = columns.iter().map(|(name, data_type)| match csv::writes(data_type) {
-        true => quote(name),
-        false => format!("{}::VARCHAR", quote(name)),
-    });
-    let query = format!("SELECT {} FROM ({query})", texts.collect::<Vec<_>>().join(", "));
+pub fn write(session: &Session, table: &TablePlan, mut file: &File, path: &Path) -> Result<(), Error> {
     let mut head = vec![];
-    csv::header(columns.iter().map(|(name, _)| name.as_str()), &mut head);
+    csv::header(table.columns.iter().map(|c| c.name.as_str()), &mut head);
     file.write_all(&head).map_err(|e| Error::file(path, "cannot write", &e))?;
+    let columns = columns(session, table)?;
+    let select = |from: &str| format!("SELECT {columns} FROM {from}");
+    let name = &table.name.value;
+    let parts: Vec<String> = engine::parts(name, session)?.iter().map(|part| select(&format!("({part})"))).collect();
     let threads = rayon::current_num_threads();
-    let turn = Turn { written: Mutex::new(Some(0)), moved: Condvar::new() };
+    let turns = Turns { file, path, written: Mutex::new(Some(0)), moved: Condvar::new() };
     let (hand_on, portions) = sync_channel(threads);
     let portions = Arc::new(Mutex::new(portions));
     std::thread::scope(|scope| {
         let writers: Vec<_> = (0..threads)
             .map(|_| {
-                let (portions, turn) = (Arc::clone(&portions), &turn);
-                scope.spawn(move || format_all(&portions, turn, file, path))
+                let (portions, turns) = (Arc::clone(&portions), &turns);
+                scope.spawn(move || turns.write_all(&portions, session))
             })
             .collect();
         // Once the writers are gone, nobody waits for more.
         drop(portions);
-        let read = read(session, &query, &hand_on);
+        let read = match parts.is_empty() {
+            true => read(session, &select(&quote(name)), &hand_on),
+            false => parts.into_iter().enumerate().try_for_each(|(i, part)| send(&hand_on, (i, Rows::Unread(part)))),
+        };
         drop(hand_on);
         let gone = || Err(Error::new("X0104", "the thread that writes has ended"));
         let written: Vec<Result<(), Error>> = writers.into_iter().map(|w| w.join().unwrap_or_else(|_| gone())).collect();
@@ -66,45 +79,70 @@ pub fn write(session: &Session, query: &str, mut file: &File, path: &Path) -> Re
     })
 }
 
-fn both([name, data_type]: [Option<String>; 2]) -> Option<(String, String)> {
-    Some((name?, data_type?))
+/// What is read of a table: as it is staged, or as text.
+fn columns(session: &Session, table: &TablePlan) -> Result<String, Error> {
+    let staged = session.rows(&format!("SELECT column_name, column_type FROM (DESCRIBE {})", quote(&table.name.value)))?;
+    let types: BTreeMap<String, String> =
+        staged.into_iter().filter_map(|row| <[_; 2]>::try_from(row).ok()).filter_map(|[name, t]| Some((name?, t?))).collect();
+    let column = |c: &crate::stage::Column| {
+        let name = quote(&c.name);
+        match (&c.data_type, types.get(&c.name)) {
+            // They can be read back as JSON.
+            (DataType::List(_) | DataType::Struct(_), _) => format!("to_json({name})::VARCHAR"),
+            (_, Some(staged)) if csv::writes(staged) => name,
+            _ => format!("{name}::VARCHAR"),
+        }
+    };
+    Ok(table.columns.iter().map(column).collect::<Vec<_>>().join(", "))
 }
 
-/// Reads the rows and hands them on in portions.
+/// Reads the rows of a query and hands them on.
 fn read(session: &Session, query: &str, hand_on: &SyncSender<Portion>) -> Result<(), Error> {
     let (mut number, mut gathered) = (0, vec![]);
-    let mut hand_over = |gathered: &mut Vec<RecordBatch>| {
-        number += 1;
-        hand_on.send((number - 1, std::mem::take(gathered))).map_err(|_| Error::new("X0104", "nobody writes any more"))
-    };
     session.stream(query, &mut |batch| {
         gathered.push(batch);
-        if gathered.len() == PORTION { hand_over(&mut gathered) } else { Ok(()) }
-    })?;
-    hand_over(&mut gathered)
-}
-
-/// Formats portions for as long as there are any, and writes each behind the one before it.
-fn format_all(portions: &Mutex<Receiver<Portion>>, turn: &Turn, mut file: &File, path: &Path) -> Result<(), Error> {
-    let mut text = vec![];
-    loop {
-        let Ok((number, batches)) = portions.lock().unwrap_or_else(PoisonError::into_inner).recv() else { return Ok(()) };
-        text.clear();
-        let formatted = batches.iter().try_for_each(|batch| {
-            csv::rows(batch, &mut text).map_err(|column| {
-                let name = batch.schema().field(column).name().clone();
-                Error::new("X0401", format!("column `{name}` is staged in a type that files cannot hold"))
-            })
-        });
-        let written = turn.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut written =
-            turn.moved.wait_while(written, |at| at.is_some_and(|at| at != number)).unwrap_or_else(PoisonError::into_inner);
-        if written.is_none() {
+        if gathered.len() < PORTION {
             return Ok(());
         }
-        let done = formatted.and_then(|()| file.write_all(&text).map_err(|e| Error::file(path, "cannot write", &e)));
-        *written = done.is_ok().then_some(number + 1);
-        turn.moved.notify_all();
-        done?;
+        number += 1;
+        send(hand_on, (number - 1, Rows::Read(std::mem::take(&mut gathered))))
+    })?;
+    send(hand_on, (number, Rows::Read(gathered)))
+}
+
+fn send(hand_on: &SyncSender<Portion>, portion: Portion) -> Result<(), Error> {
+    hand_on.send(portion).map_err(|_| Error::new("X0104", "nobody writes any more"))
+}
+
+impl Turns<'_> {
+    /// Formats portions for as long as there are any, and writes each behind the one before it.
+    fn write_all(&self, portions: &Mutex<Receiver<Portion>>, session: &Session) -> Result<(), Error> {
+        let mut text = vec![];
+        loop {
+            let Ok((number, rows)) = portions.lock().unwrap_or_else(PoisonError::into_inner).recv() else { return Ok(()) };
+            text.clear();
+            let formatted = match rows {
+                Rows::Read(batches) => batches.iter().try_for_each(|batch| format(batch, &mut text)),
+                Rows::Unread(query) => session.stream(&query, &mut |batch| format(&batch, &mut text)),
+            };
+            let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = |written: &mut Option<usize>| written.is_some_and(|written| written != number);
+            let mut written = self.moved.wait_while(written, before).unwrap_or_else(PoisonError::into_inner);
+            if written.is_none() {
+                return Ok(());
+            }
+            let mut file = self.file;
+            let done = formatted.and_then(|()| file.write_all(&text).map_err(|e| Error::file(self.path, "cannot write", &e)));
+            *written = done.is_ok().then_some(number + 1);
+            self.moved.notify_all();
+            done?;
+        }
     }
+}
+
+fn format(batch: &RecordBatch, text: &mut Vec<u8>) -> Result<(), Error> {
+    csv::rows(batch, text).map_err(|column| {
+        let name = batch.schema().field(column).name().clone();
+        Error::new("X0401", format!("column `{name}` is staged in a type that files cannot hold"))
+    })
 }

@@ -40,17 +40,17 @@ impl Outputs {
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let beside = tempfile::Builder::new().prefix(&format!(".{name}.")).tempfile_in(folder);
         let beside = beside.map_err(|e| Error::file(&path, "cannot write", &e))?;
-        let columns: Vec<String> = table.columns.iter().map(|c| column(&c.name, &c.data_type, file.format)).collect();
-        let query = format!("SELECT {} FROM {}", columns.join(", "), quote(&table.name.value));
         match options(file.format) {
             Some(options) => {
-                let copy = format!("COPY ({query}) TO {} ({options}, USE_TMP_FILE false)", quote_path(beside.path()));
+                let columns: Vec<String> = table.columns.iter().map(|c| column(&c.name, &c.data_type, file.format)).collect();
+                let (columns, source, place) = (columns.join(", "), quote(&table.name.value), quote_path(beside.path()));
+                let copy = format!("COPY (SELECT {columns} FROM {source}) TO {place} ({options}, USE_TMP_FILE false)");
                 session.execute(&copy).map_err(|mut e| {
                     e.message = format!("cannot write `{}`: {}", path.display(), e.message);
                     e
                 })?;
             }
-            None => csv_file::write(session, &query, beside.as_file(), &path)?,
+            None => csv_file::write(session, table, beside.as_file(), &path)?,
         }
         let rows = crate::engine::count(session, &table.name.value)?;
         let exported = Exported { path: file.path.clone(), table: table.name.value.clone(), format: file.format.name(), rows };
@@ -72,8 +72,6 @@ fn options(format: FileFormat) -> Option<&'static str> {
 fn column(name: &str, data_type: &DataType, format: FileFormat) -> String {
     let name = quote(name);
     match (format, data_type) {
-        // Text columns hold lists and objects as JSON, which can be read back.
-        (FileFormat::Csv, DataType::List(_) | DataType::Struct(_)) => format!("to_json({name})::VARCHAR AS {name}"),
         (FileFormat::Json | FileFormat::Ndjson, DataType::Json { .. }) => format!("{name}::JSON AS {name}"),
         // Parquet has no whole numbers beyond 64 bits: the engine would write them as floating point.
         (FileFormat::Parquet, DataType::HugeInt) => format!("{name}::DECIMAL(38,0) AS {name}"),

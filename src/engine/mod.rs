@@ -38,6 +38,7 @@ use crate::plan::{Plan, TablePlan};
 use crate::report::{RunReport, Unjudged};
 use crate::source::Staging;
 use crate::stage::Change;
+pub use pieces::parts;
 pub use session::{Resources, Session};
 pub use staging::count;
 

@@ -4,7 +4,7 @@
 //! piece by piece and hand the pieces on as they are done: each is in order, and few readings, one piece after the other, are too. Sorting
 //! costs about as much as the join. Does not know why rows must lie in order.
 
-use super::session::{Session, quote};
+use super::session::{Session, quote, quote_text};
 use super::staging::number;
 use crate::error::Error;
 use crate::source::Staging;
@@ -14,6 +14,9 @@ const PIECES: usize = 256;
 
 /// Numbers this far apart are of different pieces: the engine hands out 122,880 rows at a time.
 const GAP: i64 = 1_000;
+
+/// How many rows a thread reads at a time where several do: half of what the engine stores together.
+const PART: usize = 61_440;
 
 /// Rows that lie together and in order.
 struct Piece {
@@ -33,12 +36,49 @@ pub fn arrange(table: &str, by: &str, session: &Session) -> Result<(), Error> {
     let Some(pieces) = pieces(&name, &by, session)? else {
         return session.execute(&format!("CREATE OR REPLACE TABLE {name} AS SELECT * FROM {name} ORDER BY {by}"));
     };
-    let stored = format!("{table}#pieces");
-    let read =
-        |piece: &Piece| format!("SELECT * FROM {} WHERE rowid >= {} AND rowid < {}", quote(&stored), piece.rows.0, piece.rows.1);
-    let all: Vec<String> = pieces.iter().map(read).collect();
+    let stored = stored(table);
+    let all: Vec<String> = pieces.iter().map(|piece| part(&stored, piece.rows)).collect();
+    let rows: Vec<String> = pieces.iter().map(|piece| format!("({}, {})", piece.rows.0, piece.rows.1)).collect();
+    session.execute(&format!("CREATE OR REPLACE TABLE {} AS FROM (VALUES {})", quote(&ranges(table)), rows.join(", ")))?;
     session.execute(&format!("ALTER TABLE {name} RENAME TO {}", quote(&stored)))?;
     session.execute(&format!("CREATE VIEW {name} AS {}", all.join(" UNION ALL ")))
+}
+
+/// Queries that give a table's rows in their order, one query after the other, and can be run by several threads; none where rows are not
+/// stored.
+pub fn parts(table: &str, session: &Session) -> Result<Vec<String>, Error> {
+    let found = session.rows(&format!(
+        "SELECT table_name FROM duckdb_tables() WHERE table_name IN ({}, {})",
+        quote_text(&stored(table)),
+        quote_text(table)
+    ))?;
+    let Some(name) = found.into_iter().next().and_then(|row| row.into_iter().next().flatten()) else { return Ok(vec![]) };
+    let ranges = match name == table {
+        true => {
+            let end = session.rows(&format!("SELECT max(rowid) + 1 FROM {}", quote(table)))?;
+            vec![(0, number(end.first().and_then(|row| row.first())))]
+        }
+        false => {
+            let rows = session.rows(&format!("FROM {}", quote(&ranges(table))))?;
+            rows.iter().map(|row| (number(row.first()), number(row.get(1)))).collect()
+        }
+    };
+    let cut = |(first, end): (u64, u64)| (first..end).step_by(PART).map(move |at| (at, end.min(at + PART as u64)));
+    Ok(ranges.into_iter().flat_map(cut).map(|rows| part(&name, rows)).collect())
+}
+
+/// The name under which a table is stored whose own name is that of a view.
+fn stored(table: &str) -> String {
+    format!("{table}#pieces")
+}
+
+/// The name of the list of a table's pieces.
+fn ranges(table: &str) -> String {
+    format!("{table}#ranges")
+}
+
+fn part(stored: &str, (first, end): (u64, u64)) -> String {
+    format!("SELECT * FROM {} WHERE rowid >= {first} AND rowid < {end}", quote(stored))
 }
 
 /// Finds the pieces in which a table's rows lie, in the order of their numbers; none where there are too many, or they do not follow one
