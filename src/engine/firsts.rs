@@ -49,13 +49,11 @@ fn gathered(input: &Relation, keys: Vec<Expr>, mut columns: Vec<(String, Expr)>,
     for (number, same) in sorts.into_values().filter(|same| same.len() > 1).enumerate() {
         let values: Vec<(String, Expr)> = same.iter().filter_map(|(name, e)| Some((name.clone(), value_of(e)?))).collect();
         let Some((_, mut whole)) = same.first().cloned() else { continue };
-        if has_nulls(input, &values, session)? {
-            continue;
-        }
+        let Some(in_order) = looked_at(input, &values, &whole, session)? else { continue };
         let row = format!("#first.{number}");
         let span = whole.span;
         columns.retain(|(name, _)| !same.iter().any(|(n, _)| n == name));
-        if in_order(input, &whole, session)? {
+        if in_order {
             columns.push((row.clone(), Expr::call("min", vec![Expr::column(ROW, span)], span)));
             shown.extend(values.iter().map(|(name, e)| (name.clone(), Expr::column(of_row(&row, name), e.span))));
             fetched.push((row, values));
@@ -109,26 +107,37 @@ fn value_of(expr: &Expr) -> Option<Expr> {
     call.arguments.first().cloned()
 }
 
-fn has_nulls(input: &Relation, values: &[(String, Expr)], session: &Session) -> Result<bool, Error> {
+/// Whether the rows lie in the order that an `arg_min` looks for; `None` where a value is NULL.
+fn looked_at(input: &Relation, values: &[(String, Expr)], expr: &Expr, session: &Session) -> Result<Option<bool>, Error> {
     let null = values.iter().map(|(_, v)| Ok(format!("{} IS NULL", print(v)?))).collect::<Result<Vec<_>, Error>>()?;
-    let sql = format!("SELECT 1 FROM {} WHERE {} LIMIT 1", printed(input)?, null.join(" OR "));
-    Ok(!session.rows(&sql)?.is_empty())
+    let (null, source) = (null.join(" OR "), printed(input)?);
+    let any = |wrong: &str| -> Result<bool, Error> {
+        let sql = format!("SELECT 1 FROM (SELECT {wrong} AS wrong FROM {source}) WHERE wrong LIMIT 1");
+        Ok(!session.rows(&sql)?.is_empty())
+    };
+    let back = backwards(expr)?;
+    // Most rows have neither fault, and one look finds out.
+    match &back {
+        Some(back) if !any(&format!("{null} OR {back}"))? => Ok(Some(true)),
+        _ if any(&null)? => Ok(None),
+        _ => Ok(Some(false)),
+    }
 }
 
-/// Whether an `arg_min` looks for the lowest key, and of equal ones the lowest row, in rows that lie in the order of both.
-fn in_order(input: &Relation, expr: &Expr, session: &Session) -> Result<bool, Error> {
-    let ExprKind::Call(call) = &expr.kind else { return Ok(false) };
-    let [_, key] = call.arguments.as_slice() else { return Ok(false) };
-    let ExprKind::Call(Call { function, arguments, .. }) = &key.kind else { return Ok(false) };
-    let [key, row] = arguments.as_slice() else { return Ok(false) };
+/// What is true where a row does not follow the one before it, for an `arg_min` that looks for the lowest key, and of equal ones the lowest
+/// row.
+fn backwards(expr: &Expr) -> Result<Option<String>, Error> {
+    let ExprKind::Call(call) = &expr.kind else { return Ok(None) };
+    let [_, key] = call.arguments.as_slice() else { return Ok(None) };
+    let ExprKind::Call(Call { function, arguments, .. }) = &key.kind else { return Ok(None) };
+    let [key, row] = arguments.as_slice() else { return Ok(None) };
     let there = call.filter.as_deref().map(print).transpose()? == Some(print(&key.clone().is_not_null())?);
     let numbered = function == "row" && matches!(&row.kind, ExprKind::Column(name) if name == ROW);
     if !matches!(call.function.as_str(), "arg_min" | "argmin" | "min_by") || !numbered || !there {
-        return Ok(false);
+        return Ok(None);
     }
-    let (source, key, row) = (printed(input)?, print(key)?, quote(ROW));
-    let back = format!("{key} IS NULL OR {key} < lag({key}) OVER () OR {row} <= lag({row}) OVER ()");
-    Ok(session.rows(&format!("SELECT 1 FROM (SELECT {back} AS back FROM {source}) WHERE back LIMIT 1"))?.is_empty())
+    let (key, row) = (print(key)?, quote(ROW));
+    Ok(Some(format!("{key} IS NULL OR {key} < lag({key}) OVER () OR {row} <= lag({row}) OVER ()")))
 }
 
 fn printed(relation: &Relation) -> Result<String, Error> {

@@ -74,12 +74,17 @@ target: {dialect: postgres}
 extract: {raw: {file: raw.csv}}
 tables:
   copy: {from: raw, load: {file: copy.csv}}
+  stored: {from: raw, distinct: [id], load: {file: stored.csv}}
+  joined: {from: raw, join: {to: few, on: id, columns: {seen: text}}, map: {id: id, text: text}, load: {file: joined.csv}}
+  few: {from: raw, where: id % 3 = 0, distinct: [id]}
 ";
     let folder = Folder::with(&[("p.yaml", pipeline), ("raw.csv", &csv)]);
     for threads in ["1", "2", "5"] {
         let ran = folder.pipe(&["run", "p.yaml", "--threads", threads]);
         assert_eq!(ran.code, 0, "{}", ran.err);
-        assert!(folder.read("out/p/copy.csv") == csv, "another file with {threads} threads");
+        for name in ["copy", "stored", "joined"] {
+            assert!(folder.read(&format!("out/p/{name}.csv")) == csv, "another {name}.csv with {threads} threads");
+        }
     }
 }
 
