@@ -6,6 +6,7 @@
 
 use super::csv::{at_line, quote};
 use super::csv_seen::Seen;
+use super::csv_words::{Numbered, Words};
 use super::{Request, Staging, record_number};
 use crate::error::Error;
 use crate::types::DataType;
@@ -46,11 +47,11 @@ pub fn guess(
     }
     let mut guessed = columns.to_vec();
     let open = open(request, columns);
-    match measure_head(head, &mut guessed, staging) {
+    let words = match measure_head(head, &mut guessed, staging) {
         Err(error) if error.is_interrupted() => return Err(error),
         Err(_) => return Ok(None),
-        Ok(()) => {}
-    }
+        Ok(words) => words,
+    };
     for (i, (name, guess)) in guessed.iter_mut().enumerate() {
         if let Some((_, pin)) = request.pins.iter().find(|(pinned, _)| pinned == name) {
             // Values that are all written as the type is need no cast of their own; one that is not is told by the cast.
@@ -62,7 +63,12 @@ pub fn guess(
             };
         }
     }
-    let list: Vec<String> = guessed.iter().map(|(name, guess)| format!("{} AS {}", exactly(name, guess), quote(name))).collect();
+    let texts = guessed.iter().zip(&words).filter(|((_, guess), _)| *guess == DataType::Text);
+    let numbered = Numbered::of(&request.name, texts.map(|((name, _), words)| (name.as_str(), words)), staging)?;
+    let stored = |(name, guess): &(String, DataType)| {
+        numbered.stored(name).unwrap_or_else(|| format!("{} AS {}", exactly(name, guess), quote(name)))
+    };
+    let list: Vec<String> = guessed.iter().map(stored).chain(numbered.others()).collect();
     let mut parts = vec![];
     for (i, scan) in scans.iter().enumerate() {
         let table = quote(&format!("#csv.{}.{i}", request.name));
@@ -88,13 +94,14 @@ pub fn guess(
     for ((_, data_type), (_, guess)) in columns.iter_mut().zip(&guessed) {
         *data_type = guess.clone();
     }
+    let others = numbered.are_others(&all, staging)?;
     let list: Vec<String> = columns
         .iter()
         .enumerate()
         .map(|(i, (name, t))| match t {
             DataType::Decimal(_) => cast(name, t),
             t if unknown.contains(&i) && !matches!(t, DataType::Text | DataType::Unknown) => cast(name, t),
-            _ => quote(name),
+            _ => numbered.read(name, others).unwrap_or_else(|| quote(name)),
         })
         .collect();
     let list = list.join(", ");
@@ -142,20 +149,23 @@ fn open(request: &Request, columns: &[(String, DataType)]) -> Vec<usize> {
     (0..columns.len()).filter(|i| !pinned(&columns[*i].0)).collect()
 }
 
-/// Types columns by the head of a file. Here is counted what [`measures`] has the engine count, which takes it longer to plan than these values
+/// Types columns by the head of a file, and returns the words that each has there. Here is counted what [`measures`] has the engine count, which takes it longer to plan than these values
 /// take to read; where a date is none after all, loading the rows finds out.
-fn measure_head(scan: &str, columns: &mut [(String, DataType)], staging: &dyn Staging) -> Result<(), Error> {
+fn measure_head(scan: &str, columns: &mut [(String, DataType)], staging: &dyn Staging) -> Result<Vec<Words>, Error> {
     let records = (VALUES / columns.len().max(1)).clamp(FEWEST, HEAD);
-    let mut seen = vec![Seen::default(); columns.len()];
+    let mut seen = vec![(Seen::default(), Words::new()); columns.len()];
     for row in staging.rows(&format!("SELECT * FROM ({scan}) LIMIT {records}"))? {
-        for (seen, value) in seen.iter_mut().zip(row) {
-            value.iter().for_each(|text| seen.add(text));
+        for ((seen, words), value) in seen.iter_mut().zip(row) {
+            if let Some(text) = value {
+                seen.add(&text);
+                words.add(&text);
+            }
         }
     }
-    for ((_, data_type), seen) in columns.iter_mut().zip(seen) {
+    for ((_, data_type), (seen, _)) in columns.iter_mut().zip(&seen) {
         *data_type = narrowest(&seen.numbers());
     }
-    Ok(())
+    Ok(seen.into_iter().map(|(_, words)| words).collect())
 }
 
 /// Types some of the columns of `source` by all its rows.

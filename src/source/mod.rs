@@ -10,6 +10,7 @@ pub mod csv_encoding;
 mod csv_header;
 mod csv_seen;
 mod csv_types;
+mod csv_words;
 pub mod inline;
 pub mod json;
 pub mod json_file;

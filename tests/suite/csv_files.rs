@@ -102,3 +102,42 @@ tables:
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert_eq!(folder.read("out/p/none.csv"), "id,\"a, b\"\n");
 }
+
+#[test]
+fn texts_that_repeat_are_kept_whatever_comes_late() {
+    // Within the first records there are few values; behind them come others, which are stored beside the numbers of the few.
+    let words = ["x", "X", "x ", "it's", "\"\"", "", "a\"b", "ü"];
+    let late =
+        [("15000", "never seen", "\"other, \"\"word\"\"\""), ("15001", "x", "y"), ("15002", "", "null"), ("15003", "[1]", "")];
+    let line = |i: usize| match late.iter().find(|(id, ..)| *id == i.to_string()) {
+        Some((id, a, b)) => format!("{id},{a},{b},same\n"),
+        None => {
+            let word = words[i * 7919 % words.len()];
+            let quoted = if word.contains("a\"") { "\"a\"\"b\"" } else { word };
+            format!("{i},{quoted},{},same\n", ["yes", "no"][i % 2])
+        }
+    };
+    let file = |ids: std::ops::Range<usize>| format!("id,a,b,c\n{}", ids.map(line).collect::<String>());
+    let pipeline = "
+pipeline: p
+target: {dialect: postgres}
+extract: {raw: {file: 'raw*.csv', columns: {a: text}}}
+tables:
+  copy: {from: raw, load: {file: copy.csv}}
+  some: {from: raw, where: a = 'X' or b = 'null', map: {id: id, a: a}, load: {file: some.csv}}
+";
+    let all = file(0..30_000);
+    let folder = Folder::with(&[("p.yaml", pipeline), ("raw1.csv", &file(0..20_000)), ("raw2.csv", &file(20_000..30_000))]);
+    let ran = folder.pipe(&["run", "p.yaml"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let differ = |(written, expected): &(&str, &str)| written != expected;
+    let copy = folder.read("out/p/copy.csv");
+    assert_eq!(copy.lines().zip(all.lines()).find(differ), None);
+    assert_eq!(copy.len(), all.len());
+    let some = folder.read("out/p/some.csv");
+    assert!(some.contains("\n15002,\n"), "{}", some.lines().filter(|l| l.starts_with("1500")).collect::<Vec<_>>().join("\n"));
+    assert_eq!(
+        some.lines().count(),
+        1 + 1 + (0..30_000).filter(|i| words[i * 7919 % words.len()] == "X" && !(15_000..15_004).contains(i)).count()
+    );
+}

@@ -137,3 +137,18 @@ fn values_after_a_failed_guess_are_as_written() {
     let rows = folder.read("out/p/out.csv");
     assert!(rows.lines().count() == 50_002 && rows.ends_with("54999,54999\n60000,late\n"), "{}", rows.lines().last().unwrap());
 }
+
+#[test]
+fn only_texts_of_few_values_are_stored_by_numbers() {
+    let lines: String =
+        (0..9_000).map(|i| format!("{i},t{i},{},w{},{}\n", i % 2 == 0, i % 64, if i % 70 == 0 { "z" } else { "" })).collect();
+    let folder = Folder::with(&[("raw.csv", &format!("id,text,flag,word,rare\n{lines}"))]);
+    let session = Session::open(&Resources::default(), Arc::default()).unwrap();
+    let request = Request { name: "raw".to_string(), files: vec![folder.path().join("raw.csv")], ..Request::default() };
+    let source = Csv.open(&request, Scope::All, &session).unwrap();
+    let columns: Vec<String> = source.columns().iter().map(|(name, t)| format!("{name} {t}")).collect();
+    assert_eq!(columns, ["id bigint", "text text", "flag boolean", "word text", "rare text"]);
+    let stored = session.rows("SELECT column_name FROM duckdb_columns() WHERE data_type LIKE 'ENUM%' ORDER BY 1").unwrap();
+    // Of the last one, too few values were seen.
+    assert_eq!(stored, [[Some("word".to_string())]]);
+}
