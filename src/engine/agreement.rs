@@ -4,8 +4,7 @@
 //! values, and the first of each with what stands on both sides. NULLs agree with NULLs.
 
 use super::findings::{Finding, accepted, columns};
-use super::session::{Session, quote};
-use super::staging::number;
+use super::session::{Session, number, quote};
 use crate::check::{Agreement, Tolerance};
 use crate::error::Error;
 use crate::plan::{Plan, TablePlan};

@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 
 use super::joins::{self, JoinFacts, Sides};
 use super::judge::changes;
-use super::session::{Session, quote};
-use super::staging::number;
+use super::session::{Session, number, quote};
 use crate::error::Error;
 use crate::plan::TablePlan;
 use crate::relation::JoinKind;

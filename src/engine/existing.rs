@@ -7,7 +7,6 @@ use super::Facts;
 use super::references;
 use super::references::Parent;
 use super::session::{Session, quote};
-use super::staging::number;
 use crate::check::Declared;
 use crate::error::Error;
 use crate::expr::Expr;
@@ -114,7 +113,7 @@ pub(super) fn ask(
         _ => quote(column),
     });
     let texts: Vec<String> = texts.collect();
-    let keys = number(session.rows(&format!("SELECT count(*) FROM {asked}"))?.first().and_then(|r| r.first()));
+    let keys = session.number(&format!("SELECT count(*) FROM {asked}"))?;
     for first in (0..keys).step_by(PORTION as usize) {
         let sql = format!(
             "SELECT {} FROM {asked} WHERE \"#n\" > {first} AND \"#n\" <= {} ORDER BY \"#n\"",

@@ -85,7 +85,7 @@ pub fn fold(plan: &Plan, session: &Session, facts: &Facts) -> Result<Folded, Err
             row = quote(ROW),
         );
         for group in session.rows(&sql)? {
-            let rows = super::staging::number(group.get(1));
+            let rows = super::session::number(group.get(1));
             let Some(records) = group.into_iter().next().flatten() else {
                 continue;
             };

@@ -5,8 +5,7 @@
 
 use super::judge::print;
 use super::partners;
-use super::session::Session;
-use super::staging::number;
+use super::session::{Session, number};
 use crate::diagnostics::Severity;
 use crate::error::Error;
 use crate::expr::{Expr, ExprKind};
@@ -81,7 +80,7 @@ pub fn without_partner(
         let row = session.rows(&sql)?.into_iter().next().unwrap_or_default();
         (facts.null_keys, facts.nearly) = (number(row.first()), number(row.get(1)));
         if share > 1 && facts.nearly > 0 {
-            facts.nearly = number(session.rows(&nearly(sides, 1))?.first().and_then(|r| r.first()));
+            facts.nearly = session.number(&nearly(sides, 1))?;
         }
     }
     let wrong = join.unmatched == Unmatched::Error;

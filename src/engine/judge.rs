@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 
 use super::findings::Finding;
 use super::joins::JoinFacts;
-use super::session::{Session, quote};
-use super::staging::number;
+use super::session::{Session, number, quote};
 use super::{Facts, books, references};
 use crate::check::{Measure, UniqueKey};
 use crate::error::Error;
@@ -154,7 +153,7 @@ fn repeated(name: &str, key: &UniqueKey, session: &Session) -> Result<u64, Error
         "SELECT coalesce(sum(n), 0) FROM (SELECT count(*) AS n FROM {name} WHERE {} GROUP BY {parts} HAVING count(*) > 1)",
         takes_part(key)?
     );
-    Ok(number(session.rows(&sql)?.first().and_then(|r| r.first())))
+    session.number(&sql)
 }
 
 /// Lists the constraints that cannot be judged before the load, with the reason.

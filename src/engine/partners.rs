@@ -4,8 +4,7 @@
 //! worst keys and the YAML that would mend it. Keys are counted by themselves; the rows of a free condition by their pairs.
 
 use super::joins::{JoinFacts, Sides, WORST, shown, violation};
-use super::session::{Session, quote};
-use super::staging::number;
+use super::session::{Session, number, quote};
 use crate::error::Error;
 use crate::expr::{Expr, ExprKind};
 use crate::relation::JoinKind;
@@ -34,7 +33,7 @@ pub fn too_many(
         if crowded.rows == 0 {
             return Ok(None);
         }
-        let rows = number(session.rows(&format!("SELECT count(*) FROM {left}"))?.first().and_then(|r| r.first()));
+        let rows = session.number(&format!("SELECT count(*) FROM {left}"))?;
         let alone = if join.kind == JoinKind::Inner { 0 } else { rows - crowded.matched };
         let out = crowded.pairs + alone + only_right(join, sides, session)?;
         let mut found = multiplied(table, join, (rows, out), crowded.rows, vec![]);
@@ -52,7 +51,7 @@ pub fn too_many(
         "SELECT {named}, count(*) AS \"#n\" FROM {right} WHERE {} GROUP BY ALL HAVING count(*) > 1",
         present.join(" AND ")
     );
-    let repeated = number(session.rows(&format!("SELECT count(*) FROM ({groups})"))?.first().and_then(|r| r.first()));
+    let repeated = session.number(&format!("SELECT count(*) FROM ({groups})"))?;
     facts.repeated = repeated;
     if repeated == 0 {
         return Ok(None);
@@ -85,7 +84,7 @@ fn only_right(join: &Join, sides: &Sides, session: &Session) -> Result<u64, Erro
         return Ok(0);
     }
     let alone = format!("SELECT count(*) FROM {} ANTI JOIN {} ON {}", sides.right, sides.left, sides.on);
-    Ok(number(session.rows(&alone)?.first().and_then(|r| r.first())))
+    session.number(&alone)
 }
 
 /// The columns of one side that a condition speaks of, in order.
@@ -164,7 +163,7 @@ pub fn too_many_left(table: &str, join: &Join, sides: &Sides, session: &Session)
         "SELECT {named}, count(*) AS \"#n\" FROM (SELECT * FROM {} SEMI JOIN {} ON {}) GROUP BY ALL HAVING count(*) > 1",
         sides.left, sides.right, sides.on
     );
-    let repeated = number(session.rows(&format!("SELECT count(*) FROM ({groups})"))?.first().and_then(|r| r.first()));
+    let repeated = session.number(&format!("SELECT count(*) FROM ({groups})"))?;
     if repeated == 0 {
         return Ok(None);
     }

@@ -4,8 +4,7 @@
 //! piece by piece and hand the pieces on as they are done: each is in order, and few readings, one piece after the other, are too. Sorting
 //! costs about as much as the join. Does not know why rows must lie in order.
 
-use super::session::{Session, quote, quote_text};
-use super::staging::number;
+use super::session::{Session, number, quote, quote_text};
 use crate::error::Error;
 use crate::source::Staging;
 
@@ -54,10 +53,7 @@ pub fn parts(table: &str, session: &Session) -> Result<Vec<String>, Error> {
     ))?;
     let Some(name) = found.into_iter().next().and_then(|row| row.into_iter().next().flatten()) else { return Ok(vec![]) };
     let ranges = match name == table {
-        true => {
-            let end = session.rows(&format!("SELECT max(rowid) + 1 FROM {}", quote(table)))?;
-            vec![(0, number(end.first().and_then(|row| row.first())))]
-        }
+        true => vec![(0, session.number(&format!("SELECT max(rowid) + 1 FROM {}", quote(table)))?)],
         false => {
             let rows = session.rows(&format!("FROM {}", quote(&ranges(table))))?;
             rows.iter().map(|row| (number(row.first()), number(row.get(1)))).collect()

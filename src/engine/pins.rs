@@ -5,8 +5,7 @@
 
 use super::places::Places;
 use super::samples::{SAMPLES, broken};
-use super::session::{Session, quote};
-use super::staging::number;
+use super::session::{Session, number, quote};
 use crate::check::Check;
 use crate::check::data_type::ReadsAs;
 use crate::error::Error;

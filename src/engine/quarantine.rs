@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use super::judge::{self, TableFacts};
-use super::session::{Session, quote, quote_path, quote_text};
-use super::staging::{count, number};
+use super::session::{Session, number, quote, quote_path, quote_text};
+use super::staging::count;
 use super::{Facts, lock, references};
 use crate::check::Measure;
 use crate::diagnostics::Severity;

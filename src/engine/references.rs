@@ -9,14 +9,12 @@ use super::Facts;
 use super::existing::{self, Lookup, Reference};
 use super::judge::{changes, print};
 use super::session::{Session, quote};
-use super::staging::number;
 use super::taken;
 use crate::check::{Declared, Measure};
 use crate::error::Error;
 use crate::expr::{Expr, ExprKind};
 use crate::plan::{Plan, TablePlan};
 use crate::relation::JoinKind;
-use crate::source::Staging;
 use crate::stage::{Change, Join, bare};
 
 /// Looks up the references of all tables, once every table is staged: among the staged rows, then among those of the target.
@@ -218,7 +216,7 @@ fn orphans(
     };
     let there: Vec<String> = columns.iter().map(|c| format!("child.{} IS NOT NULL", quote(c))).collect();
     let sql = format!("SELECT count(*) FROM {} AS child{staged}{live} WHERE {}", quote(rows), there.join(" AND "));
-    Ok(number(session.rows(&sql)?.first().and_then(|r| r.first())))
+    session.number(&sql)
 }
 
 /// Finds what gives the rows of a target table, or has this name: a table of this pipeline, or for what an author wrote an extract.

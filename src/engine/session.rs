@@ -162,6 +162,12 @@ impl Session {
         })
     }
 
+    /// Returns the one number that a query gives, such as a count; 0 for NULL.
+    pub fn number(&self, sql: &str) -> Result<u64, Error> {
+        let rows = self.rows(sql)?;
+        Ok(number(rows.first().and_then(|row| row.first())))
+    }
+
     /// Returns the engine's version.
     pub fn version(&self) -> Result<String, Error> {
         self.root()?.version().map_err(failure)
@@ -263,6 +269,11 @@ fn shape(connection: &Connection, name: &str, query: &str) -> Result<(), Error> 
     });
     let nulls: Vec<String> = nulls.collect();
     connection.execute_batch(&format!("CREATE OR REPLACE VIEW {name} AS SELECT {}", nulls.join(", "))).map_err(failure)
+}
+
+/// Reads a count from a text cell.
+pub fn number(cell: Option<&Option<String>>) -> u64 {
+    cell.and_then(Option::as_ref).and_then(|t| t.parse().ok()).unwrap_or(0)
 }
 
 /// Prints a relation in the engine's words.

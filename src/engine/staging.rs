@@ -114,11 +114,5 @@ fn ascending(expr: Expr) -> OrderBy {
 
 /// Counts the rows of a relation.
 pub fn count(session: &Session, table: &str) -> Result<u64, Error> {
-    let rows = session.rows(&format!("SELECT count(*) FROM {}", quote(table)))?;
-    Ok(number(rows.first().and_then(|r| r.first())))
-}
-
-/// Reads a count from a text cell.
-pub fn number(cell: Option<&Option<String>>) -> u64 {
-    cell.and_then(Option::as_ref).and_then(|t| t.parse().ok()).unwrap_or(0)
+    session.number(&format!("SELECT count(*) FROM {}", quote(table)))
 }

@@ -12,7 +12,6 @@ use super::existing::{Among, Index, Lookup, Part, Question, ask};
 use super::judge;
 use super::references::compared_as;
 use super::session::{Session, quote};
-use super::staging::number;
 use crate::check::condition::collect_columns;
 use crate::check::{Measure, UniqueKey};
 use crate::error::Error;
@@ -133,7 +132,7 @@ fn unique(
     }
     let condition = format!("({})", taken.join(" OR "));
     let sql = format!("SELECT count(*) FROM {} AS child WHERE {condition}", quote(name));
-    let count = number(session.rows(&sql)?.first().and_then(|r| r.first()));
+    let count = session.number(&sql)?;
     if count > 0 {
         let beyond = matches!(asked.first(), Some((Among::Beyond(_), _)));
         let of = if beyond { "beyond the `scope`" } else { "yet" };
