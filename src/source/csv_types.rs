@@ -94,7 +94,8 @@ pub fn guess(
     for ((_, data_type), (_, guess)) in columns.iter_mut().zip(&guessed) {
         *data_type = guess.clone();
     }
-    let others = numbered.are_others(&all, staging)?;
+    let tables: Vec<String> = parts.iter().map(|(_, table)| table.clone()).collect();
+    let others = numbered.are_others(&tables, staging)?;
     let list: Vec<String> = columns
         .iter()
         .enumerate()

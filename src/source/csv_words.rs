@@ -99,12 +99,19 @@ impl Numbered {
         (!any.is_empty()).then(|| format!("CASE WHEN {any} THEN CAST(to_json([{all}]) AS VARCHAR) END AS {OTHERS}"))
     }
 
-    /// Whether rows of `source` have values that the types have not.
-    pub fn are_others(&self, source: &str, staging: &dyn Staging) -> Result<bool, Error> {
+    /// Whether rows of these tables have values that the types have not; where none has, the room for them is given back.
+    pub fn are_others(&self, tables: &[String], staging: &dyn Staging) -> Result<bool, Error> {
         if self.columns.is_empty() {
             return Ok(false);
         }
-        Ok(!staging.rows(&format!("SELECT 1 FROM {source} WHERE {OTHERS} IS NOT NULL LIMIT 1"))?.is_empty())
+        for table in tables {
+            if !staging.rows(&format!("SELECT 1 FROM {table} WHERE {OTHERS} IS NOT NULL LIMIT 1"))?.is_empty() {
+                return Ok(true);
+            }
+        }
+        let drop: Vec<String> = tables.iter().map(|table| format!("ALTER TABLE {table} DROP COLUMN {OTHERS};\n")).collect();
+        staging.execute(&drop.concat())?;
+        Ok(false)
     }
 
     /// A column's texts again; `None` where they are what is stored.
