@@ -1,6 +1,7 @@
 //! Puts the rows of a joined table into their order, without moving them where that can be helped.
 //!
-//! In: a staged table and the column that numbers its rows. Out: the same name, whose rows now come in order. Threads join the left side
+//! In: a staged table and the column that numbers its rows. Out: the same name, whose rows now come in order; and, for readers that are
+//! several, the queries that give the rows part by part. Threads join the left side
 //! piece by piece and hand the pieces on as they are done: each is in order, and few readings, one piece after the other, are too. Sorting
 //! costs about as much as the join. Does not know why rows must lie in order.
 

@@ -103,22 +103,21 @@ fn open_text(request: &Request, delimiter: &str, staging: &dyn Staging) -> Resul
 ///
 /// `blank` lines stand before the header. Nothing is guessed: the engine's sniffer would take a ragged row for another delimiter.
 fn scan(file: &Path, options: &CsvOptions, delimiter: &str, (columns, blank): (usize, usize)) -> String {
-    let text = |t: &str| format!("'{}'", t.replace('\'', "''"));
     let columns: Vec<String> = (0..columns).map(|i| format!("'{i}': 'VARCHAR'")).collect();
     let mut arguments = vec![
         path_text(file),
         format!("auto_detect = false, columns = {{{}}}", columns.join(", ")),
-        format!("delim = {}", text(delimiter)),
+        format!("delim = {}", quote_text(delimiter)),
         format!("header = {}, skip = {blank}", options.header),
-        format!("quote = {}", text(options.quote.as_deref().unwrap_or("\""))),
-        format!("escape = {}", text(options.quote.as_deref().unwrap_or("\""))),
+        format!("quote = {}", quote_text(options.quote.as_deref().unwrap_or("\""))),
+        format!("escape = {}", quote_text(options.quote.as_deref().unwrap_or("\""))),
         "ignore_errors = false, null_padding = false, strict_mode = true".to_string(),
     ];
     match options.nulls.is_empty() {
         // A field in quotes is a text, and be it an empty one.
         true => arguments.push("allow_quoted_nulls = false".to_string()),
         false => {
-            let nulls: Vec<String> = options.nulls.iter().map(|n| text(n)).collect();
+            let nulls: Vec<String> = options.nulls.iter().map(|n| quote_text(n)).collect();
             arguments.push(format!("nullstr = [{}]", nulls.join(", ")));
         }
     }
@@ -129,7 +128,7 @@ fn scan(file: &Path, options: &CsvOptions, delimiter: &str, (columns, blank): (u
 pub fn path_text(file: &Path) -> String {
     let escaped: String =
         file.to_string_lossy().chars().map(|c| if "*?[".contains(c) { format!("[{c}]") } else { c.to_string() }).collect();
-    format!("'{}'", escaped.replace('\'', "''"))
+    quote_text(&escaped)
 }
 
 fn readable(file: &Path) -> Result<(), Error> {
@@ -229,6 +228,11 @@ fn other_columns(file: &Path, request: &Request) -> Error {
 /// Quotes a name for the engine.
 pub fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Quotes a text for the engine.
+pub fn quote_text(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 impl Source for Scanned {

@@ -154,7 +154,7 @@ fn open(request: &Request, columns: &[(String, DataType)]) -> Vec<usize> {
 /// take to read; where a date is none after all, loading the rows finds out.
 fn measure_head(scan: &str, columns: &mut [(String, DataType)], staging: &dyn Staging) -> Result<Vec<Words>, Error> {
     let records = (VALUES / columns.len().max(1)).clamp(FEWEST, HEAD);
-    let mut seen = vec![(Seen::default(), Words::new()); columns.len()];
+    let mut seen = vec![(Seen::default(), Words::default()); columns.len()];
     for row in staging.rows(&format!("SELECT * FROM ({scan}) LIMIT {records}"))? {
         for ((seen, words), value) in seen.iter_mut().zip(row) {
             if let Some(text) = value {

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use super::Staging;
-use super::csv::quote;
+use super::csv::{quote, quote_text};
 use crate::error::Error;
 
 /// The most values that are told apart.
@@ -23,31 +23,25 @@ const COLUMNS: usize = 64;
 #[derive(Clone, Debug, Default)]
 pub struct Words {
     seen: u64,
-    /// `None` where there are too many.
-    different: Option<HashSet<String>>,
+    /// One more than [`MOST`] where there are too many.
+    different: HashSet<String>,
 }
 
 impl Words {
-    pub fn new() -> Words {
-        Words { seen: 0, different: Some(HashSet::new()) }
-    }
-
     /// Looks at one more value.
     pub fn add(&mut self, text: &str) {
         self.seen += 1;
-        let Some(different) = &mut self.different else { return };
-        if !different.contains(text) {
-            different.insert(text.to_string());
-            if different.len() > MOST {
-                self.different = None;
-            }
+        if self.different.len() <= MOST && !self.different.contains(text) {
+            self.different.insert(text.to_string());
         }
     }
 
     /// The values in order, if they are few.
     fn few(&self) -> Option<Vec<&str>> {
-        let different = self.different.as_ref().filter(|_| self.seen >= LEAST)?;
-        let mut few: Vec<&str> = different.iter().map(String::as_str).collect();
+        if self.seen < LEAST || self.different.len() > MOST {
+            return None;
+        }
+        let mut few: Vec<&str> = self.different.iter().map(String::as_str).collect();
         few.sort_unstable();
         Some(few)
     }
@@ -72,7 +66,7 @@ impl Numbered {
         let few = columns.filter_map(|(column, words)| Some((column, words.few()?))).take(COLUMNS);
         let (mut columns, mut types) = (vec![], String::new());
         for (column, few) in few {
-            let list: Vec<String> = few.iter().map(|word| format!("'{}'", word.replace('\'', "''"))).collect();
+            let list: Vec<String> = few.iter().map(|word| quote_text(word)).collect();
             let name = quote(&format!("#words.{extract}.{column}"));
             types.push_str(&format!("DROP TYPE IF EXISTS {name}; CREATE TYPE {name} AS ENUM ({});\n", list.join(", ")));
             columns.push((quote(column), name));
@@ -132,7 +126,7 @@ mod tests {
     #[test]
     fn words_are_few_and_often_seen() {
         let seen = |values: usize, different: usize| {
-            let mut words = Words::new();
+            let mut words = Words::default();
             (0..values).for_each(|i| words.add(&format!("{}", i % different)));
             words.few().map(|few| few.len())
         };
