@@ -6,7 +6,7 @@
 
 use super::csv::{at_line, quote};
 use super::csv_seen::Seen;
-use super::csv_words::{Numbered, Words};
+use super::csv_words::{Numbered, Words, tried};
 use super::{Request, Staging, record_number};
 use crate::error::Error;
 use crate::types::DataType;
@@ -65,14 +65,24 @@ pub fn guess(
     }
     let texts = guessed.iter().zip(&words).filter(|((_, guess), _)| *guess == DataType::Text);
     let numbered = Numbered::of(&request.name, texts.map(|((name, _), words)| (name.as_str(), words)), staging)?;
-    let stored = |(name, guess): &(String, DataType)| {
-        numbered.stored(name).unwrap_or_else(|| format!("{} AS {}", exactly(name, guess), quote(name)))
+    let stored = |(name, guess): &(String, DataType)| match numbered.words(name) {
+        Some(_) => format!("{} AS {}", quote(&tried(name)), quote(name)),
+        None => format!("{} AS {}", exactly(name, guess), quote(name)),
     };
     let list: Vec<String> = guessed.iter().map(stored).chain(numbered.others()).collect();
+    // By themselves, since the engine would convert a value as often as it is spoken of.
+    let try_all = |(name, guess): &(String, DataType)| {
+        let typed = numbered.words(name).or_else(|| is_tried(guess).then(|| guess.to_string().to_uppercase()))?;
+        Some(format!(", TRY_CAST({} AS {typed}) AS {}", quote(name), quote(&tried(name))))
+    };
+    let conversions: String = guessed.iter().filter_map(try_all).collect();
     let mut parts = vec![];
     for (i, scan) in scans.iter().enumerate() {
         let table = quote(&format!("#csv.{}.{i}", request.name));
-        match staging.execute(&format!("CREATE OR REPLACE TABLE {table} AS SELECT {} FROM ({scan})", list.join(", "))) {
+        match staging.execute(&format!(
+            "CREATE OR REPLACE TABLE {table} AS SELECT {} FROM (SELECT *{conversions} FROM ({scan}))",
+            list.join(", ")
+        )) {
             Err(error) if error.is_interrupted() => return Err(error),
             Err(_) => {
                 // The files before it were loaded for nothing.
@@ -217,13 +227,16 @@ const WHOLE: &str = "-?(0|[1-9][0-9]*)";
 const DATE: &str = "[0-9]{4}-[0-9]{2}-[0-9]{2}";
 const TIME: &str = "[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,6})?";
 
+/// Whether values of a guessed type must be converted to be of it.
+fn is_tried(guess: &DataType) -> bool {
+    !matches!(guess, DataType::Text | DataType::Unknown)
+}
+
 /// The value in a guessed type, which it must have exactly as [`measures`] means it.
 ///
 /// Most values print as they were written, which is cheap to see; only the others are held against the pattern.
 fn exactly(name: &str, guess: &DataType) -> String {
-    let c = quote(name);
-    let typed = guess.to_string().to_uppercase();
-    let value = format!("TRY_CAST({c} AS {typed})");
+    let (c, value) = (quote(name), quote(&tried(name)));
     let same = format!("{value}::VARCHAR = {c}");
     let (plain, pattern) = match guess {
         DataType::Boolean => (format!("{c} IN ('true', 'false')"), None),

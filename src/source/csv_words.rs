@@ -49,12 +49,17 @@ impl Words {
 
 /// The columns of a source that are stored by numbers.
 pub struct Numbered {
-    /// Each column, quoted, with the engine's type that has its values.
+    /// Each column with the engine's type that has its values, quoted.
     columns: Vec<(String, String)>,
 }
 
 /// The column of the values that the types have not: a list of them as JSON, in the order of the columns.
 const OTHERS: &str = "\"#others\"";
+
+/// The name of a column's value in the type that it is stored as, a type of words or one that was guessed, which is NULL where it cannot be.
+pub fn tried(name: &str) -> String {
+    format!("#tried.{name}")
+}
 
 impl Numbered {
     /// Takes those of some columns whose values are few, and makes a type of each one's values.
@@ -69,7 +74,7 @@ impl Numbered {
             let list: Vec<String> = few.iter().map(|word| quote_text(word)).collect();
             let name = quote(&format!("#words.{extract}.{column}"));
             types.push_str(&format!("DROP TYPE IF EXISTS {name}; CREATE TYPE {name} AS ENUM ({});\n", list.join(", ")));
-            columns.push((quote(column), name));
+            columns.push((column.to_string(), name));
         }
         if !types.is_empty() {
             staging.execute(&types)?;
@@ -77,18 +82,17 @@ impl Numbered {
         Ok(Numbered { columns })
     }
 
-    /// What is stored of a column's texts; `None` where it is the texts.
-    pub fn stored(&self, column: &str) -> Option<String> {
-        let (column, words) = self.columns.iter().find(|(name, _)| *name == quote(column))?;
-        Some(format!("TRY_CAST({column} AS {words}) AS {column}"))
+    /// The type that a column's texts are stored as; `None` where they are stored themselves.
+    pub fn words(&self, column: &str) -> Option<String> {
+        self.columns.iter().find(|c| c.0 == column).map(|c| c.1.clone())
     }
 
     /// What is stored besides the columns.
     pub fn others(&self) -> Option<String> {
-        let unknown =
-            |(column, words): &(String, String)| format!("TRY_CAST({column} AS {words}) IS NULL AND {column} IS NOT NULL");
-        let any: Vec<String> = self.columns.iter().map(unknown).collect();
-        let all: Vec<String> = self.columns.iter().map(|c| format!("CASE WHEN {} THEN {} END", unknown(c), c.0)).collect();
+        let unknown = |column: &str| format!("{} IS NULL AND {} IS NOT NULL", quote(&tried(column)), quote(column));
+        let any: Vec<String> = self.columns.iter().map(|(column, _)| unknown(column)).collect();
+        let value = |column: &str| format!("CASE WHEN {} THEN {} END", unknown(column), quote(column));
+        let all: Vec<String> = self.columns.iter().map(|(column, _)| value(column)).collect();
         let (any, all) = (any.join(" OR "), all.join(", "));
         (!any.is_empty()).then(|| format!("CASE WHEN {any} THEN CAST(to_json([{all}]) AS VARCHAR) END AS {OTHERS}"))
     }
@@ -110,7 +114,7 @@ impl Numbered {
 
     /// A column's texts again; `None` where they are what is stored.
     pub fn read(&self, column: &str, others: bool) -> Option<String> {
-        let at = self.columns.iter().position(|(name, _)| *name == quote(column))?;
+        let at = self.columns.iter().position(|(name, _)| name == column)?;
         let column = quote(column);
         Some(match others {
             true => format!("coalesce(CAST({column} AS VARCHAR), json_extract_string({OTHERS}, '$[{at}]')) AS {column}"),
