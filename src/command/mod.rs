@@ -130,20 +130,24 @@ fn attempt(
     };
     let mut report = engine::execute(&compiled.plan, &compiled.session, around, progress)?;
     drop(target);
+    let mut made = vec![];
     if report.failed() {
         outputs.withdraw_all(&compiled.plan)?;
     } else if !emission.dry_run {
-        report.written = outputs.write(&compiled, &report, emission)?;
-    }
-    if !emission.dry_run {
-        outputs.write_report(&compiled, &mut report, &options.secrets)?;
+        made = outputs.write(&compiled, &report, emission)?;
     }
     let preview = match &emission.preview {
         Some(access) if !report.failed() => Some(preview::preview(&mut compiled, emission, access, progress, stopped)?),
         _ => None,
     };
-    drop(compiled.watch);
-    Ok(Done { folder: out, preview, report, sources: compiled.sources, warnings: compiled.warnings })
+    let Compiled { session, watch, sources, warnings, .. } = compiled;
+    // A large file that takes another's place waits for the disk: the engine gives its memory back meanwhile.
+    let ((), written) = rayon::join(|| drop((watch, session)), || write::keep(made));
+    report.written = written?;
+    if !emission.dry_run {
+        outputs.write_report((&sources, &warnings), &mut report, &options.secrets)?;
+    }
+    Ok(Done { folder: out, preview, report, sources, warnings })
 }
 
 /// Leaves out of a path what leads to the folder that the command runs in.

@@ -16,7 +16,7 @@ use super::files::Exported;
 use super::record::{hash_sources, header, record};
 use super::{Compiled, Emission, Secrets};
 use crate::contract::Generated;
-use crate::diagnostics::render;
+use crate::diagnostics::{Diagnostic, SourceMap, render};
 use crate::digest::Digest;
 use crate::emit::rows::{Evidence, RowFormat};
 use crate::emit::{self, Column, Dialect, Header, Parts, Script, Table, script};
@@ -102,8 +102,8 @@ impl Outputs {
         Ok(())
     }
 
-    /// Writes all files and returns their paths.
-    pub fn write(&self, compiled: &Compiled, report: &RunReport, emission: &Emission) -> Result<Vec<String>, Error> {
+    /// Writes all files beside their places.
+    pub fn write(&self, compiled: &Compiled, report: &RunReport, emission: &Emission) -> Result<Vec<Pending>, Error> {
         let plan = &compiled.plan;
         let format = emission.rows;
         let dialect = emit::find(plan.dialect.name());
@@ -125,7 +125,7 @@ impl Outputs {
             pending.extend(self.views(plan, &header)?);
             let record = record(report, compiled, &header, &[], &exported, &[]);
             pending.push(self.file("run.json", |out| out.write_all(record.as_bytes()))?);
-            return pending.into_iter().map(Pending::keep).collect();
+            return Ok(pending);
         }
         let (Some(dialect), Some((tables, mut parts))) = (dialect, formatted) else {
             return Err(Error::new("X0104", format!("no scripts are written for `{}` yet", plan.dialect.name())));
@@ -147,13 +147,18 @@ impl Outputs {
         pending.extend(scripts.into_iter().map(|(_, file)| file));
         pending.extend(self.views(plan, &header)?);
         pending.push(run);
-        pending.into_iter().map(Pending::keep).collect()
+        Ok(pending)
     }
 
     /// Writes the page that tells people of the run, whether it has passed or not, and notes that it was written.
-    pub fn write_report(&self, compiled: &Compiled, done: &mut RunReport, secrets: &Secrets) -> Result<(), Error> {
-        let warnings: Vec<_> = compiled.warnings.iter().map(|w| render::json(&compiled.sources, w)).collect();
-        let mut run = report::json::report(done, &compiled.sources, false);
+    pub fn write_report(
+        &self,
+        (sources, warnings): (&SourceMap, &[Diagnostic]),
+        done: &mut RunReport,
+        secrets: &Secrets,
+    ) -> Result<(), Error> {
+        let warnings: Vec<_> = warnings.iter().map(|w| render::json(sources, w)).collect();
+        let mut run = report::json::report(done, sources, false);
         // Beside the page, files go by their names, so that a run gives the same page in every folder.
         let folder = format!("{}/", self.folder.display());
         run["written"] = done.written.iter().map(|path| path.strip_prefix(&folder).unwrap_or(path)).collect();
@@ -296,6 +301,11 @@ impl Write for Hashed<'_> {
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
+}
+
+/// Moves files to their places and returns their paths.
+pub(super) fn keep(files: Vec<Pending>) -> Result<Vec<String>, Error> {
+    files.into_iter().map(Pending::keep).collect()
 }
 
 impl Pending {

@@ -46,6 +46,9 @@ pub fn measure(table: &TablePlan, session: &Session) -> Result<TableFacts, Error
     let mut uniques = vec![];
     for (i, check) in table.checks.iter().enumerate() {
         if let Measure::Unique(key) = &check.measure {
+            if rises(&name, key, session)? {
+                continue;
+            }
             let parts = printed(&key.parts)?;
             let takes_part = takes_part(key)?;
             select.push(format!(
@@ -144,6 +147,16 @@ pub fn takes_part(key: &UniqueKey) -> Result<String, Error> {
         conditions.push(format!("({}) IS TRUE", print(condition)?));
     }
     Ok(if conditions.is_empty() { "TRUE".to_string() } else { conditions.join(" AND ") })
+}
+
+/// Whether a key rises from row to row, as those of most sources do: then none occurs twice. The first that does not ends the look.
+fn rises(name: &str, key: &UniqueKey, session: &Session) -> Result<bool, Error> {
+    let ([part], None) = (key.parts.as_slice(), &key.only_where) else { return Ok(false) };
+    let part = print(part)?;
+    let sql = format!(
+        "SELECT 1 FROM (SELECT {part} IS NULL OR {part} <= lag({part}) OVER () AS back FROM {name}) WHERE back LIMIT 1"
+    );
+    Ok(session.rows(&sql)?.is_empty())
 }
 
 /// Counts the rows whose key occurs more than once.
