@@ -153,9 +153,8 @@ pub fn takes_part(key: &UniqueKey) -> Result<String, Error> {
 fn rises(name: &str, key: &UniqueKey, session: &Session) -> Result<bool, Error> {
     let ([part], None) = (key.parts.as_slice(), &key.only_where) else { return Ok(false) };
     let part = print(part)?;
-    let sql = format!(
-        "SELECT 1 FROM (SELECT {part} IS NULL OR {part} <= lag({part}) OVER () AS back FROM {name}) WHERE back LIMIT 1"
-    );
+    let sql =
+        format!("SELECT 1 FROM (SELECT {part} IS NULL OR {part} <= lag({part}) OVER () AS back FROM {name}) WHERE back LIMIT 1");
     Ok(session.rows(&sql)?.is_empty())
 }
 

@@ -14,6 +14,7 @@ pub mod render;
 mod rules;
 mod select;
 mod sources;
+mod spoken;
 mod tables;
 mod transforms;
 mod upserts;

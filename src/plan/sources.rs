@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use super::spoken;
 use crate::check::RowCount;
 use crate::diagnostics::{Diagnostics, Span, Spanned};
 use crate::source::live::{DATABASES, Reading, Relation, Snapshot};
@@ -44,6 +45,7 @@ pub fn extracts(
     let mut decode = |(name, body): &(Spanned<String>, Node), out: &mut Diagnostics| {
         let mut extract = decode(name, body, &mut connections, out)?;
         extract.request.limit = limit;
+        extract.request.spoken = spoken::of_readers(spec, &name.value);
         Some(extract)
     };
     spec.extracts.iter().filter_map(|block| decode(block, out)).collect()

@@ -4,7 +4,7 @@
 //! patterns costs far more than reading them: most files keep on as they begin, and one pass reads, verifies and loads them.
 //! In: queries that give a file's columns as text. Out: the types, and where the guess held the table that already has the rows.
 
-use super::csv::{at_line, quote};
+use super::csv::{at_line, quote, quote_text};
 use super::csv_seen::Seen;
 use super::csv_words::{Numbered, Words, tried};
 use super::{Request, Staging, record_number};
@@ -33,7 +33,8 @@ const DIGITS: u8 = 18;
 /// Types all columns and loads all rows by the types that the head of the first file shows; returns the query that gives them, numbered, in
 /// the final types.
 ///
-/// `head` gives what the first of the queries does, for a few rows. `None`: some value is of another type, or a line is wrong or very long;
+/// `head` gives what the first of the queries does, for a few rows. Columns that nobody reads are not loaded; they have the types that the
+/// head shows. `None`: some value is of another type, or a line is wrong or very long;
 /// nothing was loaded.
 pub fn guess(
     request: &Request,
@@ -46,7 +47,6 @@ pub fn guess(
         return Ok(None);
     }
     let mut guessed = columns.to_vec();
-    let open = open(request, columns);
     let words = match measure_head(head, &mut guessed, staging) {
         Err(error) if error.is_interrupted() => return Err(error),
         Err(_) => return Ok(None),
@@ -63,19 +63,29 @@ pub fn guess(
             };
         }
     }
-    let texts = guessed.iter().zip(&words).filter(|((_, guess), _)| *guess == DataType::Text);
-    let numbered = Numbered::of(&request.name, texts.map(|((name, _), words)| (name.as_str(), words)), staging)?;
-    let stored = |(name, guess): &(String, DataType)| match numbered.words(name) {
-        Some(_) => format!("{} AS {}", quote(&tried(name)), quote(name)),
-        None => format!("{} AS {}", exactly(name, guess), quote(name)),
+    let mut kept: Vec<usize> = (0..guessed.len()).filter(|i| request.is_read(&guessed[*i].0)).collect();
+    if kept.is_empty() {
+        // Rows are counted, be there nothing else that is asked of them.
+        kept.push(0);
+    }
+    let open: Vec<usize> = open(request, columns).into_iter().filter(|i| kept.contains(i)).collect();
+    let texts = kept.iter().filter(|i| guessed[**i].1 == DataType::Text).map(|i| (guessed[*i].0.as_str(), &words[*i]));
+    let numbered = Numbered::of(&request.name, texts, staging)?;
+    let stored = |i: &usize| {
+        let (name, guess) = &guessed[*i];
+        match numbered.words(name) {
+            Some(_) => format!("{} AS {}", quote(&tried(name)), quote(name)),
+            None => format!("{} AS {}", exactly(name, guess), quote(name)),
+        }
     };
-    let list: Vec<String> = guessed.iter().map(stored).chain(numbered.others()).collect();
+    let list: Vec<String> = kept.iter().map(stored).chain(numbered.others()).collect();
     // By themselves, since the engine would convert a value as often as it is spoken of.
-    let try_all = |(name, guess): &(String, DataType)| {
+    let conversion = |i: &usize| {
+        let (name, guess) = &guessed[*i];
         let typed = numbered.words(name).or_else(|| is_tried(guess).then(|| guess.to_string().to_uppercase()))?;
         Some(format!(", TRY_CAST({} AS {typed}) AS {}", quote(name), quote(&tried(name))))
     };
-    let conversions: String = guessed.iter().filter_map(try_all).collect();
+    let conversions: String = kept.iter().filter_map(conversion).collect();
     let mut parts = vec![];
     for (i, scan) in scans.iter().enumerate() {
         let table = quote(&format!("#csv.{}.{i}", request.name));
@@ -110,6 +120,7 @@ pub fn guess(
         .iter()
         .enumerate()
         .map(|(i, (name, t))| match t {
+            t if !kept.contains(&i) => absent(name, t),
             DataType::Decimal(_) => cast(name, t),
             t if unknown.contains(&i) && !matches!(t, DataType::Text | DataType::Unknown) => cast(name, t),
             _ => numbered.read(name, others).unwrap_or_else(|| quote(name)),
@@ -137,6 +148,16 @@ pub fn infer(
     let all = format!("({})", scans.iter().map(taken).collect::<Vec<_>>().join(" UNION ALL "));
     let named = request.files.first().cloned().unwrap_or_default();
     measure(&all, &open, columns, staging).map_err(|e| at_line(e, &named, &request.csv))
+}
+
+/// Stands for a column that was not loaded: whoever reads it nevertheless fails, and the engine leaves out what nobody reads.
+fn absent(name: &str, data_type: &DataType) -> String {
+    let typed = match data_type {
+        DataType::Unknown => DataType::Text,
+        known => known.clone(),
+    };
+    let says = quote_text(&format!("column {name} was not loaded, since no table speaks of it"));
+    format!("CAST(error({says}) AS {}) AS {}", typed.to_string().to_uppercase(), quote(name))
 }
 
 /// Casts a text that is known to be of a type.

@@ -77,6 +77,8 @@ pub struct Request {
     pub place: Option<(PathBuf, usize)>,
     /// Take only the first so many records (`--limit`).
     pub limit: Option<u64>,
+    /// All that those say who read the rows, in small letters; `None` where they may take any column without naming it.
+    pub spoken: Option<String>,
 }
 
 impl Request {
@@ -84,6 +86,13 @@ impl Request {
     /// extract's own name are the cast values.
     pub fn staged(&self) -> String {
         if self.pins.is_empty() { self.name.clone() } else { format!("{}#written", self.name) }
+    }
+
+    /// Whether somebody may read a column: one that nobody does need not be loaded.
+    pub fn is_read(&self, column: &str) -> bool {
+        // A quote in a name is written twice where it is spoken of.
+        let named = |spoken: &String| column.contains('"') || spoken.contains(&column.to_lowercase());
+        self.pins.iter().any(|(pinned, _)| pinned == column) || self.spoken.as_ref().is_none_or(named)
     }
 }
 

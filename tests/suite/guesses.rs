@@ -37,6 +37,7 @@ fn pinned(files: &[(&str, &str)], limit: Option<u64>, pins: &[(&str, DataType)])
         reading: None,
         place: None,
         limit,
+        spoken: None,
     };
     let source = Csv.open(&request, Scope::All, &session).unwrap();
     let columns = source.columns().iter().map(|(name, t)| format!("{name} {t}")).collect();
