@@ -58,15 +58,15 @@ pub fn judge(table: &str, join: &Join, session: &Session) -> Result<(JoinFacts, 
     let row = session.rows(&sql)?.into_iter().next().unwrap_or_default();
     let at = |i: usize| number(row.get(i));
     (facts.rows_in, facts.right, facts.unmatched_left, facts.unmatched_right) = (at(0), at(1), at(2), at(3));
-    broken.extend(without_partner(table, join, &sides, &mut facts, session)?);
+    broken.extend(without_partner(table, join, (&sides, &sides.lost()), &mut facts, session)?);
     Ok((facts, broken))
 }
 
-/// Says why left rows have no partner, and judges that where it is an error.
+/// Says why left rows have no partner, and judges that where it is an error; `lost` is the source of these rows.
 pub fn without_partner(
     table: &str,
     join: &Join,
-    sides: &Sides,
+    (sides, lost): (&Sides, &str),
     facts: &mut JoinFacts,
     session: &Session,
 ) -> Result<Option<Violation>, Error> {
@@ -76,15 +76,15 @@ pub fn without_partner(
     if !join.keys().is_empty() {
         let null: Vec<String> = sides.left_keys.iter().map(|k| format!("({k}) IS NULL")).collect();
         let share = (facts.unmatched_left / LOOKED_AT).max(1);
-        let sql = format!("SELECT count(*) FILTER ({}), ({}) FROM {}", null.join(" OR "), nearly(sides, share), sides.left);
+        let sql = format!("SELECT count(*) FILTER ({}), ({}) FROM {}", null.join(" OR "), nearly(sides, lost, share), lost);
         let row = session.rows(&sql)?.into_iter().next().unwrap_or_default();
         (facts.null_keys, facts.nearly) = (number(row.first()), number(row.get(1)));
         if share > 1 && facts.nearly > 0 {
-            facts.nearly = session.number(&nearly(sides, 1))?;
+            facts.nearly = session.number(&nearly(sides, lost, 1))?;
         }
     }
     let wrong = join.unmatched == Unmatched::Error;
-    wrong.then(|| unmatched(table, join, sides, facts, session)).transpose()
+    wrong.then(|| unmatched(table, join, (sides, lost), facts, session)).transpose()
 }
 
 /// Both sides of a join, printed for the engine.
@@ -107,6 +107,11 @@ impl Sides {
             left_keys: join.keys().iter().map(|(l, _)| print(l)).collect::<Result<_, _>>()?,
             right_keys: join.keys().iter().map(|(_, r)| print(r)).collect::<Result<_, _>>()?,
         })
+    }
+
+    /// The left rows without a partner, by making the join.
+    pub fn lost(&self) -> String {
+        format!("(SELECT * FROM {} ANTI JOIN {} ON {})", self.left, self.right, self.on)
     }
 }
 
@@ -162,14 +167,19 @@ pub fn violation(table: &str, join: &Join, count: u64, worst: Vec<Vec<Option<Str
 }
 
 /// Left rows without a partner, where the author called that an error.
-fn unmatched(table: &str, join: &Join, sides: &Sides, facts: &JoinFacts, session: &Session) -> Result<Violation, Error> {
-    let lost = format!("SELECT * FROM {} ANTI JOIN {} ON {}", sides.left, sides.right, sides.on);
+fn unmatched(
+    table: &str,
+    join: &Join,
+    (sides, lost): (&Sides, &str),
+    facts: &JoinFacts,
+    session: &Session,
+) -> Result<Violation, Error> {
     let worst = match sides.left_keys.is_empty() {
         true => vec![],
         false => {
             let keys = sides.left_keys.join(", ");
             session.rows(&format!(
-                "SELECT {keys}, count(*), 1 FROM ({lost}) GROUP BY {keys} ORDER BY count(*) DESC, {keys} LIMIT {WORST}"
+                "SELECT {keys}, count(*), 1 FROM {lost} GROUP BY {keys} ORDER BY count(*) DESC, {keys} LIMIT {WORST}"
             ))?
         }
     };
@@ -203,20 +213,19 @@ fn hint(join: &Join, facts: &JoinFacts) -> String {
 }
 
 /// The query that counts left rows that only case and spaces keep from a partner, among one key in `share`.
-fn nearly(sides: &Sides, share: u64) -> String {
+fn nearly(sides: &Sides, lost: &str, share: u64) -> String {
     let alike: Vec<String> = sides
         .left_keys
         .iter()
         .zip(&sides.right_keys)
         .map(|(l, r)| format!("lower(trim(CAST({l} AS VARCHAR))) = lower(trim(CAST({r} AS VARCHAR)))"))
         .collect();
-    let left = match share {
-        1 => sides.left.clone(),
+    let some = match share {
+        1 => lost.to_string(),
         // By the key, so that the same rows are looked at in every run.
-        _ => format!("(SELECT * FROM {} WHERE hash({}) % {share} = 0)", sides.left, sides.left_keys.join(", ")),
+        _ => format!("(SELECT * FROM {lost} WHERE hash({}) % {share} = 0)", sides.left_keys.join(", ")),
     };
-    let lost = format!("(SELECT * FROM {left} ANTI JOIN {} ON {})", sides.right, sides.on);
-    format!("SELECT count(*) FROM {lost} SEMI JOIN {} ON {}", sides.right, alike.join(" AND "))
+    format!("SELECT count(*) FROM {some} SEMI JOIN {} ON {}", sides.right, alike.join(" AND "))
 }
 
 /// The notes of a join for the ledger.
