@@ -3,8 +3,10 @@
 //! In: a [`Relation`]. Out: one query. Nested inputs are subqueries: the engine's optimizer folds them, and unused columns cost nothing.
 //! Does not know about stages.
 
+use std::collections::{HashMap, HashSet};
+
 use super::{Dialect, Unsupported, expression};
-use crate::expr::{Expr, OrderBy};
+use crate::expr::{Expr, ExprKind, OrderBy};
 use crate::relation::{JoinKind, Relation};
 
 /// Prints a relation as a query.
@@ -14,6 +16,7 @@ pub fn query(dialect: &dyn Dialect, relation: &Relation) -> Result<String, Unsup
     Ok(match relation {
         Relation::Scan { table } => format!("SELECT * FROM {}", dialect.quote(table)),
         Relation::Project { input, columns } => {
+            let (columns, input) = folded(columns, input);
             format!("SELECT {} FROM {}", named(dialect, columns)?, source(dialect, input)?)
         }
         Relation::Filter { input, predicate } => {
@@ -52,7 +55,8 @@ pub fn query(dialect: &dyn Dialect, relation: &Relation) -> Result<String, Unsup
         Relation::Aggregate { input, keys, columns } => {
             let keys = self::columns(dialect, keys)?;
             let keys = if keys.is_empty() { "()" } else { &keys };
-            format!("SELECT {} FROM {} GROUP BY {keys}", named(dialect, columns)?, source(dialect, input)?)
+            let columns = named(dialect, columns.iter().map(|(name, expr)| (name.as_str(), expr)))?;
+            format!("SELECT {columns} FROM {} GROUP BY {keys}", source(dialect, input)?)
         }
         Relation::Union { inputs } => {
             inputs.iter().map(|i| query(dialect, i)).collect::<Result<Vec<_>, _>>()?.join(" UNION ALL ")
@@ -94,10 +98,35 @@ pub fn query(dialect: &dyn Dialect, relation: &Relation) -> Result<String, Unsup
     })
 }
 
+/// A column's name and what it is made of.
+type Named<'a> = (&'a str, &'a Expr);
+
+/// The columns of a projection, made directly of what the projections below it are made of, as long as it only picks and renames: the
+/// engine's time to read and to plan a query grows with its length.
+fn folded<'a>(columns: &'a [(String, Expr)], mut input: &'a Relation) -> (Vec<Named<'a>>, &'a Relation) {
+    let mut columns: Vec<Named> = columns.iter().map(|(name, expr)| (name.as_str(), expr)).collect();
+    while let Relation::Project { input: below, columns: made } = input {
+        let made: HashMap<&str, &Expr> = made.iter().map(|(name, expr)| (name.as_str(), expr)).collect();
+        let mut taken = HashSet::new();
+        let mut pick = |(name, expr): &Named<'a>| {
+            let ExprKind::Column(column) = &expr.kind else { return None };
+            let expr = *made.get(column.as_str())?;
+            // What is computed is computed once.
+            (matches!(expr.kind, ExprKind::Column(_)) || taken.insert(column)).then_some((*name, expr))
+        };
+        let Some(picked) = columns.iter().map(&mut pick).collect() else { break };
+        (columns, input) = (picked, below);
+    }
+    (columns, input)
+}
+
 /// Prints columns and their names.
-fn named(dialect: &dyn Dialect, columns: &[(String, Expr)]) -> Result<String, Unsupported> {
-    let print = |(name, expr): &(String, Expr)| Ok(format!("{} AS {}", expression(dialect, expr)?, dialect.quote(name)));
-    Ok(columns.iter().map(print).collect::<Result<Vec<_>, Unsupported>>()?.join(", "))
+fn named<'a>(dialect: &dyn Dialect, columns: impl IntoIterator<Item = Named<'a>>) -> Result<String, Unsupported> {
+    let print = |(name, expr): Named| {
+        let (expr, name) = (expression(dialect, expr)?, dialect.quote(name));
+        Ok(if expr == name { name } else { format!("{expr} AS {name}") })
+    };
+    Ok(columns.into_iter().map(print).collect::<Result<Vec<_>, Unsupported>>()?.join(", "))
 }
 
 fn text(text: &str) -> String {
