@@ -38,8 +38,6 @@ pub struct Session {
     /// What must be done before any other statement.
     noted: Mutex<Vec<Noted>>,
     interrupts: Mutex<Vec<Arc<duckdb::InterruptHandle>>>,
-    /// Taken by whoever has all threads work for it.
-    turn: Mutex<()>,
     stopped: Arc<AtomicBool>,
     /// Removed with the session.
     _spill: Option<tempfile::TempDir>,
@@ -73,7 +71,6 @@ impl Session {
             root: OnceLock::new(),
             noted: Mutex::new(vec![Noted::Statement(FUNCTIONS.to_string())]),
             interrupts: Mutex::default(),
-            turn: Mutex::default(),
             stopped,
             _spill: spill,
         })
@@ -211,10 +208,6 @@ impl Staging for Session {
         let list: Vec<String> = columns.iter().map(|(name, t)| format!("{} {}", quote(name), type_name(t))).collect();
         self.note(format!("CREATE TABLE {} ({})", quote(table), list.join(", ")));
         Ok(())
-    }
-
-    fn turn(&self) -> MutexGuard<'_, ()> {
-        lock(&self.turn)
     }
 
     fn append(&self, table: &str, produce: &mut dyn FnMut(Deliver) -> Result<(), Error>) -> Result<(), Error> {

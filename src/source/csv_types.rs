@@ -4,8 +4,6 @@
 //! patterns costs far more than reading them: most files keep on as they begin, and one pass reads, verifies and loads them.
 //! In: queries that give a file's columns as text. Out: the types, and where the guess held the table that already has the rows.
 
-use std::path::Path;
-
 use super::csv::{at_line, quote, quote_text};
 use super::csv_seen::Seen;
 use super::csv_words::{Numbered, Words, tried};
@@ -18,9 +16,6 @@ const HEAD: usize = 8_192;
 
 /// How many files get a table of their own.
 const FILES: usize = 16;
-
-/// From how many bytes on a file keeps all threads busy: the engine hands out parts of 8 MB.
-const LARGE: u64 = 32 << 20;
 
 /// How many values the guess looks at where there are so many columns that the records would be too many, and how many records at least.
 const VALUES: usize = 1_000_000;
@@ -92,9 +87,8 @@ pub fn guess(
     };
     let conversions: String = kept.iter().filter_map(conversion).collect();
     let mut parts = vec![];
-    for (i, (scan, file)) in scans.iter().zip(&request.files).enumerate() {
+    for (i, scan) in scans.iter().enumerate() {
         let table = quote(&format!("#csv.{}.{i}", request.name));
-        let _turn = is_large(file).then(|| staging.turn());
         match staging.execute(&format!(
             "CREATE OR REPLACE TABLE {table} AS SELECT {} FROM (SELECT *{conversions} FROM ({scan}))",
             list.join(", ")
@@ -137,11 +131,6 @@ pub fn guess(
     let parts: Vec<String> =
         parts.iter().map(|(number, table)| format!("SELECT rowid + {number} AS {row}, {list} FROM {table}")).collect();
     Ok(Some(parts.join(" UNION ALL ")))
-}
-
-/// Whether a file is one that all threads read together.
-fn is_large(file: &Path) -> bool {
-    std::fs::metadata(file).is_ok_and(|found| found.len() > LARGE)
 }
 
 /// Types each text column by all its values, in one scan of the files; of a sample by the head that it is taken from.

@@ -19,7 +19,6 @@ pub mod origin;
 pub mod parquet;
 
 use std::path::PathBuf;
-use std::sync::MutexGuard;
 
 use arrow::record_batch::RecordBatch;
 
@@ -144,10 +143,6 @@ pub trait Staging {
 
     /// Creates a table.
     fn create(&self, table: &str, columns: &[(String, DataType)]) -> Result<(), Error>;
-
-    /// Waits for one's turn to do what keeps all threads busy by itself; the turn ends when what is returned is dropped. Two such works at
-    /// once would take longer than one after the other: they push each other's data out of the processor's memory.
-    fn turn(&self) -> MutexGuard<'_, ()>;
 
     /// Appends batches to a table, in the order that `produce` gives them.
     fn append(&self, table: &str, produce: &mut dyn FnMut(Deliver) -> Result<(), Error>) -> Result<(), Error>;

@@ -41,10 +41,6 @@ impl Staging for Counting {
         self.session.create(table, columns)
     }
 
-    fn turn(&self) -> std::sync::MutexGuard<'_, ()> {
-        self.session.turn()
-    }
-
     fn append(&self, table: &str, produce: &mut dyn FnMut(Deliver) -> Result<(), Error>) -> Result<(), Error> {
         self.engine().append(table, produce)
     }
