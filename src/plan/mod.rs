@@ -133,7 +133,8 @@ pub fn build(inputs: &Inputs, mut extracts: Vec<ExtractPlan>, sources: &mut Sour
     let shared = transforms::read(inputs.spec, inputs.project, inputs.templates, sources, out);
     let (graph, sequence) = graph::order(inputs.spec, out)?;
     let relations = pins::relations(inputs, &mut extracts);
-    let mut tables = tables::lower(inputs, relations, &sequence, &shared, sources, out);
+    let texts = extracts.iter().map(|e| (e.extract.request.staged(), e.source.texts())).collect();
+    let mut tables = tables::lower(inputs, relations, &texts, &sequence, &shared, sources, out);
     mentions::judge(inputs, &extracts, &tables, out);
     rules::apply(inputs, &tables, out);
     select::apply(&inputs.selection, &mut tables, &graph, out);

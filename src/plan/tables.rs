@@ -15,6 +15,7 @@ use crate::expr::Expr;
 use crate::relation::{JoinKind, Relation};
 use crate::spec::pipeline::TableSpec;
 use crate::spec::yaml::Value;
+use crate::stage::texts::Texts;
 use crate::stage::{Binder, FilePlan, Flow, Lowering, STAGES, TableContext, destinations, innermost, is_loaded, on_failure};
 use crate::types::DataType;
 
@@ -22,6 +23,7 @@ use crate::types::DataType;
 pub fn lower(
     inputs: &Inputs,
     mut relations: BTreeMap<String, Flow>,
+    texts: &Texts,
     sequence: &[usize],
     shared: &Shared,
     sources: &SourceMap,
@@ -38,6 +40,7 @@ pub fn lower(
             table: context(spec, inputs, shared),
             named_values: &shared.values,
             relations: &relations,
+            texts,
             templates: inputs.templates,
             binder: inputs.binder,
             target: inputs.dialect,

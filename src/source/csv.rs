@@ -8,10 +8,10 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use super::csv_copies::{self, Copied};
-use super::csv_types;
+use super::csv_types::{self, Loaded};
 use super::json::column_name;
 use super::origin::Place;
-use super::{CsvOptions, Request, Scope, Source, SourceKind, Staging, csv_encoding, csv_header, record_number};
+use super::{CsvOptions, Request, Scope, Source, SourceKind, Staging, Texts, csv_encoding, csv_header, record_number};
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::types::DataType;
@@ -162,8 +162,8 @@ pub struct Scanned {
     columns: Vec<(String, DataType)>,
     /// Whether the reader gives the types, or text that is still to be typed.
     typed: bool,
-    /// The query that gives the rows, where typing the columns has loaded them already.
-    loaded: Option<String>,
+    /// The rows, where typing the columns has loaded them already.
+    loaded: Option<Loaded>,
     limit: Option<u64>,
     options: CsvOptions,
 }
@@ -244,10 +244,14 @@ impl Source for Scanned {
         true
     }
 
+    fn texts(&self) -> Texts {
+        self.loaded.as_ref().map(|loaded| loaded.texts.clone()).unwrap_or_default()
+    }
+
     fn load(&self, table: &str, staging: &dyn Staging) -> Result<(), Error> {
-        if let Some(query) = &self.loaded {
+        if let Some(loaded) = &self.loaded {
             let table = quote(table);
-            return staging.execute(&format!("DROP TABLE {table}; CREATE VIEW {table} AS {query}"));
+            return staging.execute(&format!("DROP TABLE {table}; CREATE VIEW {table} AS {}", loaded.query));
         }
         for (i, (scan, file)) in self.scans.iter().zip(&self.files).enumerate() {
             let list: Vec<String> = self

@@ -10,7 +10,7 @@ use encoding_rs::UTF_8;
 use tempfile::{NamedTempFile, TempPath};
 
 use super::csv_encoding::{Text, Written, find, known};
-use super::{Request, Source, Staging};
+use super::{Request, Source, Staging, Texts};
 use crate::error::Error;
 use crate::types::DataType;
 
@@ -76,6 +76,10 @@ impl Source for Copied {
 
     fn complete(&self) -> bool {
         self.inner.complete()
+    }
+
+    fn texts(&self) -> Texts {
+        self.inner.texts()
     }
 
     fn load(&self, table: &str, staging: &dyn Staging) -> Result<(), Error> {

@@ -7,7 +7,7 @@
 use super::csv::{at_line, quote, quote_text};
 use super::csv_seen::Seen;
 use super::csv_words::{Numbered, Words, tried};
-use super::{Request, Staging, record_number};
+use super::{Request, Staging, Texts, record_number};
 use crate::error::Error;
 use crate::types::DataType;
 
@@ -30,8 +30,15 @@ const MEASURES: usize = 8;
 /// The widest decimal that the guess tries; wider ones are measured.
 const DIGITS: u8 = 18;
 
-/// Types all columns and loads all rows by the types that the head of the first file shows; returns the query that gives them, numbered, in
-/// the final types.
+/// Rows that are in the engine.
+pub struct Loaded {
+    /// The query that gives them, numbered, in their final types.
+    pub query: String,
+    /// All texts of the columns that have few.
+    pub texts: Texts,
+}
+
+/// Types all columns and loads all rows by the types that the head of the first file shows.
 ///
 /// `head` gives what the first of the queries does, for a few rows. Columns that nobody reads are not loaded; they have the types that the
 /// head shows. `None`: some value is of another type, or a line is wrong or very long;
@@ -42,7 +49,7 @@ pub fn guess(
     scans: &[String],
     columns: &mut [(String, DataType)],
     staging: &dyn Staging,
-) -> Result<Option<String>, Error> {
+) -> Result<Option<Loaded>, Error> {
     if scans.len() > FILES || request.limit.is_some() {
         return Ok(None);
     }
@@ -130,7 +137,8 @@ pub fn guess(
     let row = quote(crate::relation::ROW);
     let parts: Vec<String> =
         parts.iter().map(|(number, table)| format!("SELECT rowid + {number} AS {row}, {list} FROM {table}")).collect();
-    Ok(Some(parts.join(" UNION ALL ")))
+    let texts = if others { Texts::new() } else { numbered.texts() };
+    Ok(Some(Loaded { query: parts.join(" UNION ALL "), texts }))
 }
 
 /// Types each text column by all its values, in one scan of the files; of a sample by the head that it is taken from.

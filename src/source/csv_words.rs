@@ -4,10 +4,10 @@
 //! In: the values of a column's first records. Out: how the column is stored and read back. Values that come later are stored as text, beside
 //! the numbers. Does not know about types other than text.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
-use super::Staging;
 use super::csv::{quote, quote_text};
+use super::{Staging, Texts};
 use crate::error::Error;
 
 /// The most values that are told apart.
@@ -47,10 +47,17 @@ impl Words {
     }
 }
 
+/// A column that is stored by numbers.
+struct NumberedColumn {
+    name: String,
+    /// The engine's type that has its values, quoted.
+    words: String,
+    texts: BTreeSet<String>,
+}
+
 /// The columns of a source that are stored by numbers.
 pub struct Numbered {
-    /// Each column with the engine's type that has its values, quoted.
-    columns: Vec<(String, String)>,
+    columns: Vec<NumberedColumn>,
 }
 
 /// The column of the values that the types have not: a list of them as JSON, in the order of the columns.
@@ -74,7 +81,8 @@ impl Numbered {
             let list: Vec<String> = few.iter().map(|word| quote_text(word)).collect();
             let name = quote(&format!("#words.{extract}.{column}"));
             types.push_str(&format!("DROP TYPE IF EXISTS {name}; CREATE TYPE {name} AS ENUM ({});\n", list.join(", ")));
-            columns.push((column.to_string(), name));
+            let texts = few.into_iter().map(str::to_string).collect();
+            columns.push(NumberedColumn { name: column.to_string(), words: name, texts });
         }
         if !types.is_empty() {
             staging.execute(&types)?;
@@ -84,15 +92,15 @@ impl Numbered {
 
     /// The type that a column's texts are stored as; `None` where they are stored themselves.
     pub fn words(&self, column: &str) -> Option<String> {
-        self.columns.iter().find(|c| c.0 == column).map(|c| c.1.clone())
+        self.columns.iter().find(|c| c.name == column).map(|c| c.words.clone())
     }
 
     /// What is stored besides the columns.
     pub fn others(&self) -> Option<String> {
         let unknown = |column: &str| format!("{} IS NULL AND {} IS NOT NULL", quote(&tried(column)), quote(column));
-        let any: Vec<String> = self.columns.iter().map(|(column, _)| unknown(column)).collect();
+        let any: Vec<String> = self.columns.iter().map(|c| unknown(&c.name)).collect();
         let value = |column: &str| format!("CASE WHEN {} THEN {} END", unknown(column), quote(column));
-        let all: Vec<String> = self.columns.iter().map(|(column, _)| value(column)).collect();
+        let all: Vec<String> = self.columns.iter().map(|c| value(&c.name)).collect();
         let (any, all) = (any.join(" OR "), all.join(", "));
         (!any.is_empty()).then(|| format!("CASE WHEN {any} THEN CAST(to_json([{all}]) AS VARCHAR) END AS {OTHERS}"))
     }
@@ -112,9 +120,14 @@ impl Numbered {
         Ok(false)
     }
 
+    /// All texts of each column, if there are no others.
+    pub fn texts(self) -> Texts {
+        self.columns.into_iter().map(|c| (c.name, c.texts)).collect()
+    }
+
     /// A column's texts again; `None` where they are what is stored.
     pub fn read(&self, column: &str, others: bool) -> Option<String> {
-        let at = self.columns.iter().position(|(name, _)| name == column)?;
+        let at = self.columns.iter().position(|c| c.name == column)?;
         let column = quote(column);
         Some(match others {
             true => format!("coalesce(CAST({column} AS VARCHAR), json_extract_string({OTHERS}, '$[{at}]')) AS {column}"),

@@ -18,6 +18,7 @@ pub mod live;
 pub mod origin;
 pub mod parquet;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use arrow::record_batch::RecordBatch;
@@ -120,12 +121,20 @@ pub trait Source: Send + Sync {
     /// Whether all of the source was looked at, so that a column that is not listed does not exist.
     fn complete(&self) -> bool;
 
+    /// All texts that columns have, of those of which that is known; NULL aside.
+    fn texts(&self) -> Texts {
+        Texts::new()
+    }
+
     /// Loads all rows into the new staged table `table`, whose first column is `#row`.
     fn load(&self, table: &str, staging: &dyn Staging) -> Result<(), Error>;
 
     /// Hashes the bytes that were read, as hex of SHA-256.
     fn hash(&self) -> Result<String, Error>;
 }
+
+/// All texts of columns that have few.
+pub type Texts = BTreeMap<String, BTreeSet<String>>;
 
 /// Takes one batch after the other.
 pub type Deliver<'a> = &'a mut dyn FnMut(RecordBatch) -> Result<(), Error>;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::flow::{Column, Flow};
+use super::texts::Texts;
 use crate::contract::Contract;
 use crate::diagnostics::{Diagnostics, SourceMap, Span, Spanned};
 use crate::expr::{Expr, parse, typing};
@@ -55,6 +56,8 @@ pub struct Lowering<'a> {
     pub named_values: &'a PerColumn,
     /// The tables and extracts that are already lowered.
     pub relations: &'a BTreeMap<String, Flow>,
+    /// The texts that columns of sources have, where they are few.
+    pub texts: &'a Texts,
     pub templates: &'a Templates,
     pub binder: &'a dyn Binder,
     pub target: &'a dyn Target,

@@ -24,6 +24,7 @@ mod mapping;
 mod query;
 pub mod resolve;
 mod scope;
+pub mod texts;
 pub mod unfilled;
 mod union;
 mod unnest;

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::flow::{Change, Flow};
+use super::texts;
 use super::unfilled::{self, Fate};
 use super::{Clause, Lowering, TableContext};
 use crate::check::{self, Check, Declared, Measure, Tolerance};
@@ -64,7 +65,7 @@ impl Clause for Validate {
                 flow.checks.push(PlannedCheck { declared, measure, bit: None });
             }
         }
-        mark(&mut flow, body.map_or(cx.table.name.span, |b| b.span));
+        mark(&mut flow, body.map_or(cx.table.name.span, |b| b.span), cx);
         flow.step(self.keyword(), body.map_or(cx.table.name.span, |b| b.span), Change::Judge);
         Some(flow)
     }
@@ -185,23 +186,26 @@ fn casts(flow: &Flow, cx: &Lowering) -> Vec<Declared> {
 }
 
 /// Gives each row check its bit and adds the words to the relation.
-fn mark(flow: &mut Flow, span: Span) {
+fn mark(flow: &mut Flow, span: Span, cx: &Lowering) {
     let mut chains: Vec<(String, Vec<(Expr, usize)>)> = vec![];
     let mut next = 0;
     for check in &mut flow.checks {
         let Measure::Row(condition) = &check.measure else { continue };
         check.bit = Some((next / BITS, (next % BITS) as u32));
+        next += 1;
+        if texts::is_never_true(condition, &flow.relation, cx) {
+            continue;
+        }
         // Checks of one column form a chain of which the first broken one counts; a check of several stands alone.
         let columns = check.declared.check.columns();
         let chain = match &columns[..] {
             [one] => one.clone(),
-            _ => format!("#{next}"),
+            _ => format!("#{}", next - 1),
         };
         match chains.iter_mut().find(|(name, _)| *name == chain) {
-            Some((_, links)) => links.push((condition.clone(), next)),
-            None => chains.push((chain, vec![(condition.clone(), next)])),
+            Some((_, links)) => links.push((condition.clone(), next - 1)),
+            None => chains.push((chain, vec![(condition.clone(), next - 1)])),
         }
-        next += 1;
     }
     flow.words = next.div_ceil(BITS);
     if flow.words == 0 {
