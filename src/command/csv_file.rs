@@ -24,6 +24,9 @@ use crate::types::DataType;
 /// Batches that are handed on together: some ten thousand rows.
 const PORTION: usize = 8;
 
+/// How much text is written at once while later portions wait.
+const SOME: usize = 256 << 10;
+
 /// Rows that lie together, and how many portions come before them.
 type Portion = (usize, Rows);
 
@@ -120,10 +123,14 @@ impl Turns<'_> {
         let mut text = vec![];
         loop {
             let Ok((number, rows)) = portions.lock().unwrap_or_else(PoisonError::into_inner).recv() else { return Ok(()) };
-            text.clear();
+            let mut add = |batch: &RecordBatch| {
+                format(batch, &mut text)?;
+                // What was just formatted is still in the processor's memory.
+                if text.len() >= SOME && self.is_turn(number) { self.put(&mut text) } else { Ok(()) }
+            };
             let formatted = match rows {
-                Rows::Read(batches) => batches.iter().try_for_each(|batch| format(batch, &mut text)),
-                Rows::Unread(query) => session.stream(&query, &mut |batch| format(&batch, &mut text)),
+                Rows::Read(batches) => batches.iter().try_for_each(&mut add),
+                Rows::Unread(query) => session.stream(&query, &mut |batch| add(&batch)),
             };
             let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
             let before = |written: &mut Option<usize>| written.is_some_and(|written| written != number);
@@ -131,12 +138,24 @@ impl Turns<'_> {
             if written.is_none() {
                 return Ok(());
             }
-            let mut file = self.file;
-            let done = formatted.and_then(|()| file.write_all(&text).map_err(|e| Error::file(self.path, "cannot write", &e)));
+            let done = formatted.and_then(|()| self.put(&mut text));
             *written = done.is_ok().then_some(number + 1);
             self.moved.notify_all();
             done?;
         }
+    }
+
+    /// Whether all portions before this one are written.
+    fn is_turn(&self, number: usize) -> bool {
+        *self.written.lock().unwrap_or_else(PoisonError::into_inner) == Some(number)
+    }
+
+    /// Writes text, whose turn it must be.
+    fn put(&self, text: &mut Vec<u8>) -> Result<(), Error> {
+        let mut file = self.file;
+        file.write_all(text).map_err(|e| Error::file(self.path, "cannot write", &e))?;
+        text.clear();
+        Ok(())
     }
 }
 
