@@ -116,12 +116,10 @@ fn looked_at(input: &Relation, values: &[(String, Expr)], expr: &Expr, session: 
         Ok(!session.rows(&sql)?.is_empty())
     };
     let back = backwards(expr)?;
-    // Most rows have neither fault, and one look finds out.
-    match &back {
-        Some(back) if !any(&format!("{null} OR {back}"))? => Ok(Some(true)),
-        _ if any(&null)? => Ok(None),
-        _ => Ok(Some(false)),
-    }
+    // One thread goes from row to row, and the others look for NULLs meanwhile.
+    let (back, null) = rayon::join(|| back.as_deref().map_or(Ok(true), any), || any(&null));
+    let back = back?;
+    Ok((!null?).then_some(!back))
 }
 
 /// What is true where a row does not follow the one before it, for an `arg_min` that looks for the lowest key, and of equal ones the lowest
