@@ -43,7 +43,12 @@ fn mentions(text: &str, name: &str) -> bool {
     !name.chars().all(is_part) || text.split(|c: char| !is_part(c)).any(|word| word == name)
 }
 
-/// Every key and value of a table's block; how many rows an extract has is told without its columns.
+/// Whether this is `rows: {same_as: ...}`: how many rows an extract has is told without its columns.
+fn is_count(key: &str, node: &Node) -> bool {
+    matches!(&node.value, Value::Map(map) if key == "rows" && map.entries.iter().all(|(key, _)| key.value == "same_as"))
+}
+
+/// Every other key and value of a table's block.
 fn words(table: &TableSpec) -> Vec<String> {
     fn collect(node: &Node, found: &mut Vec<String>) {
         match &node.value {
@@ -52,7 +57,7 @@ fn words(table: &TableSpec) -> Vec<String> {
             Value::Number(text) | Value::Text { text, .. } => found.push(text.clone()),
             Value::List(nodes) => nodes.iter().for_each(|node| collect(node, found)),
             Value::Map(map) => {
-                for (key, node) in map.entries.iter().filter(|(key, _)| key.value != "same_as") {
+                for (key, node) in map.entries.iter().filter(|(key, node)| !is_count(&key.value, node)) {
                     found.push(key.value.clone());
                     collect(node, found);
                 }
