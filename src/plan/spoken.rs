@@ -22,8 +22,8 @@ pub fn of_readers(spec: &PipelineSpec, extract: &str) -> Option<String> {
                 return None;
             }
             for text in words(table) {
-                // What a template makes of it is not known yet.
-                if text.contains("{{") || text.contains("{%") {
+                // What a template or a macro makes of it is not known yet.
+                if text.contains("{{") || text.contains("{%") || text == "apply" {
                     return None;
                 }
                 spoken.push_str(&text.to_lowercase());

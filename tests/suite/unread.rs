@@ -47,7 +47,8 @@ const TABLES: &[&str] = &[
     "t: {from: raw, map: {name: name}, distinct: {on: name, order_by: Price desc}, load: {file: t.csv}}",
     "t: {from: raw, map: {id: id}, distinct: true, load: {file: t.csv}}",
     "t: {from: raw, group_by: name, map: {name: name, top: 'arg_max(note, price)'}, load: {file: t.csv}}",
-    "t: {from: raw, map: {id: '{{ vars.what }}'}, load: {file: t.csv}}",
+    "t: {from: raw, map: {id: id, x: '{{ twice() }}'}, load: {file: t.csv}}",
+    "t: {from: raw, map: {id: id, x: {from: id, apply: times}}, load: {file: t.csv}}",
     "t: {sql: SELECT * FROM raw ORDER BY id, load: {file: t.csv}}",
     "{u: {from: raw, map: {id: id}}, t: {from: u, map: {id: id, n: n}, join: {to: v, on: id}, load: {file: t.csv}}, v: {from: raw, map: {id: id, n: note}}}",
     "t: {from: raw, map: {id: id, other: n}, join: {to: raw, on: left.id = right.price / 10, columns: {n: note}}, load: {file: t.csv}}",
@@ -60,6 +61,8 @@ const TABLES: &[&str] = &[
     "t: {from: raw, map: {id: id}, validate: [{rows: {same_as: raw}}, {expr: id < 9}], on_failure: quarantine, load: {file: t.csv}}",
 ];
 
+const MACROS: &str = "{% macro twice() %}Price * 2{% endmacro %}{% macro times(x) %}{{ x }} * Price{% endmacro %}";
+
 #[test]
 fn whatever_a_table_reads_is_loaded() {
     for tables in TABLES {
@@ -67,9 +70,9 @@ fn whatever_a_table_reads_is_loaded() {
             tables.strip_prefix('{').and_then(|t| t.strip_suffix('}')).filter(|_| tables.starts_with('{')).unwrap_or(tables);
         let run = |file: &str| {
             let text = format!(
-                "target: {{dialect: postgres}}\nvars: {{what: price}}\nextract: {{raw: {{file: {file}}}}}\ntables: {{{tables}}}\n"
+                "target: {{dialect: postgres}}\ntransforms: {{macros: macros.j2}}\nextract: {{raw: {{file: {file}}}}}\ntables: {{{tables}}}\n"
             );
-            let folder = Folder::with(&[("p.yaml", &text), ("raw.csv", CSV), ("raw.ndjson", JSON)]);
+            let folder = Folder::with(&[("p.yaml", &text), ("raw.csv", CSV), ("raw.ndjson", JSON), ("macros.j2", MACROS)]);
             let ran = folder.pipe(&["run", "p.yaml"]);
             let rows = if ran.code == 0 { folder.read("out/p/t.csv") } else { String::new() };
             (ran.code, rows, format!("{}{}", ran.out, ran.err))
