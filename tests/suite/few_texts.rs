@@ -4,7 +4,7 @@ use crate::support::Folder;
 
 /// Runs a table over two thousand rows of `a`, `b` and `c`, some without a text, and lines of one's own behind 9,000 more of them.
 fn run(table: &str, last: &str) -> (i32, String) {
-    let kind = |i: usize| if i % 7 == 0 { "" } else { ["a", "b", "c"][i % 3] };
+    let kind = |i: usize| if i.is_multiple_of(7) { "" } else { ["a", "b", "c"][i % 3] };
     let rows: String = (0..11_000).map(|i| format!("{i},{}\n", kind(i))).collect();
     let text = format!(
         "target: {{dialect: postgres}}\nextract: {{raw: {{file: raw.csv}}}}\ntables:\n  t: {{from: raw, {table}, load: {{file: t.csv}}}}\n"
