@@ -120,6 +120,7 @@ fn send(hand_on: &SyncSender<Portion>, portion: Portion) -> Result<(), Error> {
 impl Turns<'_> {
     /// Formats portions for as long as there are any, and writes each behind the one before it.
     fn write_all(&self, portions: &Mutex<Receiver<Portion>>, session: &Session) -> Result<(), Error> {
+        let _alarm = Alarm(self);
         let mut text = vec![];
         loop {
             let Ok((number, rows)) = portions.lock().unwrap_or_else(PoisonError::into_inner).recv() else { return Ok(()) };
@@ -156,6 +157,18 @@ impl Turns<'_> {
         file.write_all(text).map_err(|e| Error::file(self.path, "cannot write", &e))?;
         text.clear();
         Ok(())
+    }
+}
+
+/// Tells the others that a thread has died: they would wait for its turn for ever.
+struct Alarm<'a>(&'a Turns<'a>);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            *self.0.written.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            self.0.moved.notify_all();
+        }
     }
 }
 

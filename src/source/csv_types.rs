@@ -5,6 +5,7 @@
 //! In: queries that give a file's columns as text. Out: the types, and where the guess held the table that already has the rows.
 
 use super::csv::{at_line, quote, quote_text};
+use super::csv_patterns::{MEASURES, exactly, is_converted, measures, narrowest};
 use super::csv_seen::Seen;
 use super::csv_words::{Numbered, Words, tried};
 use super::{Request, Staging, Texts, record_number};
@@ -24,9 +25,6 @@ const FEWEST: usize = 100;
 /// How many columns are typed in one scan: the engine's time to plan grows faster than the number of aggregates.
 const AT_ONCE: usize = 64;
 
-/// How many numbers [`measures`] gives for a column.
-const MEASURES: usize = 8;
-
 /// The widest decimal that the guess tries; wider ones are measured.
 const DIGITS: u8 = 18;
 
@@ -41,8 +39,7 @@ pub struct Loaded {
 /// Types all columns and loads all rows by the types that the head of the first file shows.
 ///
 /// `head` gives what the first of the queries does, for a few rows. Columns that nobody reads are not loaded; they have the types that the
-/// head shows. `None`: some value is of another type, or a line is wrong or very long;
-/// nothing was loaded.
+/// head shows. `None`: some value is of another type, or a line is wrong or very long; nothing was loaded.
 pub fn guess(
     request: &Request,
     head: &str,
@@ -78,28 +75,12 @@ pub fn guess(
     let open: Vec<usize> = open(request, columns).into_iter().filter(|i| kept.contains(i)).collect();
     let texts = kept.iter().filter(|i| guessed[**i].1 == DataType::Text).map(|i| (guessed[*i].0.as_str(), &words[*i]));
     let numbered = Numbered::of(&request.name, texts, staging)?;
-    let stored = |i: &usize| {
-        let (name, guess) = &guessed[*i];
-        match numbered.words(name) {
-            Some(_) => format!("{} AS {}", quote(&tried(name)), quote(name)),
-            None => format!("{} AS {}", exactly(name, guess), quote(name)),
-        }
-    };
-    let list: Vec<String> = kept.iter().map(stored).chain(numbered.others()).collect();
-    // By themselves, since the engine would convert a value as often as it is spoken of.
-    let conversion = |i: &usize| {
-        let (name, guess) = &guessed[*i];
-        let typed = numbered.words(name).or_else(|| is_tried(guess).then(|| guess.to_string().to_uppercase()))?;
-        Some(format!(", TRY_CAST({} AS {typed}) AS {}", quote(name), quote(&tried(name))))
-    };
-    let conversions: String = kept.iter().filter_map(conversion).collect();
+    let (list, conversions) = stored(kept.iter().map(|i| &guessed[*i]), &numbered);
     let mut parts = vec![];
     for (i, scan) in scans.iter().enumerate() {
         let table = quote(&format!("#csv.{}.{i}", request.name));
-        match staging.execute(&format!(
-            "CREATE OR REPLACE TABLE {table} AS SELECT {} FROM (SELECT *{conversions} FROM ({scan}))",
-            list.join(", ")
-        )) {
+        let rows = format!("SELECT {list} FROM (SELECT *{conversions} FROM ({scan}))");
+        match staging.execute(&format!("CREATE OR REPLACE TABLE {table} AS {rows}")) {
             Err(error) if error.is_interrupted() => return Err(error),
             Err(_) => {
                 // The files before it were loaded for nothing.
@@ -139,6 +120,22 @@ pub fn guess(
         parts.iter().map(|(number, table)| format!("SELECT rowid + {number} AS {row}, {list} FROM {table}")).collect();
     let texts = if others { Texts::new() } else { numbered.texts() };
     Ok(Some(Loaded { query: parts.join(" UNION ALL "), texts }))
+}
+
+/// What is stored of columns, and the conversions that it is made of: these stand by themselves, since the engine would convert a value as
+/// often as it is spoken of.
+fn stored<'a>(columns: impl Iterator<Item = &'a (String, DataType)>, numbered: &Numbered) -> (String, String) {
+    let (mut list, mut conversions) = (vec![], String::new());
+    for (name, guess) in columns {
+        let words = numbered.words(name);
+        if let Some(typed) = words.clone().or_else(|| is_converted(guess).then(|| guess.to_string().to_uppercase())) {
+            conversions.push_str(&format!(", TRY_CAST({} AS {typed}) AS {}", quote(name), quote(&tried(name))));
+        }
+        let value = if words.is_some() { quote(&tried(name)) } else { exactly(name, guess) };
+        list.push(format!("{value} AS {}", quote(name)));
+    }
+    list.extend(numbered.others());
+    (list.join(", "), conversions)
 }
 
 /// Types each text column by all its values, in one scan of the files; of a sample by the head that it is taken from.
@@ -250,76 +247,4 @@ fn whole_digits(source: &str, open: &[usize], columns: &mut [(String, DataType)]
         }
     }
     Ok(())
-}
-
-const WHOLE: &str = "-?(0|[1-9][0-9]*)";
-const DATE: &str = "[0-9]{4}-[0-9]{2}-[0-9]{2}";
-const TIME: &str = "[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,6})?";
-
-/// Whether values of a guessed type must be converted to be of it.
-fn is_tried(guess: &DataType) -> bool {
-    !matches!(guess, DataType::Text | DataType::Unknown)
-}
-
-/// The value in a guessed type, which it must have exactly as [`measures`] means it.
-///
-/// Most values print as they were written, which is cheap to see; only the others are held against the pattern.
-fn exactly(name: &str, guess: &DataType) -> String {
-    let (c, value) = (quote(name), quote(&tried(name)));
-    let same = format!("{value}::VARCHAR = {c}");
-    let (plain, pattern) = match guess {
-        DataType::Boolean => (format!("{c} IN ('true', 'false')"), None),
-        DataType::Integer | DataType::BigInt | DataType::Decimal(Some((_, 0))) => (same, Some(WHOLE.to_string())),
-        DataType::Decimal(Some((_, after))) => (same, Some(format!("{WHOLE}(\\.[0-9]{{1,{after}}})?"))),
-        DataType::Date => (format!("length({c}) = 10 AND {same}"), Some(DATE.to_string())),
-        DataType::Timestamp(_) => (format!("length({c}) = 19 AND {same}"), Some(format!("{DATE}[ T]{TIME}"))),
-        _ => return c,
-    };
-    let otherwise = match pattern {
-        Some(pattern) => format!("WHEN regexp_full_match({c}, '{pattern}') AND {value} IS NOT NULL THEN {value} "),
-        None => String::new(),
-    };
-    format!("CASE WHEN {c} IS NULL THEN NULL WHEN {plain} THEN {value} {otherwise}ELSE error('not as guessed') END")
-}
-
-/// Counts, for one column: values, booleans, whole numbers, decimals, most whole digits, most digits after the point, dates, timestamps.
-fn measures(column: &str) -> String {
-    let c = quote(column);
-    let whole = format!("regexp_full_match({c}, '{WHOLE}')");
-    let decimal = format!("regexp_full_match({c}, '{WHOLE}(\\.[0-9]+)?')");
-    format!(
-        "count({c}), count(*) FILTER ({c} IN ('true', 'false')), count(*) FILTER ({whole} AND TRY_CAST({c} AS BIGINT) IS NOT NULL), \
-         count(*) FILTER ({decimal}), max(length(split_part(ltrim({c}, '-'), '.', 1))) FILTER ({decimal}), \
-         max(length(split_part({c}, '.', 2))) FILTER ({decimal}), \
-         count(*) FILTER (regexp_full_match({c}, '{DATE}') AND TRY_CAST({c} AS DATE) IS NOT NULL), \
-         count(*) FILTER (regexp_full_match({c}, '{DATE}[ T]{TIME}') AND TRY_CAST({c} AS TIMESTAMP) IS NOT NULL)"
-    )
-}
-
-fn narrowest(found: &[u64]) -> DataType {
-    let &[values, booleans, wholes, decimals, before, after, dates, timestamps] = found else {
-        return DataType::Text;
-    };
-    match values {
-        0 => DataType::Unknown,
-        n if n == booleans => DataType::Boolean,
-        n if n == wholes => DataType::BigInt,
-        n if n == decimals && before + after <= 38 => DataType::Decimal(Some(((before + after) as u8, after as u8))),
-        n if n == dates => DataType::Date,
-        n if n == timestamps => DataType::Timestamp(None),
-        _ => DataType::Text,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn types_are_the_narrowest_that_lose_nothing() {
-        assert_eq!(narrowest(&[3, 0, 3, 3, 2, 0, 0, 0]), DataType::BigInt);
-        assert_eq!(narrowest(&[3, 0, 1, 3, 2, 3, 0, 0]), DataType::Decimal(Some((5, 3))));
-        assert_eq!(narrowest(&[3, 0, 2, 2, 2, 0, 0, 0]), DataType::Text);
-        assert_eq!(narrowest(&[0, 0, 0, 0, 0, 0, 0, 0]), DataType::Unknown);
-    }
 }

@@ -8,6 +8,7 @@ pub mod csv;
 mod csv_copies;
 pub mod csv_encoding;
 mod csv_header;
+mod csv_patterns;
 mod csv_seen;
 mod csv_types;
 mod csv_words;
