@@ -6,7 +6,7 @@
 use super::graph;
 use crate::spec::PipelineSpec;
 use crate::spec::pipeline::TableSpec;
-use crate::spec::yaml::{Node, Value};
+use crate::spec::yaml::{Map, Node, Value};
 
 /// The clauses that take no column but by its name, where a `map` follows them.
 const BY_NAME: &[&str] = &["from", "where", "derive", "join", "map", "default", "validate", "load"];
@@ -50,24 +50,24 @@ fn is_count(key: &str, node: &Node) -> bool {
 
 /// Every other key and value of a table's block.
 fn words(table: &TableSpec) -> Vec<String> {
-    fn collect(node: &Node, found: &mut Vec<String>) {
-        match &node.value {
-            Value::Null => {}
-            Value::Boolean(value) => found.push(value.to_string()),
-            Value::Number(text) | Value::Text { text, .. } => found.push(text.clone()),
-            Value::List(nodes) => nodes.iter().for_each(|node| collect(node, found)),
-            Value::Map(map) => {
-                for (key, node) in map.entries.iter().filter(|(key, node)| !is_count(&key.value, node)) {
-                    found.push(key.value.clone());
-                    collect(node, found);
-                }
-            }
-        }
-    }
     let mut found = vec![];
-    for (key, node) in &table.clauses.entries {
-        found.push(key.value.clone());
-        collect(node, &mut found);
-    }
+    collect_all(&table.clauses, &mut found);
     found
+}
+
+fn collect_all(map: &Map, found: &mut Vec<String>) {
+    for (key, node) in map.entries.iter().filter(|(key, node)| !is_count(&key.value, node)) {
+        found.push(key.value.clone());
+        collect(node, found);
+    }
+}
+
+fn collect(node: &Node, found: &mut Vec<String>) {
+    match &node.value {
+        Value::Null => {}
+        Value::Boolean(value) => found.push(value.to_string()),
+        Value::Number(text) | Value::Text { text, .. } => found.push(text.clone()),
+        Value::List(nodes) => nodes.iter().for_each(|node| collect(node, found)),
+        Value::Map(map) => collect_all(map, found),
+    }
 }

@@ -4,6 +4,8 @@
 //! patterns costs far more than reading them: most files keep on as they begin, and one pass reads, verifies and loads them.
 //! In: queries that give a file's columns as text. Out: the types, and where the guess held the table that already has the rows.
 
+use std::collections::BTreeSet;
+
 use super::csv::{at_line, quote, quote_text};
 use super::csv_patterns::{MEASURES, exactly, is_converted, measures, narrowest};
 use super::csv_seen::Seen;
@@ -67,10 +69,10 @@ pub fn guess(
             };
         }
     }
-    let mut kept: Vec<usize> = (0..guessed.len()).filter(|i| request.is_read(&guessed[*i].0)).collect();
+    let mut kept: BTreeSet<usize> = (0..guessed.len()).filter(|i| request.is_read(&guessed[*i].0)).collect();
     if kept.is_empty() {
         // Rows are counted, be there nothing else that is asked of them.
-        kept.push(0);
+        kept.insert(0);
     }
     let open: Vec<usize> = open(request, columns).into_iter().filter(|i| kept.contains(i)).collect();
     let texts = kept.iter().filter(|i| guessed[**i].1 == DataType::Text).map(|i| (guessed[*i].0.as_str(), &words[*i]));

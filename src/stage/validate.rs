@@ -191,8 +191,9 @@ fn mark(flow: &mut Flow, span: Span, cx: &Lowering) {
     let mut next = 0;
     for check in &mut flow.checks {
         let Measure::Row(condition) = &check.measure else { continue };
-        check.bit = Some((next / BITS, (next % BITS) as u32));
+        let at = next;
         next += 1;
+        check.bit = Some((at / BITS, (at % BITS) as u32));
         if texts::is_never_true(condition, &flow.relation, cx) {
             continue;
         }
@@ -200,11 +201,11 @@ fn mark(flow: &mut Flow, span: Span, cx: &Lowering) {
         let columns = check.declared.check.columns();
         let chain = match &columns[..] {
             [one] => one.clone(),
-            _ => format!("#{}", next - 1),
+            _ => format!("#{at}"),
         };
         match chains.iter_mut().find(|(name, _)| *name == chain) {
-            Some((_, links)) => links.push((condition.clone(), next - 1)),
-            None => chains.push((chain, vec![(condition.clone(), next - 1)])),
+            Some((_, links)) => links.push((condition.clone(), at)),
+            None => chains.push((chain, vec![(condition.clone(), at)])),
         }
     }
     flow.words = next.div_ceil(BITS);
