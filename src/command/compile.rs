@@ -168,7 +168,7 @@ fn open_sources(extracts: Vec<plan::Extract>, scope: Scope, session: &Session) -
         let mut columns = vec![(crate::relation::ROW.to_string(), DataType::BigInt)];
         columns.extend(source.columns().iter().cloned());
         session.create(&extract.request.staged(), &columns)?;
-        opened.push(ExtractPlan { extract, source, pinned: None });
+        opened.push(ExtractPlan { extract, source: source.into(), pinned: None });
     }
     Ok(opened)
 }

@@ -128,13 +128,14 @@ fn attempt(
         out: (!emission.dry_run).then_some(out.as_path()),
         target: target.as_ref().map(|target| target as &dyn engine::existing::Lookup),
     };
+    let hashes = (!emission.dry_run).then(|| record::Hashes::begin(&compiled.plan));
     let mut report = engine::execute(&compiled.plan, &compiled.session, around, progress)?;
     drop(target);
     let mut made = vec![];
     if report.failed() {
         outputs.withdraw_all(&compiled.plan)?;
-    } else if !emission.dry_run {
-        made = outputs.write(&compiled, &report, emission)?;
+    } else if let Some(hashes) = hashes {
+        made = outputs.write(&compiled, &report, emission, hashes)?;
     }
     let preview = match &emission.preview {
         Some(access) if !report.failed() => Some(preview::preview(&mut compiled, emission, access, progress, stopped)?),

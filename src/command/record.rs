@@ -2,6 +2,10 @@
 //!
 //! In: what was compiled, read and written. Out: the [`Header`] of every script, and the record. Does not write any file.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
 use rayon::prelude::*;
 use serde_json::json;
 
@@ -11,12 +15,37 @@ use crate::digest::Digest;
 use crate::emit::rows::Evidence;
 use crate::emit::{Header, Table};
 use crate::error::Error;
-use crate::plan::Plan;
+use crate::plan::{ExtractPlan, Plan};
 use crate::report::{self, RunReport};
+use crate::source::Source;
 
-/// Hashes what every source gave, by its name.
-pub(super) fn hash_sources(plan: &Plan) -> Result<Vec<(String, String)>, Error> {
-    plan.extracts.par_iter().map(|e| Ok((e.extract.request.name.clone(), e.source.hash()?))).collect()
+/// The hashes of what the sources gave.
+pub(super) struct Hashes {
+    /// Those of files, by extract.
+    early: Option<JoinHandle<BTreeMap<String, Result<String, Error>>>>,
+}
+
+impl Hashes {
+    /// Begins to hash files: the threads that stage rows wait for each other now and then.
+    pub(super) fn begin(plan: &Plan) -> Hashes {
+        let files = plan.extracts.iter().filter(|e| !e.extract.request.files.is_empty());
+        let files: Vec<_> = files.map(|e| (e.extract.request.name.clone(), Arc::clone(&e.source))).collect();
+        let hash = move || files.into_iter().map(|(name, source)| (name, source.hash())).collect();
+        Hashes { early: Some(std::thread::spawn(hash)) }
+    }
+
+    /// Leaves all for the end.
+    pub(super) fn later() -> Hashes {
+        Hashes { early: None }
+    }
+
+    /// Returns the hash of every source, by its name; rows that came from elsewhere are staged by now.
+    pub(super) fn all(self, plan: &Plan) -> Result<Vec<(String, String)>, Error> {
+        let early = self.early.and_then(|thread| thread.join().ok()).unwrap_or_default();
+        let hash = |name: &String, source: &dyn Source| early.get(name).cloned().unwrap_or_else(|| source.hash());
+        let of = |e: &ExtractPlan| Ok((e.extract.request.name.clone(), hash(&e.extract.request.name, &*e.source)?));
+        plan.extracts.par_iter().map(of).collect()
+    }
 }
 
 /// Names the run by its content: the texts it was made from, its sources, and what came out.

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use tempfile::{NamedTempFile, SpooledTempFile};
 
 use super::files::Exported;
-use super::record::{hash_sources, header, record};
+use super::record::{Hashes, header, record};
 use super::{Compiled, Emission, Secrets};
 use crate::contract::Generated;
 use crate::diagnostics::{Diagnostic, SourceMap, render};
@@ -103,18 +103,23 @@ impl Outputs {
     }
 
     /// Writes all files beside their places.
-    pub fn write(&self, compiled: &Compiled, report: &RunReport, emission: &Emission) -> Result<Vec<Pending>, Error> {
+    pub fn write(
+        &self,
+        compiled: &Compiled,
+        report: &RunReport,
+        emission: &Emission,
+        hashes: Hashes,
+    ) -> Result<Vec<Pending>, Error> {
         let plan = &compiled.plan;
         let format = emission.rows;
         let dialect = emit::find(plan.dialect.name());
-        // The sources are read once more to be hashed, while others format what came of them.
         let (made, sources) = rayon::join(
             || {
                 let exported = self.export(plan, &compiled.session)?;
                 let formatted = dialect.map(|dialect| self.format_all(compiled, dialect, format)).transpose()?;
                 Ok::<_, Error>((exported, formatted))
             },
-            || hash_sources(plan),
+            || hashes.all(plan),
         );
         let ((exported, formatted), sources) = (made?, sources?);
         let (exported, mut pending): (Vec<Exported>, Vec<Pending>) = exported.into_iter().unzip();
@@ -173,16 +178,15 @@ impl Outputs {
         let none =
             || Error::new("X0502", format!("a dry run cannot ask targets of dialect `{}` yet", compiled.plan.dialect.name()));
         let dialect = emit::find(compiled.plan.dialect.name()).ok_or_else(none)?;
-        let (formatted, sources) = rayon::join(|| self.format_all(compiled, dialect, format), || hash_sources(&compiled.plan));
+        let (formatted, sources) =
+            rayon::join(|| self.format_all(compiled, dialect, format), || Hashes::later().all(&compiled.plan));
         let ((tables, mut parts), sources) = (formatted?, sources?);
         let header = header(compiled, sources, &tables);
         let script = Script { header: &header, tables: &tables, format, undo: false };
-        let mut known = true;
-        let file =
-            self.file("preview.sql", |out| script::preview(dialect, &script, &mut parts, out).map(|wrote| known = wrote))?;
+        let file = self.file("preview.sql", |out| script::preview(dialect, &script, &mut parts, out))?;
         let path = file.path.clone();
         file.keep()?;
-        if known { Ok((path, tables.len())) } else { Err(none()) }
+        Ok((path, tables.len()))
     }
 
     /// Formats the rows of all loaded tables, in parallel.

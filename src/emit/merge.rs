@@ -112,6 +112,12 @@ impl<'a> Plan<'a> {
         Some((given, condition))
     }
 
+    /// The columns that may differ between rows of the same key.
+    pub fn may_differ(&self) -> Vec<&'a str> {
+        let free = self.table.columns.iter().filter(|c| !self.is_key(&c.name) || self.dialect.key_may_change(c));
+        free.map(|c| c.name.as_str()).collect()
+    }
+
     /// Says that `t` and `s` differ in any of these columns; nothing where there are none.
     pub fn differ(&self, columns: &[&str]) -> Option<String> {
         (!columns.is_empty()).then(|| self.dialect.differ(self.table, columns))

@@ -14,6 +14,7 @@ pub mod load;
 pub mod merge;
 pub mod numbers;
 pub mod postgres;
+mod preview;
 pub mod rows;
 pub mod script;
 pub mod table;
@@ -75,6 +76,12 @@ pub trait Dialect: Guard + Undo + Verify + Define + Sync + Send {
 
     /// The staging table of a table.
     fn stage(&self, table: &Table) -> String;
+
+    /// The table in the target, quoted.
+    fn relation(&self, table: &Table) -> String;
+
+    /// The aggregate that counts rows, as 64 bits.
+    fn count(&self) -> &'static str;
 
     /// A query for the rows `s` of a table that meet a condition, as EXISTS takes it.
     fn any_row(&self, relation: &str, condition: &str) -> String {
@@ -144,11 +151,6 @@ pub trait Dialect: Guard + Undo + Verify + Define + Sync + Send {
 
     /// A statement that creates a view.
     fn view(&self, statement: &str) -> String;
-
-    /// Counts what a deployment would change; nothing where that cannot be asked.
-    fn preview(&self, _load: &Load) -> Option<Vec<Step>> {
-        None
-    }
 }
 
 /// The assertions of `deploy.sql`: statements that fail where something is not as it must be.

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use super::load::{File, Header, Load, Parts, Script, Step, shown};
 use super::merge::Plan;
 use super::rows::RowFormat;
-use super::{Dialect, Literal, Mode};
+use super::{Dialect, Literal, Mode, preview};
 
 /// Writes `deploy.sql`, which loads everything or nothing.
 pub fn deploy(dialect: &dyn Dialect, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {
@@ -116,13 +116,10 @@ pub fn views(dialect: &dyn Dialect, header: &Header, statements: &[&str], out: &
     write(File::Views, &Load::new(dialect, &script), steps, &mut vec![], out)
 }
 
-/// Writes the script that counts what a deployment would change; answers whether there is one.
-pub fn preview(dialect: &dyn Dialect, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<bool> {
+/// Writes the script that counts what a deployment would change.
+pub fn preview(dialect: &dyn Dialect, script: &Script, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {
     let load = Load::new(dialect, script);
-    match dialect.preview(&load) {
-        Some(steps) => write(File::Preview, &load, steps, parts, out).map(|()| true),
-        None => Ok(false),
-    }
+    write(File::Preview, &load, preview::steps(&load), parts, out)
 }
 
 fn write(file: File, load: &Load, steps: Vec<Step>, parts: &mut dyn Parts, out: &mut dyn Write) -> io::Result<()> {

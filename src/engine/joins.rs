@@ -22,6 +22,9 @@ pub const WORST: usize = 10;
 /// many, or few rows are lost at all.
 const LOOKED_AT: u64 = 10_000;
 
+/// The keys of left rows without a partner, while they are looked at.
+const LOST: &str = "\"#lost\"";
+
 /// What a join did, for the ledger.
 #[derive(Clone, Debug, Default)]
 pub struct JoinFacts {
@@ -74,13 +77,15 @@ pub fn without_partner(
         return Ok(None);
     }
     if !join.keys().is_empty() {
-        let null: Vec<String> = sides.left_keys.iter().map(|k| format!("({k}) IS NULL")).collect();
+        let (keys, named) = named(&sides.left_keys);
+        let null: Vec<String> = keys.iter().map(|k| format!("{k} IS NULL")).collect();
         let share = (facts.unmatched_left / LOOKED_AT).max(1);
-        let sql = format!("SELECT count(*) FILTER ({}), ({}) FROM {}", null.join(" OR "), nearly(sides, lost, share), lost);
+        let lost = format!("WITH {LOST} AS MATERIALIZED (SELECT {named} FROM {lost})");
+        let sql = format!("{lost} SELECT count(*) FILTER ({}), ({}) FROM {LOST}", null.join(" OR "), nearly(sides, &keys, share));
         let row = session.rows(&sql)?.into_iter().next().unwrap_or_default();
         (facts.null_keys, facts.nearly) = (number(row.first()), number(row.get(1)));
         if share > 1 && facts.nearly > 0 {
-            facts.nearly = session.number(&nearly(sides, lost, 1))?;
+            facts.nearly = session.number(&format!("{lost} {}", nearly(sides, &keys, 1)))?;
         }
     }
     let wrong = join.unmatched == Unmatched::Error;
@@ -113,6 +118,13 @@ impl Sides {
     pub fn lost(&self) -> String {
         format!("(SELECT * FROM {} ANTI JOIN {} ON {})", self.left, self.right, self.on)
     }
+}
+
+/// Gives keys names, since they may be expressions: the names, and the list of keys under these names.
+pub fn named(keys: &[String]) -> (Vec<String>, String) {
+    let names: Vec<String> = (1..=keys.len()).map(|n| format!("\"#key.{n}\"")).collect();
+    let list = keys.iter().zip(&names).map(|(key, name)| format!("{key} AS {name}")).collect::<Vec<_>>();
+    (names, list.join(", "))
 }
 
 /// A key as an author would write it in the relation that it is of.
@@ -212,20 +224,23 @@ fn hint(join: &Join, facts: &JoinFacts) -> String {
     if parts.is_empty() { "their keys do not occur on the other side".to_string() } else { parts.join("; ") }
 }
 
-/// The query that counts left rows that only case and spaces keep from a partner, among one key in `share`.
-fn nearly(sides: &Sides, lost: &str, share: u64) -> String {
-    let alike: Vec<String> = sides
-        .left_keys
-        .iter()
-        .zip(&sides.right_keys)
-        .map(|(l, r)| format!("lower(trim(CAST({l} AS VARCHAR))) = lower(trim(CAST({r} AS VARCHAR)))"))
-        .collect();
+/// The query that counts those of the [`LOST`] rows, by their keys, that only case and spaces keep from a partner, among one key in `share`.
+fn nearly(sides: &Sides, keys: &[String], share: u64) -> String {
+    let alike: Vec<String> =
+        keys.iter().zip(&sides.right_keys).map(|(l, r)| format!("{} = {}", plainly(l), plainly(r))).collect();
     let some = match share {
-        1 => lost.to_string(),
+        1 => LOST.to_string(),
         // By the key, so that the same rows are looked at in every run.
-        _ => format!("(SELECT * FROM {lost} WHERE hash({}) % {share} = 0)", sides.left_keys.join(", ")),
+        _ => format!("(SELECT * FROM {LOST} WHERE hash({}) % {share} = 0)", keys.join(", ")),
     };
     format!("SELECT count(*) FROM {some} SEMI JOIN {} ON {}", sides.right, alike.join(" AND "))
+}
+
+/// A key without upper case, and without spaces at its ends: what has neither spaces nor letters beyond ASCII needs not be trimmed, which
+/// takes far longer than to see that.
+fn plainly(key: &str) -> String {
+    let text = format!("CAST({key} AS VARCHAR)");
+    format!("lower(CASE WHEN contains({text}, ' ') OR length({text}) <> strlen({text}) THEN trim({text}) ELSE {text} END)")
 }
 
 /// The notes of a join for the ledger.

@@ -3,7 +3,7 @@
 //! In: a join whose key nothing proves to be unique. Out: the broken declaration with the measured answer, rows in and out, the factor, the
 //! worst keys and the YAML that would mend it. Keys are counted by themselves; the rows of a free condition by their pairs.
 
-use super::joins::{JoinFacts, Sides, WORST, shown, violation};
+use super::joins::{JoinFacts, Sides, WORST, named, shown, violation};
 use super::session::{Session, number, quote};
 use crate::error::Error;
 use crate::expr::{Expr, ExprKind};
@@ -11,13 +11,6 @@ use crate::relation::JoinKind;
 use crate::report::{Sample, Violation};
 use crate::source::Staging;
 use crate::stage::{Join, bare};
-
-/// Gives keys names, since they may be expressions: the names, and the list of keys under these names.
-fn named(keys: &[String]) -> (Vec<String>, String) {
-    let names: Vec<String> = (1..=keys.len()).map(|n| format!("\"#key.{n}\"")).collect();
-    let list = keys.iter().zip(&names).map(|(key, name)| format!("{key} AS {name}")).collect::<Vec<_>>();
-    (names, list.join(", "))
-}
 
 /// Judges that a left row has at most one partner.
 pub fn too_many(

@@ -61,7 +61,7 @@ pub struct Plan {
 /// A source with its columns.
 pub struct ExtractPlan {
     pub extract: Extract,
-    pub source: Box<dyn Source>,
+    pub source: Arc<dyn Source>,
     /// What its readers meet, where `columns:` pins types.
     pub pinned: Option<Pinned>,
 }

@@ -12,7 +12,6 @@ mod cycle;
 mod guard;
 mod inserts;
 mod merge;
-mod preview;
 mod rows;
 mod schema;
 mod schema_table;
@@ -31,6 +30,7 @@ use super::rows::{RowFormat, RowWriter};
 use super::{Column, Dialect, Literal, Table};
 use crate::error::Error;
 use crate::sql::view;
+use crate::types::DataType;
 
 pub struct AzureSql;
 
@@ -80,6 +80,14 @@ impl Dialect for AzureSql {
         stage(table)
     }
 
+    fn relation(&self, table: &Table) -> String {
+        relation(table)
+    }
+
+    fn count(&self) -> &'static str {
+        "COUNT_BIG(*)"
+    }
+
     fn same(&self, left: &str, right: &str, nulls: bool) -> String {
         match nulls {
             true => format!("EXISTS (SELECT {left} INTERSECT SELECT {right})"),
@@ -111,9 +119,9 @@ impl Dialect for AzureSql {
         &view::azure_sql::AzureSql
     }
 
-    /// The text of a key may differ by case and still be the same key.
+    /// Texts of the same key may differ by case, and bytes by zeros at their end; types of the target's own may be either.
     fn key_may_change(&self, column: &Column) -> bool {
-        column.data_type.is_text()
+        column.data_type.is_text() || matches!(column.data_type, DataType::Bytes | DataType::Named(_) | DataType::Unknown)
     }
 
     fn steps_by_table(&self) -> bool {
@@ -149,10 +157,6 @@ impl Dialect for AzureSql {
     /// A view must be the first statement of its batch.
     fn view(&self, statement: &str) -> String {
         format!("\n{statement}GO\n")
-    }
-
-    fn preview(&self, load: &Load) -> Option<Vec<Step>> {
-        Some(preview::steps(load))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::emit::load::Kept;
 use crate::emit::merge::Plan;
 
 /// Deletes what a replacement leaves out.
-pub fn deletion(plan: &Plan) -> Option<String> {
+fn deletion(plan: &Plan) -> Option<String> {
     Some(format!("DELETE FROM {} AS t{}", relation(plan.table), plan.goes()?))
 }
 

@@ -8,7 +8,6 @@ mod canon;
 mod guard;
 mod jsonb;
 mod merge;
-mod preview;
 mod rows;
 pub mod schema;
 mod sequence;
@@ -79,6 +78,14 @@ impl Dialect for Postgres {
 
     fn stage(&self, table: &Table) -> String {
         stage(table)
+    }
+
+    fn relation(&self, table: &Table) -> String {
+        relation(table)
+    }
+
+    fn count(&self) -> &'static str {
+        "count(*)"
     }
 
     fn any_row(&self, relation: &str, condition: &str) -> String {
@@ -160,10 +167,6 @@ impl Dialect for Postgres {
 
     fn view(&self, statement: &str) -> String {
         format!("\n{statement}")
-    }
-
-    fn preview(&self, load: &Load) -> Option<Vec<Step>> {
-        Some(preview::steps(load))
     }
 }
 
