@@ -53,10 +53,11 @@ pub fn write(session: &Session, table: &TablePlan, mut file: &File, path: &Path)
     let mut head = vec![];
     csv::header(table.columns.iter().map(|c| c.name.as_str()), &mut head);
     file.write_all(&head).map_err(|e| Error::file(path, "cannot write", &e))?;
-    let columns = columns(session, table)?;
-    let select = |from: &str| format!("SELECT {columns} FROM {from}");
     let name = &table.name.value;
-    let parts: Vec<String> = engine::parts(name, session)?.iter().map(|part| select(&format!("({part})"))).collect();
+    let parts: Vec<String> = engine::parts(name, session)?.iter().map(|part| format!("({part})")).collect();
+    let columns = columns(session, table, parts.first().unwrap_or(&quote(name)))?;
+    let select = |from: &str| format!("SELECT {columns} FROM {from}");
+    let parts: Vec<String> = parts.iter().map(|part| select(part)).collect();
     let threads = rayon::current_num_threads();
     let turns = Turns { file, path, written: Mutex::new(Some(0)), moved: Condvar::new() };
     let (hand_on, portions) = sync_channel(threads);
@@ -82,9 +83,9 @@ pub fn write(session: &Session, table: &TablePlan, mut file: &File, path: &Path)
     })
 }
 
-/// What is read of a table: as it is staged, or as text.
-fn columns(session: &Session, table: &TablePlan) -> Result<String, Error> {
-    let staged = session.rows(&format!("SELECT column_name, column_type FROM (DESCRIBE {})", quote(&table.name.value)))?;
+/// What is read of a table's rows: as they are stored, or as text.
+fn columns(session: &Session, table: &TablePlan, rows: &str) -> Result<String, Error> {
+    let staged = session.rows(&format!("SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM {rows})"))?;
     let types: BTreeMap<String, String> =
         staged.into_iter().filter_map(|row| <[_; 2]>::try_from(row).ok()).filter_map(|[name, t]| Some((name?, t?))).collect();
     let column = |c: &crate::stage::Column| {

@@ -15,6 +15,7 @@ mod fresh;
 mod joins;
 mod judge;
 mod ledger;
+mod numbered;
 mod order;
 mod partners;
 mod pieces;

@@ -5,6 +5,7 @@
 //! piece by piece and hand the pieces on as they are done: each is in order, and few readings, one piece after the other, are too. Sorting
 //! costs about as much as the join. Does not know why rows must lie in order.
 
+use super::numbered::Numbered;
 use super::session::{Session, number, quote, quote_text};
 use crate::error::Error;
 use crate::source::Staging;
@@ -26,29 +27,32 @@ struct Piece {
     rows: (u64, u64),
 }
 
-/// Puts a table's rows into order if they are not.
-pub fn arrange(table: &str, by: &str, session: &Session) -> Result<(), Error> {
+/// Puts a table's rows into order if they are not; its name stands for them with all texts as texts.
+pub fn arrange(table: &str, by: &str, numbered: &Numbered, session: &Session) -> Result<(), Error> {
     let (name, by) = (quote(table), quote(by));
-    let Some(pieces) = pieces(&name, &by, session)? else {
+    let pieces = pieces(&name, &by, session)?;
+    if pieces.is_none() {
         let back = format!("SELECT 1 FROM (SELECT {by} < lag({by}) OVER () AS back FROM {name}) WHERE back LIMIT 1");
-        if session.rows(&back)?.is_empty() {
-            return Ok(());
+        if !session.rows(&back)?.is_empty() {
+            session.execute(&format!("CREATE OR REPLACE TABLE {name} AS SELECT * FROM {name} ORDER BY {by}"))?;
         }
-        return session.execute(&format!("CREATE OR REPLACE TABLE {name} AS SELECT * FROM {name} ORDER BY {by}"));
-    };
-    if pieces.is_sorted_by_key(|piece| piece.rows) {
-        return Ok(());
     }
+    let scattered = pieces.filter(|pieces| !pieces.is_sorted_by_key(|piece| piece.rows));
+    let ranges: Vec<(u64, u64)> = match scattered {
+        Some(pieces) => pieces.iter().map(|piece| piece.rows).collect(),
+        None if numbered.is_empty() => return Ok(()),
+        None => vec![(0, session.number(&format!("SELECT count(*) FROM {name}"))?)],
+    };
     let stored = stored(table);
-    let all: Vec<String> = pieces.iter().map(|piece| part(&stored, piece.rows)).collect();
-    let rows: Vec<String> = pieces.iter().map(|piece| format!("({}, {})", piece.rows.0, piece.rows.1)).collect();
-    session.execute(&format!("CREATE OR REPLACE TABLE {} AS FROM (VALUES {})", quote(&ranges(table)), rows.join(", ")))?;
+    let all: Vec<String> = ranges.iter().map(|rows| part(&numbered.read(), &stored, *rows)).collect();
+    let rows: Vec<String> = ranges.iter().map(|(first, end)| format!("({first}, {end})")).collect();
+    session.execute(&format!("CREATE OR REPLACE TABLE {} AS FROM (VALUES {})", quote(&self::ranges(table)), rows.join(", ")))?;
     session.execute(&format!("ALTER TABLE {name} RENAME TO {}", quote(&stored)))?;
     session.execute(&format!("CREATE VIEW {name} AS {}", all.join(" UNION ALL ")))
 }
 
-/// Queries that give a table's rows in their order, one query after the other, and can be run by several threads; none where rows are not
-/// stored.
+/// Queries that give a table's rows in their order, as they are stored, one query after the other, and can be run by several threads; none
+/// where rows are not stored.
 pub fn parts(table: &str, session: &Session) -> Result<Vec<String>, Error> {
     let found = session.rows(&format!(
         "SELECT table_name FROM duckdb_tables() WHERE table_name IN ({}, {})",
@@ -64,7 +68,7 @@ pub fn parts(table: &str, session: &Session) -> Result<Vec<String>, Error> {
         }
     };
     let cut = |(first, end): (u64, u64)| (first..end).step_by(PART).map(move |at| (at, end.min(at + PART as u64)));
-    Ok(ranges.into_iter().flat_map(cut).map(|rows| part(&name, rows)).collect())
+    Ok(ranges.into_iter().flat_map(cut).map(|rows| part("*", &name, rows)).collect())
 }
 
 /// The name under which a table is stored whose own name is that of a view.
@@ -77,8 +81,8 @@ fn ranges(table: &str) -> String {
     format!("{table}#ranges")
 }
 
-fn part(stored: &str, (first, end): (u64, u64)) -> String {
-    format!("SELECT * FROM {} WHERE rowid >= {first} AND rowid < {end}", quote(stored))
+fn part(columns: &str, stored: &str, (first, end): (u64, u64)) -> String {
+    format!("SELECT {columns} FROM {} WHERE rowid >= {first} AND rowid < {end}", quote(stored))
 }
 
 /// Finds the pieces in which a table's rows lie, in the order of their numbers; none where there are too many, or they do not follow one

@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use petgraph::graph::DiGraph;
 
 use super::judge::{self, TableFacts};
+use super::numbered::Numbered;
 use super::order::Order;
 use super::session::{Session, quote};
 use super::{Facts, books, firsts, joins, pieces, quarantine};
@@ -86,14 +87,19 @@ pub fn stage(
     let relation = relation.project(kept.iter().map(|c| (c.clone(), Expr::column(c, span))).collect());
     let query = sql::relation::query(&sql::duckdb::DuckDb, &relation).map_err(|u| Error::new("X0301", u.what))?;
     session.execute(&format!("DROP VIEW IF EXISTS {name}"))?;
-    session.execute(&format!("CREATE TABLE {name} AS {query}"))?;
+    let separated = table.quarantine || !quarantine::parents(plan, table).is_empty();
+    let numbered = match order {
+        Order::Pieces(_) if !separated => Numbered::of(table),
+        _ => Numbered::default(),
+    };
+    let numbered = numbered.create(&name, &query, session)?;
     let (books, broken) = books::count(table, &told, session)?;
     if !broken.is_empty() {
         return Ok(TableFacts { broken, ..TableFacts::default() });
     }
     joined.extend(books);
     let mut known = TableFacts { joins: joined, ..judge::measure(table, session)? };
-    if table.quarantine || !quarantine::parents(plan, table).is_empty() {
+    if separated {
         known.quarantined = quarantine::separate(plan, table, &known, session, facts)?;
         known.rows -= known.quarantined.rows;
         if known.quarantined.rows > 0 && !table.quarantine {
@@ -102,7 +108,7 @@ pub fn stage(
         }
     }
     if let Order::Pieces(by) = order {
-        pieces::arrange(&table.name.value, by, session)?;
+        pieces::arrange(&table.name.value, by, &numbered, session)?;
     }
     Ok(known)
 }

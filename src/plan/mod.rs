@@ -34,7 +34,7 @@ pub use views::View;
 use crate::contract::Contract;
 use crate::diagnostics::{Diagnostics, SourceMap, Spanned};
 use crate::relation::Relation;
-use crate::source::Source;
+use crate::source::{self, Source};
 use crate::spec::template::Templates;
 use crate::spec::{PipelineSpec, Project, TargetSpec};
 use crate::stage::{Binder, Column, FilePlan, LoadPlan, Origin, PlannedCheck, Step, ViewPlan};
@@ -86,6 +86,8 @@ pub struct TablePlan {
     pub files: Vec<FilePlan>,
     pub views: Vec<ViewPlan>,
     pub quarantine: bool,
+    /// All texts that columns can have, of those of which that is known; NULL aside. Only of what leaves by way of a join.
+    pub texts: source::Texts,
     /// Whether the rows are staged as a table; else readers compute them anew from a view.
     pub staged: bool,
 }

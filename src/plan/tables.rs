@@ -15,8 +15,10 @@ use crate::expr::Expr;
 use crate::relation::{JoinKind, Relation};
 use crate::spec::pipeline::TableSpec;
 use crate::spec::yaml::Value;
-use crate::stage::texts::Texts;
-use crate::stage::{Binder, FilePlan, Flow, Lowering, STAGES, TableContext, destinations, innermost, is_loaded, on_failure};
+use crate::stage::texts::{self, Texts};
+use crate::stage::{
+    Binder, Change, FilePlan, Flow, Lowering, STAGES, TableContext, destinations, innermost, is_loaded, on_failure,
+};
 use crate::types::DataType;
 
 /// Lowers the tables in `sequence` over the extracts in `relations`; what could not be lowered has its reasons in `out`.
@@ -57,6 +59,9 @@ pub fn lower(
             continue;
         };
         let mut plan = finish(spec, &flow, readers, any);
+        if (!flow.files.is_empty() || !flow.loads.is_empty()) && flow.steps.iter().any(|s| matches!(s.change, Change::Join(_))) {
+            plan.texts = texts::of_all(&flow, &cx);
+        }
         let below = graph::reads(spec).into_iter().filter_map(|read| depths.get(&read.value)).max();
         let depth = below.map_or(1, |below| below + 1);
         plan.staged |= depth > MOST_VIEWS;
@@ -243,6 +248,7 @@ fn finish(spec: &TableSpec, flow: &Flow, readers: usize, any: bool) -> TablePlan
         files: flow.files.clone(),
         views: flow.views.clone(),
         quarantine,
+        texts: BTreeMap::new(),
         staged: is_copied(flow, readers, SetAside { own: quarantine, any }),
     }
 }

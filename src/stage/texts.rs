@@ -5,13 +5,29 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Lowering;
+use super::{Flow, Lowering};
 use crate::expr::{Expr, ExprKind, Literal};
 use crate::relation::Relation;
 use crate::types::DataType;
 
 /// The texts of columns, by staged source and column.
 pub type Texts = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
+
+/// Aggregates that give one of their first argument's values, with the number of arguments: with one more they give a list.
+const ONE_OF_THEM: &[(&str, usize)] = &[
+    ("any_value", 1),
+    ("arg_max", 2),
+    ("arg_min", 2),
+    ("argmax", 2),
+    ("argmin", 2),
+    ("first", 1),
+    ("last", 1),
+    ("max", 1),
+    ("max_by", 2),
+    ("min", 1),
+    ("min_by", 2),
+    ("mode", 1),
+];
 
 /// Whether no text that a column can have makes a condition TRUE. NULL does not either: only lists are seen through.
 pub fn is_never_true(condition: &Expr, relation: &Relation, cx: &Lowering) -> bool {
@@ -21,6 +37,12 @@ pub fn is_never_true(condition: &Expr, relation: &Relation, cx: &Lowering) -> bo
     of(column, relation, cx).is_some_and(|texts| texts.iter().all(|text| allowed.contains(text.as_str())))
 }
 
+/// The texts of all columns of which they are known.
+pub fn of_all(flow: &Flow, cx: &Lowering) -> BTreeMap<String, BTreeSet<String>> {
+    let texts = flow.columns.iter().filter(|c| c.data_type == DataType::Text);
+    texts.filter_map(|c| Some((c.name.clone(), of(&c.name, &flow.relation, cx)?))).collect()
+}
+
 /// The texts that a column of a relation can have.
 fn of(column: &str, relation: &Relation, cx: &Lowering) -> Option<BTreeSet<String>> {
     match relation {
@@ -28,17 +50,13 @@ fn of(column: &str, relation: &Relation, cx: &Lowering) -> Option<BTreeSet<Strin
             Some(texts) => texts.get(column).cloned(),
             None => of(column, &cx.relations.get(table).filter(|read| !is_itself(&read.relation, table))?.relation, cx),
         },
-        Relation::Project { input, columns } => {
+        Relation::Project { input, columns } | Relation::Aggregate { input, columns, .. } => {
             let (_, expr) = columns.iter().find(|(name, _)| name == column)?;
             made(expr, None, input, cx)
         }
         Relation::Filter { input, .. } | Relation::Distinct { input, .. } | Relation::Sort { input, .. } => of(column, input, cx),
         Relation::Join { left, right, .. } => of(column, if gives(right, column) { right } else { left }, cx),
-        Relation::Unnest { .. }
-        | Relation::Aggregate { .. }
-        | Relation::Union { .. }
-        | Relation::Unpivot { .. }
-        | Relation::Query { .. } => None,
+        Relation::Unnest { .. } | Relation::Union { .. } | Relation::Unpivot { .. } | Relation::Query { .. } => None,
     }
 }
 
@@ -67,6 +85,9 @@ fn made(expr: &Expr, fixed: Option<(&str, &str)>, input: &Relation, cx: &Lowerin
         },
         ExprKind::Cast { operand, to: DataType::Text, .. } => made(operand, fixed, input, cx),
         ExprKind::Call(call) if call.function == "coalesce" => all(&mut call.arguments.iter()),
+        ExprKind::Call(call) if ONE_OF_THEM.contains(&(call.function.as_str(), call.arguments.len())) => {
+            made(call.arguments.first()?, fixed, input, cx)
+        }
         ExprKind::Case { operand: Some(operand), branches, otherwise } => {
             let ExprKind::Column(column) = &operand.kind else { return None };
             // A mapping of values: each text meets one branch, or none.

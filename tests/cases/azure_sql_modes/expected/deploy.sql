@@ -229,9 +229,9 @@ SELECT @found = COUNT_BIG(*), @example = MIN(CONCAT(N'(', CONVERT(nvarchar(400),
 FROM #pipe_stage_3 AS s
 INNER JOIN [dbo].[badge] AS t WITH (UPDLOCK, HOLDLOCK) ON t.[person_id] = s.[person_id] AND t.[code] = s.[code]
 WHERE EXISTS (
-  SELECT CONVERT(nvarchar(max), s.[code], 121) COLLATE Latin1_General_BIN2, DATALENGTH(s.[code]), s.[person_id]
+  SELECT CONVERT(nvarchar(max), s.[code], 121) COLLATE Latin1_General_BIN2, DATALENGTH(s.[code])
   EXCEPT
-  SELECT CONVERT(nvarchar(max), t.[code], 121) COLLATE Latin1_General_BIN2, DATALENGTH(t.[code]), t.[person_id]
+  SELECT CONVERT(nvarchar(max), t.[code], 121) COLLATE Latin1_General_BIN2, DATALENGTH(t.[code])
 );
 IF @found > 0
 BEGIN
