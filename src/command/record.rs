@@ -17,7 +17,6 @@ use crate::emit::{Header, Table};
 use crate::error::Error;
 use crate::plan::{ExtractPlan, Plan};
 use crate::report::{self, RunReport};
-use crate::source::Source;
 
 /// The hashes of what the sources gave.
 pub(super) struct Hashes {
@@ -42,8 +41,10 @@ impl Hashes {
     /// Returns the hash of every source, by its name; rows that came from elsewhere are staged by now.
     pub(super) fn all(self, plan: &Plan) -> Result<Vec<(String, String)>, Error> {
         let early = self.early.and_then(|thread| thread.join().ok()).unwrap_or_default();
-        let hash = |name: &String, source: &dyn Source| early.get(name).cloned().unwrap_or_else(|| source.hash());
-        let of = |e: &ExtractPlan| Ok((e.extract.request.name.clone(), hash(&e.extract.request.name, &*e.source)?));
+        let of = |e: &ExtractPlan| {
+            let name = &e.extract.request.name;
+            Ok((name.clone(), early.get(name).cloned().unwrap_or_else(|| e.source.hash())?))
+        };
         plan.extracts.par_iter().map(of).collect()
     }
 }

@@ -175,9 +175,9 @@ impl Outputs {
 
     /// Writes the script that only counts what would change, and returns its path and how many tables it is about.
     pub fn write_preview(&self, compiled: &Compiled, format: RowFormat) -> Result<(PathBuf, usize), Error> {
-        let none =
-            || Error::new("X0502", format!("a dry run cannot ask targets of dialect `{}` yet", compiled.plan.dialect.name()));
-        let dialect = emit::find(compiled.plan.dialect.name()).ok_or_else(none)?;
+        let name = compiled.plan.dialect.name();
+        let none = || Error::new("X0502", format!("a dry run cannot ask targets of dialect `{name}` yet"));
+        let dialect = emit::find(name).ok_or_else(none)?;
         let (formatted, sources) =
             rayon::join(|| self.format_all(compiled, dialect, format), || Hashes::later().all(&compiled.plan));
         let ((tables, mut parts), sources) = (formatted?, sources?);

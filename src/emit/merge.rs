@@ -4,7 +4,7 @@
 //! Does not know the statements that are made of them.
 
 use super::rows::Evidence;
-use super::{Dialect, Literal, Mode, Table, Upsert};
+use super::{Column, Dialect, Literal, Mode, Table, Upsert};
 use crate::contract::Generated;
 use crate::error::Error;
 
@@ -88,8 +88,7 @@ impl<'a> Plan<'a> {
         let plain = Upsert::default();
         let upsert = self.table.mode.upsert().unwrap_or(&plain);
         let comes = self.table.columns.iter().filter(|c| {
-            let free = c.generated != Generated::Always && (!self.is_key(&c.name) || self.dialect.key_may_change(c));
-            free && !upsert.keep.contains(&c.name) && !upsert.sets(&c.name)
+            c.generated != Generated::Always && self.is_free(c) && !upsert.keep.contains(&c.name) && !upsert.sets(&c.name)
         });
         let comes: Vec<&str> = comes.map(|c| c.name.as_str()).collect();
         let value = |c: &str| format!("s.{}", self.dialect.identifier(c));
@@ -114,8 +113,12 @@ impl<'a> Plan<'a> {
 
     /// The columns that may differ between rows of the same key.
     pub fn may_differ(&self) -> Vec<&'a str> {
-        let free = self.table.columns.iter().filter(|c| !self.is_key(&c.name) || self.dialect.key_may_change(c));
-        free.map(|c| c.name.as_str()).collect()
+        self.table.columns.iter().filter(|c| self.is_free(c)).map(|c| c.name.as_str()).collect()
+    }
+
+    /// Whether a column may differ between rows of the same key.
+    fn is_free(&self, column: &Column) -> bool {
+        !self.is_key(&column.name) || self.dialect.key_may_change(column)
     }
 
     /// Says that `t` and `s` differ in any of these columns; nothing where there are none.

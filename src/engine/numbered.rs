@@ -3,10 +3,12 @@
 //!
 //! In: a table that is about to be staged. Out: how its columns are stored, and read back. Does not know where rows lie.
 
+use std::collections::BTreeSet;
+
 use super::session::{Session, quote, quote_text};
 use crate::check::Measure;
 use crate::error::Error;
-use crate::expr::{Expr, ExprKind};
+use crate::expr::ExprKind;
 use crate::plan::TablePlan;
 use crate::source::Staging;
 
@@ -24,15 +26,17 @@ impl Numbered {
             Measure::Unique(key) => Some(key.parts.iter().chain(&key.only_where)),
             _ => None,
         });
-        let keys: Vec<&Expr> = keys.flatten().collect();
-        let compared = |column: &str| {
-            let mut found = false;
-            keys.iter().for_each(|key| key.walk(&mut |e| found |= matches!(&e.kind, ExprKind::Column(name) if name == column)));
-            found
-        };
-        let few = table.texts.iter().filter(|(column, texts)| (1..=MOST).contains(&texts.len()) && !compared(column));
-        let words = |texts: &mut dyn Iterator<Item = &String>| texts.map(|text| quote_text(text)).collect::<Vec<_>>().join(", ");
-        Numbered(few.map(|(column, texts)| (quote(column), format!("ENUM({})", words(&mut texts.iter())))).collect())
+        let mut compared = BTreeSet::new();
+        for key in keys.flatten() {
+            key.walk(&mut |part| {
+                if let ExprKind::Column(name) = &part.kind {
+                    compared.insert(name);
+                }
+            });
+        }
+        let few = table.texts.iter().filter(|(column, texts)| (1..=MOST).contains(&texts.len()) && !compared.contains(column));
+        let words = |texts: &BTreeSet<String>| texts.iter().map(|text| quote_text(text)).collect::<Vec<_>>().join(", ");
+        Numbered(few.map(|(column, texts)| (quote(column), format!("ENUM({})", words(texts)))).collect())
     }
 
     pub fn is_empty(&self) -> bool {
