@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::plain::Kinds;
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BinaryViewArray, BooleanArray, Decimal128Array, FixedSizeBinaryArray,
     LargeBinaryArray, LargeStringArray, PrimitiveArray, StringArray, StringViewArray,
@@ -62,6 +63,8 @@ impl std::fmt::Debug for Elements<'_> {
 pub struct Cells<'a> {
     nulls: Option<&'a NullBuffer>,
     kind: Kind<'a>,
+    /// Whether no text of the column has any of the [`Kinds`] of bytes that are looked for.
+    clean: bool,
 }
 
 enum Kind<'a> {
@@ -145,7 +148,16 @@ impl<'a> Cells<'a> {
             }
             _ => return None,
         };
-        Some(Cells { nulls: array.nulls(), kind })
+        let clean = matches!(kind, Kind::Text(texts) if Kinds::none_in(texts.value_data()));
+        Some(Cells { nulls: array.nulls(), kind, clean })
+    }
+
+    /// Finds the kinds of bytes that a value of this column has, if it is a text.
+    pub fn kinds(&self, value: &Value) -> Kinds {
+        match value {
+            Value::Text(text) if !self.clean => Kinds::of(text.as_bytes()),
+            _ => Kinds::default(),
+        }
     }
 
     /// Returns the value of a row that the array has.

@@ -13,6 +13,7 @@ pub mod definition;
 pub mod load;
 pub mod merge;
 pub mod numbers;
+pub mod plain;
 pub mod postgres;
 mod preview;
 pub mod rows;

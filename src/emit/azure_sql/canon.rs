@@ -9,6 +9,7 @@ use arrow::datatypes::DataType as Staged;
 
 use super::value::{self, Moment};
 use crate::emit::cells::Value;
+use crate::emit::plain::{Kinds, Plain};
 use crate::emit::rows::Compared;
 use crate::emit::{Column, numbers};
 use crate::types::DataType;
@@ -120,22 +121,23 @@ impl Canon {
     }
 
     /// Appends the form of a value behind its length; `plain` is its text as loaded.
-    pub fn append(&self, value: &Value, plain: &[u8], form: &mut Vec<u8>, image: &mut Vec<u8>) {
+    pub fn append(&self, value: &Value, plain: Plain, form: &mut Vec<u8>, image: &mut Vec<u8>) {
         if let Value::Null = value {
             return image.push(b'-');
         }
         let form: &[u8] = match (self, value) {
-            (Canon::Text, _) => plain,
+            (Canon::Text, _) => plain.bytes,
             (Canon::Padded, _) => {
-                plain.get(..plain.iter().rposition(|b| *b != b' ').map_or(0, |last| last + 1)).unwrap_or_default()
+                let end = plain.bytes.iter().rposition(|b| *b != b' ').map_or(0, |last| last + 1);
+                plain.bytes.get(..end).unwrap_or_default()
             }
             _ => {
                 form.clear();
-                self.append_form(value, plain, form);
+                self.append_form(value, plain.bytes, form);
                 form
             }
         };
-        numbers::unsigned(2 * units(form), image);
+        numbers::unsigned(2 * if plain.has(Kinds::WIDE) { units(form) } else { form.len() as u64 }, image);
         image.push(b':');
         image.extend_from_slice(form);
     }
@@ -219,11 +221,15 @@ mod tests {
     #[test]
     fn images_tell_null_from_empty() {
         let (mut form, mut image) = (vec![], vec![]);
-        Canon::Text.append(&Value::Null, b"", &mut form, &mut image);
-        Canon::Text.append(&Value::Text(""), b"", &mut form, &mut image);
-        Canon::Text.append(&Value::Text("a😀"), "a😀".as_bytes(), &mut form, &mut image);
-        Canon::Padded.append(&Value::Text("a  "), b"a  ", &mut form, &mut image);
-        Canon::Double.append(&Value::Double(-0.0), b"-0e0", &mut form, &mut image);
+        for (canon, value, plain) in [
+            (Canon::Text, Value::Null, ""),
+            (Canon::Text, Value::Text(""), ""),
+            (Canon::Text, Value::Text("a😀"), "a😀"),
+            (Canon::Padded, Value::Text("a  "), "a  "),
+            (Canon::Double, Value::Double(-0.0), "-0e0"),
+        ] {
+            canon.append(&value, Plain::of(plain.as_bytes()), &mut form, &mut image);
+        }
         assert_eq!(String::from_utf8(image).unwrap(), "-0:6:a😀2:a32:0000000000000000");
     }
 }

@@ -7,6 +7,7 @@
 
 use super::text;
 use super::value::{Form, Written};
+use crate::emit::plain::Plain;
 
 /// The most rows that a VALUES list takes.
 const LIST: u64 = 1_000;
@@ -100,7 +101,7 @@ impl Inserts {
     }
 
     /// Appends a cell of the open row: its text, or nothing for NULL.
-    pub fn cell(&self, position: usize, plain: Option<&[u8]>, out: &mut Vec<u8>) {
+    pub fn cell(&self, position: usize, plain: Option<Plain>, out: &mut Vec<u8>) {
         let Some(cell) = self.cells.get(position) else { return };
         match self.layout {
             Layout::Values => {
@@ -108,7 +109,7 @@ impl Inserts {
                     out.extend_from_slice(b", ");
                 }
                 match (plain, cell.written.form) {
-                    (Some(plain), form) => constant(form, plain, out),
+                    (Some(plain), form) => constant(form, plain.bytes, out),
                     // A list takes its types from all rows; one of bare NULLs would be whole numbers, which are not converted to dates.
                     (None, Form::Text) if self.rows == 0 => out.extend_from_slice(b"CAST(NULL AS nvarchar(1))"),
                     (None, Form::Bytes) if self.rows == 0 => out.extend_from_slice(b"CAST(NULL AS varbinary(1))"),
@@ -121,10 +122,10 @@ impl Inserts {
                 }
                 match (plain, cell.written.form) {
                     (None, _) => out.extend_from_slice(b"null"),
-                    (Some(b"1"), Form::Bit) => out.extend_from_slice(b"true"),
+                    (Some(Plain { bytes: b"1", .. }), Form::Bit) => out.extend_from_slice(b"true"),
                     (Some(_), Form::Bit) => out.extend_from_slice(b"false"),
-                    (Some(plain), Form::Number) => out.extend_from_slice(plain),
-                    (Some(plain), Form::Text | Form::Bytes) => text::json_string(&String::from_utf8_lossy(plain), out),
+                    (Some(plain), Form::Number) => out.extend_from_slice(plain.bytes),
+                    (Some(plain), Form::Text | Form::Bytes) => text::json_string(plain, out),
                 }
             }
         }

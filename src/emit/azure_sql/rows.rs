@@ -103,18 +103,17 @@ impl Rows {
         let mut key = 0;
         for (i, (column, cells)) in self.tally.columns.iter_mut().zip(cells).enumerate() {
             let value = cells.get(row);
+            let plain = column.form.written.plain(&value, cells.kinds(&value), &mut self.plain).ok_or(i)?;
             let null = matches!(value, Value::Null);
-            self.plain.clear();
-            column.form.written.print(&value, &mut self.plain).ok_or(i)?;
-            let plain = (!null).then_some(self.plain.as_slice());
-            self.inserts.cell(i, plain, out);
+            let given = (!null).then_some(plain);
+            self.inserts.cell(i, given, out);
             if column.is_key {
-                self.keys.cell(key, plain, keys);
+                self.keys.cell(key, given, keys);
                 key += 1;
             }
             column.nulls |= null;
             if let Some(canon) = &column.form.canon {
-                canon.append(&value, &self.plain, &mut self.form, &mut self.image);
+                canon.append(&value, plain, &mut self.form, &mut self.image);
             }
         }
         self.inserts.close(start, out);
@@ -130,7 +129,8 @@ impl Rows {
     fn hash(&mut self) -> u64 {
         self.wide.clear();
         if self.image.is_ascii() {
-            self.wide.extend(self.image.iter().flat_map(|b| [*b, 0]));
+            self.wide.resize(2 * self.image.len(), 0);
+            self.wide.chunks_exact_mut(2).zip(&self.image).for_each(|(unit, byte)| unit[0] = *byte);
         } else {
             self.wide.extend(String::from_utf8_lossy(&self.image).encode_utf16().flat_map(u16::to_le_bytes));
         }

@@ -6,6 +6,7 @@
 //! Does not know about types.
 
 use crate::emit::load::one_line;
+use crate::emit::plain::{Kinds, Plain};
 
 /// The most pieces that a literal is broken into by `+`: deeply nested expressions are refused by the server.
 const PIECES: usize = 16;
@@ -152,19 +153,15 @@ fn quoted(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'\'');
 }
 
-/// Tells whether any byte needs an escape in a JSON string inside of a literal; written so that it compiles to vector instructions.
-fn is_special(text: &[u8]) -> bool {
-    let mark = |b: &u8| {
-        (*b < 0x20) | (*b == b'"') | (*b == b'\\') | (*b == b'\'') | (*b == b'$') | (*b == 0xc2) | (*b == 0xe2) | (*b == 0xef)
-    };
-    text.iter().fold(false, |found, b| found | mark(b))
-}
+/// What may need an escape in a JSON string inside of a literal.
+const ESCAPED: u8 =
+    Kinds::CONTROL | Kinds::SINGLE_QUOTE | Kinds::DOUBLE_QUOTE | Kinds::BACKSLASH | Kinds::DOLLAR | Kinds::LIKE_AN_END;
 
 /// Appends a JSON string that stands inside of a literal.
-pub fn json_string(text: &str, out: &mut Vec<u8>) {
-    let bytes = text.as_bytes();
+pub fn json_string(text: Plain, out: &mut Vec<u8>) {
+    let bytes = text.bytes;
     out.push(b'"');
-    if !is_special(bytes) {
+    if !text.has(ESCAPED) {
         out.extend_from_slice(bytes);
         return out.push(b'"');
     }
@@ -233,7 +230,8 @@ mod tests {
     #[test]
     fn json_strings_are_safe_inside_of_literals() {
         let mut out = vec![];
-        json_string("a'b\"\\\n$(x)$ é\u{2028}\u{1}😀", &mut out);
+        let text = "a'b\"\\\n$(x)$ é\u{2028}\u{1}😀".as_bytes();
+        json_string(Plain::of(text), &mut out);
         assert_eq!(String::from_utf8(out).unwrap(), "\"a''b\\\"\\\\\\n\\u0024(x)$ é\\u2028\\u0001😀\"");
     }
 

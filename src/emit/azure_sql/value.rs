@@ -7,6 +7,7 @@
 use arrow::datatypes::DataType as Staged;
 
 use crate::emit::cells::Value;
+use crate::emit::plain::{Kinds, Plain};
 use crate::emit::{Column, numbers, times};
 use crate::types::DataType;
 
@@ -118,8 +119,21 @@ impl Written {
         self.moment
     }
 
-    /// Appends a value's text; nothing for NULL. Returns `None` where T-SQL has no constant for the value.
-    pub fn print(&self, value: &Value, out: &mut Vec<u8>) -> Option<()> {
+    /// Gives a value's text, empty for NULL: a text as it is, `kinds` with it; of others what is printed into `buffer`. Returns `None`
+    /// where T-SQL has no constant for the value.
+    pub fn plain<'a>(&self, value: &Value<'a>, kinds: Kinds, buffer: &'a mut Vec<u8>) -> Option<Plain<'a>> {
+        if let Value::Text(text) = value {
+            let plain = Plain { bytes: text.as_bytes(), kinds };
+            let is_refused = plain.has(Kinds::ZERO) || (self.form == Form::Number && !is_plain_number(text));
+            return (!is_refused).then_some(plain);
+        }
+        buffer.clear();
+        self.print(value, buffer)?;
+        // Digits and letters, and what stands between them in dates.
+        Some(Plain { bytes: buffer, kinds: Kinds::default() })
+    }
+
+    fn print(&self, value: &Value, out: &mut Vec<u8>) -> Option<()> {
         match value {
             Value::Null => {}
             Value::Boolean(value) if self.form == Form::Text => out.extend_from_slice(if *value { b"true" } else { b"false" }),
@@ -129,9 +143,6 @@ impl Written {
             Value::Decimal(number, scale) => numbers::decimal(*number, *scale, out),
             Value::Real(number) if number.is_finite() => out.extend_from_slice(format!("{number:e}").as_bytes()),
             Value::Double(number) if number.is_finite() => out.extend_from_slice(format!("{number:e}").as_bytes()),
-            Value::Text(text) if self.form == Form::Number && !is_plain_number(text) => return None,
-            Value::Text(text) if text.contains('\0') => return None,
-            Value::Text(text) => out.extend_from_slice(text.as_bytes()),
             Value::Bytes(bytes) => hexadecimal(bytes, out),
             Value::Date(days) if (FIRST_DAY..=LAST_DAY).contains(days) => match self.moment {
                 Moment::Natural => times::date(*days, out),
@@ -139,7 +150,7 @@ impl Written {
             },
             Value::Time(micros) if (0..DAY).contains(micros) => times::time(*micros, out),
             Value::Timestamp(micros, zoned) => self.instant(*micros, *zoned, out)?,
-            Value::Real(_) | Value::Double(_) | Value::Date(_) | Value::Time(_) | Value::List(_) => return None,
+            Value::Real(_) | Value::Double(_) | Value::Date(_) | Value::Time(_) | Value::Text(_) | Value::List(_) => return None,
         }
         Some(())
     }

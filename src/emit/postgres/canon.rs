@@ -9,6 +9,7 @@ use arrow::datatypes::DataType as Staged;
 
 use super::{jsonb, text, value};
 use crate::emit::cells::Value;
+use crate::emit::plain::Plain;
 use crate::emit::rows::Compared;
 use crate::emit::times;
 use crate::types::DataType;
@@ -136,28 +137,28 @@ impl Canon {
     }
 
     /// Appends the quoted form of a value; `plain` is its text as loaded.
-    pub fn append(&self, value: &Value, plain: &[u8], out: &mut Vec<u8>) {
+    pub fn append(&self, value: &Value, plain: Plain, out: &mut Vec<u8>) {
         match (self, value) {
             (_, Value::Null) => out.extend_from_slice(b"NULL"),
             (Canon::Text | Canon::Json, _) => text::quote_literal(plain, out),
             (Canon::Jsonb, _) => {
                 let mut printed = vec![];
-                let known = std::str::from_utf8(plain).ok().and_then(|t| jsonb::print(t, &mut printed));
-                text::quote_literal(known.map_or(plain, |()| &printed), out);
+                let known = std::str::from_utf8(plain.bytes).ok().and_then(|t| jsonb::print(t, &mut printed));
+                text::quote_literal(known.map_or(plain, |()| Plain::of(&printed)), out);
             }
             (Canon::Padded, _) => {
-                let end = plain.iter().rposition(|b| *b != b' ').map_or(0, |last| last + 1);
-                text::quote_literal(&plain[..end], out);
+                let end = plain.bytes.iter().rposition(|b| *b != b' ').map_or(0, |last| last + 1);
+                text::quote_literal(plain.part(&plain.bytes[..end]), out);
             }
             (Canon::List(element), Value::List(_)) => {
                 let mut image = vec![];
                 elements(element, value, &mut image);
-                text::quote_literal(&image, out);
+                text::quote_literal(Plain::of(&image), out);
             }
             _ => {
                 // None of these forms holds a quote or a backslash.
                 out.push(b'\'');
-                self.append_plain(value, plain, out);
+                self.append_plain(value, plain.bytes, out);
                 out.push(b'\'');
             }
         }
@@ -206,7 +207,7 @@ fn elements(canon: &Canon, list: &Value, out: &mut Vec<u8>) {
         }
         plain.clear();
         value::print(&item, &mut plain);
-        canon.append(&item, &plain, out);
+        canon.append(&item, Plain::of(&plain), out);
     }
 }
 

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::canon::Canon;
 use super::{relation, stage, text, value};
 use crate::emit::cells::{Cells, Value};
+use crate::emit::plain::{Kinds, Plain};
 use crate::emit::rows::{Evidence, RowFormat, RowWriter, Tally};
 use crate::emit::{Column, Table};
 use crate::error::Error;
@@ -86,14 +87,14 @@ impl Rows {
         for (i, (column, cells)) in self.tally.columns.iter_mut().zip(cells).enumerate() {
             let value = cells.get(row);
             let plain = match value {
-                Value::Text(text) => text.as_bytes(),
+                Value::Text(text) => Plain { bytes: text.as_bytes(), kinds: cells.kinds(&value) },
                 _ => {
                     self.plain.clear();
                     value::print(&value, &mut self.plain);
                     if column.form.trimmed {
                         trim(&mut self.plain);
                     }
-                    &self.plain
+                    Plain::of(&self.plain)
                 }
             };
             let null = matches!(value, Value::Null);
@@ -104,7 +105,7 @@ impl Rows {
             match (null, insert) {
                 (true, true) => out.extend_from_slice(b"NULL"),
                 (true, false) => out.extend_from_slice(b"\\N"),
-                (false, true) if column.form.bare => out.extend_from_slice(plain),
+                (false, true) if column.form.bare => out.extend_from_slice(plain.bytes),
                 (false, true) => text::constant(plain, out),
                 (false, false) => text::copy_field(plain, out),
             }
@@ -116,10 +117,10 @@ impl Rows {
                 canon.append(&value, plain, &mut self.image);
             }
             if column.is_key {
-                self.keys.push(key, (!null).then_some(plain));
+                self.keys.push(key, (!null).then_some(plain.bytes));
                 key += 1;
             }
-            if matches!(value, Value::Text(_) | Value::List(_)) && text::any(plain, |b| b == 0) {
+            if plain.has(Kinds::ZERO) {
                 out.truncate(start);
                 return Err(i);
             }
@@ -204,7 +205,7 @@ impl Keys {
             let typed = format!("(SELECT array_agg({}) FROM {} WHERE false)", text::identifier(name), self.relation);
             out.extend_from_slice(format!("{}\n    coalesce({typed}, ", if i > 0 { "," } else { "" }).as_bytes());
             array.push(b'}');
-            text::constant(array, out);
+            text::constant(Plain::of(array), out);
             out.push(b')');
             array.clear();
         }

@@ -4,6 +4,8 @@
 //! Sources: PostgreSQL 15 manual, sections 4.1.1 (identifiers), 4.1.2 (constants, dollar quotes), 8.15.6 (array elements), and COPY (text format).
 //! Does not know about types.
 
+use crate::emit::plain::{Kinds, Plain};
+
 /// Quotes a name.
 pub fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
@@ -20,7 +22,7 @@ pub fn relation(schema: Option<&str>, name: &str) -> String {
 /// Quotes a text as a constant.
 pub fn literal(text: &str) -> String {
     let mut out = vec![];
-    constant(text.as_bytes(), &mut out);
+    constant(Plain::of(text.as_bytes()), &mut out);
     String::from_utf8_lossy(&out).into_owned()
 }
 
@@ -47,8 +49,10 @@ pub fn any(text: &[u8], is: impl Fn(u8) -> bool) -> bool {
 }
 
 /// Appends a field of COPY's text format.
-pub fn copy_field(text: &[u8], out: &mut Vec<u8>) {
-    if !any(text, |b| b < 0x20 || b == b'\\') {
+pub fn copy_field(text: Plain, out: &mut Vec<u8>) {
+    let has_escapes = text.has(Kinds::CONTROL | Kinds::BACKSLASH);
+    let text = text.bytes;
+    if !has_escapes {
         return out.extend_from_slice(text);
     }
     let mut start = 0;
@@ -73,12 +77,12 @@ pub fn copy_field(text: &[u8], out: &mut Vec<u8>) {
 /// Appends a constant that stays on one line: `'it''s'`, or `E'two\nlines'` where there are control characters.
 ///
 /// Line ends are escaped because editors and version control change them.
-pub fn constant(text: &[u8], out: &mut Vec<u8>) {
-    if !any(text, |b| b < 0x20) {
-        return quoted(text, b"'", false, out);
+pub fn constant(text: Plain, out: &mut Vec<u8>) {
+    if !text.has(Kinds::CONTROL) {
+        return quoted(text, b"'", Kinds::SINGLE_QUOTE, out);
     }
     out.extend_from_slice(b"E'");
-    for byte in text {
+    for byte in text.bytes {
         match byte {
             b'\'' => out.extend_from_slice(b"''"),
             b'\\' => out.extend_from_slice(b"\\\\"),
@@ -96,25 +100,25 @@ pub fn constant(text: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Appends a text as the function `quote_literal` returns it.
-pub fn quote_literal(text: &[u8], out: &mut Vec<u8>) {
-    if any(text, |b| b == b'\\') {
-        quoted(text, b"E'", true, out);
-    } else {
-        quoted(text, b"'", false, out);
-    }
+pub fn quote_literal(text: Plain, out: &mut Vec<u8>) {
+    let open: &[u8] = if text.has(Kinds::BACKSLASH) && text.bytes.contains(&b'\\') { b"E'" } else { b"'" };
+    quoted(text, open, Kinds::SINGLE_QUOTE | Kinds::BACKSLASH, out);
 }
 
-fn quoted(text: &[u8], open: &[u8], backslashes: bool, out: &mut Vec<u8>) {
+/// Appends a text between quotes; the characters of these kinds stand twice.
+fn quoted(text: Plain, open: &[u8], doubled: u8, out: &mut Vec<u8>) {
     out.extend_from_slice(open);
+    let bytes = text.bytes;
     let mut start = 0;
-    let plain = !backslashes && !any(text, |b| b == b'\'');
-    for (i, byte) in if plain { &[][..] } else { text }.iter().enumerate() {
-        if *byte == b'\'' || (backslashes && *byte == b'\\') {
-            out.extend_from_slice(&text[start..=i]);
-            start = i;
+    if text.has(doubled) {
+        for (i, byte) in bytes.iter().enumerate() {
+            if *byte == b'\'' || (*byte == b'\\' && doubled & Kinds::BACKSLASH != 0) {
+                out.extend_from_slice(&bytes[start..=i]);
+                start = i;
+            }
         }
     }
-    out.extend_from_slice(&text[start..]);
+    out.extend_from_slice(&bytes[start..]);
     out.push(b'\'');
 }
 
@@ -139,9 +143,9 @@ mod tests {
     use super::*;
     use crate::emit::Dialect;
 
-    fn shown(write: fn(&[u8], &mut Vec<u8>), text: &str) -> String {
+    fn shown(write: fn(Plain, &mut Vec<u8>), text: &str) -> String {
         let mut out = vec![];
-        write(text.as_bytes(), &mut out);
+        write(Plain::of(text.as_bytes()), &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -169,7 +173,7 @@ mod tests {
         for (text, quoted) in
             [("a-1", "a-1"), ("", "\"\""), ("NULL", "\"NULL\""), ("a\"\\", "\"a\\\"\\\\\""), ("{a,b}", "\"{a,b}\"")]
         {
-            assert_eq!(shown(element, text), quoted);
+            assert_eq!(shown(|text, out| element(text.bytes, out), text), quoted);
         }
     }
 
