@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
@@ -44,12 +45,14 @@ struct Turns<'a> {
     /// How many portions are written; `None` once something has failed.
     written: Mutex<Option<usize>>,
     moved: Condvar,
+    /// How many rows were formatted.
+    rows: AtomicU64,
 }
 
-/// Writes a table's rows below a line with the names of its columns.
+/// Writes a table's rows below a line with the names of its columns; returns how many there are.
 ///
 /// `path` is what messages call the file.
-pub fn write(session: &Session, table: &TablePlan, mut file: &File, path: &Path) -> Result<(), Error> {
+pub fn write(session: &Session, table: &TablePlan, mut file: &File, path: &Path) -> Result<u64, Error> {
     let mut head = vec![];
     csv::header(table.columns.iter().map(|c| c.name.as_str()), &mut head);
     file.write_all(&head).map_err(|e| Error::file(path, "cannot write", &e))?;
@@ -59,7 +62,7 @@ pub fn write(session: &Session, table: &TablePlan, mut file: &File, path: &Path)
     let select = |from: &str| format!("SELECT {columns} FROM {from}");
     let parts: Vec<String> = parts.iter().map(|part| select(part)).collect();
     let threads = rayon::current_num_threads();
-    let turns = Turns { file, path, written: Mutex::new(Some(0)), moved: Condvar::new() };
+    let turns = Turns { file, path, written: Mutex::new(Some(0)), moved: Condvar::new(), rows: AtomicU64::new(0) };
     let (hand_on, portions) = sync_channel(threads);
     let portions = Arc::new(Mutex::new(portions));
     std::thread::scope(|scope| {
@@ -80,7 +83,8 @@ pub fn write(session: &Session, table: &TablePlan, mut file: &File, path: &Path)
         let written: Vec<Result<(), Error>> = writers.into_iter().map(|w| w.join().unwrap_or_else(|_| gone())).collect();
         // Where a writer fails, reading fails after it.
         written.into_iter().collect::<Result<(), Error>>().and(read)
-    })
+    })?;
+    Ok(turns.rows.into_inner())
 }
 
 /// What is read of a table's rows: as they are stored, or as text.
@@ -127,6 +131,7 @@ impl Turns<'_> {
             let Ok((number, rows)) = portions.lock().unwrap_or_else(PoisonError::into_inner).recv() else { return Ok(()) };
             let mut add = |batch: &RecordBatch| {
                 format(batch, &mut text)?;
+                self.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
                 // What was just formatted is still in the processor's memory.
                 if text.len() >= SOME && self.is_turn(number) { self.put(&mut text) } else { Ok(()) }
             };

@@ -40,7 +40,7 @@ impl Outputs {
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let beside = tempfile::Builder::new().prefix(&format!(".{name}.")).tempfile_in(folder);
         let beside = beside.map_err(|e| Error::file(&path, "cannot write", &e))?;
-        match options(file.format) {
+        let rows = match options(file.format) {
             Some(options) => {
                 let columns: Vec<String> = table.columns.iter().map(|c| column(&c.name, &c.data_type, file.format)).collect();
                 let (columns, source, place) = (columns.join(", "), quote(&table.name.value), quote_path(beside.path()));
@@ -49,10 +49,10 @@ impl Outputs {
                     e.message = format!("cannot write `{}`: {}", path.display(), e.message);
                     e
                 })?;
+                crate::engine::count(session, &table.name.value)?
             }
             None => csv_file::write(session, table, beside.as_file(), &path)?,
-        }
-        let rows = crate::engine::count(session, &table.name.value)?;
+        };
         let exported = Exported { path: file.path.clone(), table: table.name.value.clone(), format: file.format.name(), rows };
         Ok((exported, Pending { file: beside, path, hash: String::new() }))
     }

@@ -32,7 +32,13 @@ impl Clause for Distinct {
             key.expr = look_up(key.expr.clone(), &flow, cx)?;
         }
         // Where the order leaves a choice, the source's order decides, so that every run keeps the same row.
-        order_by.extend(flow.origin.order(&flow.columns).iter().map(|c| ascending(c, body)));
+        let undecided = |column: &String| {
+            let is_it = |expr: &Expr| matches!(&expr.kind, ExprKind::Column(name) if name == column);
+            !on.iter().any(is_it) && !order_by.iter().any(|key| is_it(&key.expr))
+        };
+        let rest: Vec<OrderBy> =
+            flow.origin.order(&flow.columns).iter().filter(|c| undecided(c)).map(|c| ascending(c, body)).collect();
+        order_by.extend(rest);
         if last {
             for key in &mut order_by {
                 key.descending = !key.descending;
