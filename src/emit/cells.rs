@@ -5,7 +5,6 @@
 
 use std::ops::Range;
 
-use super::plain::Kinds;
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BinaryViewArray, BooleanArray, Decimal128Array, FixedSizeBinaryArray,
     LargeBinaryArray, LargeStringArray, PrimitiveArray, StringArray, StringViewArray,
@@ -16,6 +15,8 @@ use arrow::datatypes::{
     Time64MicrosecondType, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
     TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
+
+use super::plain::Kinds;
 
 /// The content of a cell.
 #[derive(Clone, Debug)]

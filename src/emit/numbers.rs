@@ -21,11 +21,6 @@ pub fn integer(value: i64, out: &mut Vec<u8>) {
 
 /// Appends an unsigned integer.
 pub fn unsigned(value: u64, out: &mut Vec<u8>) {
-    match value {
-        0..10 => return out.push(b'0' + value as u8),
-        10..100 => return pair(value as u32, out),
-        _ => {}
-    }
     let mut digits = [0_u8; 20];
     let start = fill(value, &mut digits);
     out.extend_from_slice(digits.get(start..).unwrap_or_default());

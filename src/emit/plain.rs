@@ -7,7 +7,7 @@
 #[derive(Clone, Copy, Debug)]
 pub struct Plain<'a> {
     pub bytes: &'a [u8],
-    /// Every kind that occurs; perhaps others.
+    /// The kinds that occur.
     pub kinds: Kinds,
 }
 
@@ -17,9 +17,10 @@ impl<'a> Plain<'a> {
         Plain { bytes, kinds: Kinds::of(bytes) }
     }
 
-    /// Takes other bytes that have no kinds beyond those of this text.
-    pub fn part(self, bytes: &'a [u8]) -> Plain<'a> {
-        Plain { bytes, ..self }
+    /// Leaves out the spaces at the end, which are of no kind.
+    pub fn without_last_spaces(self) -> Plain<'a> {
+        let end = self.bytes.iter().rposition(|b| *b != b' ').map_or(0, |last| last + 1);
+        Plain { bytes: self.bytes.get(..end).unwrap_or_default(), ..self }
     }
 
     pub fn has(self, kinds: u8) -> bool {
@@ -86,7 +87,8 @@ mod tests {
         for byte in 0..=255_u8 {
             assert_eq!(Kinds::of(&[b'a', byte]) == Kinds::default(), Kinds::none_in(&[b'a', byte]), "{byte}");
         }
-        let text = Plain::of("a'\u{85}".as_bytes());
+        let text = Plain::of("a'\u{85}  ".as_bytes());
+        assert_eq!(text.without_last_spaces().bytes, "a'\u{85}".as_bytes());
         assert!(text.has(Kinds::SINGLE_QUOTE) && text.has(Kinds::WIDE) && text.has(Kinds::LIKE_AN_END));
         assert!(!text.has(Kinds::ZERO | Kinds::CONTROL | Kinds::DOUBLE_QUOTE | Kinds::BACKSLASH | Kinds::DOLLAR));
     }

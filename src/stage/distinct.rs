@@ -32,13 +32,11 @@ impl Clause for Distinct {
             key.expr = look_up(key.expr.clone(), &flow, cx)?;
         }
         // Where the order leaves a choice, the source's order decides, so that every run keeps the same row.
-        let undecided = |column: &String| {
-            let is_it = |expr: &Expr| matches!(&expr.kind, ExprKind::Column(name) if name == column);
-            !on.iter().any(is_it) && !order_by.iter().any(|key| is_it(&key.expr))
-        };
-        let rest: Vec<OrderBy> =
-            flow.origin.order(&flow.columns).iter().filter(|c| undecided(c)).map(|c| ascending(c, body)).collect();
-        order_by.extend(rest);
+        // A column decides only as it is: several texts cast to the same number.
+        let bare = |expr: &Expr| if let ExprKind::Column(name) = &expr.kind { Some(name.clone()) } else { None };
+        let decided: Vec<String> = on.iter().chain(order_by.iter().map(|key| &key.expr)).filter_map(bare).collect();
+        let rest = flow.origin.order(&flow.columns);
+        order_by.extend(rest.iter().filter(|c| !decided.contains(c)).map(|c| ascending(c, body)));
         if last {
             for key in &mut order_by {
                 key.descending = !key.descending;

@@ -292,6 +292,17 @@ fn window_functions_are_expressions() {
 }
 
 #[test]
+fn an_order_by_a_cast_leaves_its_column_to_decide() {
+    let tables = "
+  t:
+    sql: select * from (values ('a', '5'), ('a', '05'), ('b', '1')) v(k, n)
+    distinct: {on: k, order_by: \"n::bigint\"}
+    load: {file: t.csv}
+";
+    assert_eq!(file(tables, "t.csv"), "k,n\na,05\nb,1\n");
+}
+
+#[test]
 fn files_are_written_whole_and_again_the_same() {
     let tables = "
   t:

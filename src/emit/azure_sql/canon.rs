@@ -127,10 +127,7 @@ impl Canon {
         }
         let form: &[u8] = match (self, value) {
             (Canon::Text, _) => plain.bytes,
-            (Canon::Padded, _) => {
-                let end = plain.bytes.iter().rposition(|b| *b != b' ').map_or(0, |last| last + 1);
-                plain.bytes.get(..end).unwrap_or_default()
-            }
+            (Canon::Padded, _) => plain.without_last_spaces().bytes,
             _ => {
                 form.clear();
                 self.append_form(value, plain.bytes, form);

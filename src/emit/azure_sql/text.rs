@@ -12,6 +12,9 @@ use crate::emit::plain::{Kinds, Plain};
 const PIECES: usize = 16;
 /// The longest text, in UTF-16 code units, that concatenation keeps whole by itself.
 const SHORT: usize = 4_000;
+/// What may need an escape in a JSON string inside of a literal.
+const ESCAPED: u8 =
+    Kinds::CONTROL | Kinds::SINGLE_QUOTE | Kinds::DOUBLE_QUOTE | Kinds::BACKSLASH | Kinds::DOLLAR | Kinds::LIKE_AN_END;
 
 /// Quotes a name.
 pub fn identifier(name: &str) -> String {
@@ -152,10 +155,6 @@ fn quoted(text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(&text[start..]);
     out.push(b'\'');
 }
-
-/// What may need an escape in a JSON string inside of a literal.
-const ESCAPED: u8 =
-    Kinds::CONTROL | Kinds::SINGLE_QUOTE | Kinds::DOUBLE_QUOTE | Kinds::BACKSLASH | Kinds::DOLLAR | Kinds::LIKE_AN_END;
 
 /// Appends a JSON string that stands inside of a literal.
 pub fn json_string(text: Plain, out: &mut Vec<u8>) {

@@ -146,10 +146,7 @@ impl Canon {
                 let known = std::str::from_utf8(plain.bytes).ok().and_then(|t| jsonb::print(t, &mut printed));
                 text::quote_literal(known.map_or(plain, |()| Plain::of(&printed)), out);
             }
-            (Canon::Padded, _) => {
-                let end = plain.bytes.iter().rposition(|b| *b != b' ').map_or(0, |last| last + 1);
-                text::quote_literal(plain.part(&plain.bytes[..end]), out);
-            }
+            (Canon::Padded, _) => text::quote_literal(plain.without_last_spaces(), out),
             (Canon::List(element), Value::List(_)) => {
                 let mut image = vec![];
                 elements(element, value, &mut image);

@@ -101,7 +101,7 @@ pub fn constant(text: Plain, out: &mut Vec<u8>) {
 
 /// Appends a text as the function `quote_literal` returns it.
 pub fn quote_literal(text: Plain, out: &mut Vec<u8>) {
-    let open: &[u8] = if text.has(Kinds::BACKSLASH) && text.bytes.contains(&b'\\') { b"E'" } else { b"'" };
+    let open: &[u8] = if text.has(Kinds::BACKSLASH) { b"E'" } else { b"'" };
     quoted(text, open, Kinds::SINGLE_QUOTE | Kinds::BACKSLASH, out);
 }
 
