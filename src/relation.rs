@@ -1,13 +1,19 @@
 //! The relational algebra that every clause lowers to: plain, closed, matched exhaustively.
 //!
 //! A relation is a tree over named tables. Columns whose names start with `#` are the books' own: `#row` is the record that a row
-//! descends from, `#1`, `#2` its positions in the lists that were unnested, `#fails.c` whether column `c` would not cast.
+//! descends from, `#1`, `#2` its positions in the lists that were unnested, `#fails.c` whether column `c` would not cast, `#number.c` the
+//! text of column `c` by its number.
 //! Does not know how it is printed or run.
 
 use crate::expr::{Expr, OrderBy};
 
 /// The hidden column that holds the number of the source's record.
 pub const ROW: &str = "#row";
+
+/// The hidden column that holds a column's text by its number: as a value of an enumeration.
+pub fn number_of(column: &str) -> String {
+    format!("#number.{column}")
+}
 
 /// A table-valued expression.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use super::carried::Stored;
 use super::judge::print;
 use super::session::{Session, quote};
 use crate::error::Error;
@@ -16,12 +17,12 @@ use crate::source::Staging;
 use crate::sql;
 
 /// Rewrites the aggregates of a relation.
-pub fn together(relation: Relation, session: &Session) -> Result<Relation, Error> {
+pub fn together(relation: Relation, stored: &Stored, session: &Session) -> Result<Relation, Error> {
     Ok(match relation {
-        Relation::Project { input, columns } => together(*input, session)?.project(columns),
-        Relation::Filter { input, predicate } => together(*input, session)?.filter(predicate),
-        Relation::Sort { input, order_by } => together(*input, session)?.sort(order_by),
-        Relation::Aggregate { input, keys, columns } if cheap(&input) => gathered(&input, keys, columns, session)?,
+        Relation::Project { input, columns } => together(*input, stored, session)?.project(columns),
+        Relation::Filter { input, predicate } => together(*input, stored, session)?.filter(predicate),
+        Relation::Sort { input, order_by } => together(*input, stored, session)?.sort(order_by),
+        Relation::Aggregate { input, keys, columns } if cheap(&input) => gathered(&input, keys, columns, stored, session)?,
         other => other,
     })
 }
@@ -35,7 +36,13 @@ fn cheap(relation: &Relation) -> bool {
     }
 }
 
-fn gathered(input: &Relation, keys: Vec<Expr>, mut columns: Vec<(String, Expr)>, session: &Session) -> Result<Relation, Error> {
+fn gathered(
+    input: &Relation,
+    keys: Vec<Expr>,
+    mut columns: Vec<(String, Expr)>,
+    stored: &Stored,
+    session: &Session,
+) -> Result<Relation, Error> {
     let shown = columns.iter().map(|(name, e)| (name.clone(), Expr::column(name, e.span)));
     let mut shown: BTreeMap<String, Expr> = shown.collect();
     let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
@@ -49,7 +56,7 @@ fn gathered(input: &Relation, keys: Vec<Expr>, mut columns: Vec<(String, Expr)>,
     for (number, same) in sorts.into_values().filter(|same| same.len() > 1).enumerate() {
         let values: Vec<(String, Expr)> = same.iter().filter_map(|(name, e)| Some((name.clone(), value_of(e)?))).collect();
         let Some((_, mut whole)) = same.first().cloned() else { continue };
-        let Some(in_order) = looked_at(input, &values, &whole, session)? else { continue };
+        let Some(in_order) = looked_at(input, &values, &whole, stored, session)? else { continue };
         let row = format!("#first.{number}");
         let span = whole.span;
         columns.retain(|(name, _)| !same.iter().any(|(n, _)| n == name));
@@ -70,19 +77,21 @@ fn gathered(input: &Relation, keys: Vec<Expr>, mut columns: Vec<(String, Expr)>,
         }
         columns.push((row, whole));
     }
+    // Each group has a first row, but that of all rows where there are none.
+    let kind = if keys.is_empty() { JoinKind::Left } else { JoinKind::Inner };
     let grouped = Relation::Aggregate { input: Box::new(input.clone()), keys, columns };
-    let whole = fetched.into_iter().fold(grouped, |rows, (row, values)| fetch(rows, input, &row, values));
+    let whole = fetched.into_iter().fold(grouped, |rows, (row, values)| fetch(rows, input, &row, values, kind));
     Ok(whole.project(names.into_iter().filter_map(|name| shown.remove_entry(&name)).collect()))
 }
 
 /// Joins the rows of the input that have the numbers of a column.
-fn fetch(rows: Relation, input: &Relation, row: &str, values: Vec<(String, Expr)>) -> Relation {
+fn fetch(rows: Relation, input: &Relation, row: &str, values: Vec<(String, Expr)>, kind: JoinKind) -> Relation {
     let Some(span) = values.first().map(|(_, value)| value.span) else { return rows };
     let number = of_row(row, ROW);
     let on = Expr::column(row, span).binary(BinaryOp::Equal, Expr::column(&number, span));
     let mut taken = vec![(number, Expr::column(ROW, span))];
     taken.extend(values.into_iter().map(|(name, value)| (of_row(row, &name), value)));
-    Relation::Join { left: Box::new(rows), right: Box::new(input.clone().project(taken)), kind: JoinKind::Left, on }
+    Relation::Join { left: Box::new(rows), right: Box::new(input.clone().project(taken)), kind, on }
 }
 
 /// The name of a first row's value.
@@ -108,9 +117,17 @@ fn value_of(expr: &Expr) -> Option<Expr> {
 }
 
 /// Whether the rows lie in the order that an `arg_min` looks for; `None` where a value is NULL.
-fn looked_at(input: &Relation, values: &[(String, Expr)], expr: &Expr, session: &Session) -> Result<Option<bool>, Error> {
-    let null = values.iter().map(|(_, v)| Ok(format!("{} IS NULL", print(v)?))).collect::<Result<Vec<_>, Error>>()?;
-    let (null, source) = (null.join(" OR "), printed(input)?);
+fn looked_at(
+    input: &Relation,
+    values: &[(String, Expr)],
+    expr: &Expr,
+    stored: &Stored,
+    session: &Session,
+) -> Result<Option<bool>, Error> {
+    // Of numbers the engine often knows without a look that none is NULL.
+    let numbered = stored.carry(input);
+    let null = values.iter().map(|(_, v)| print(&numbered.by_number(&v.clone().is_null()))).collect::<Result<Vec<_>, Error>>()?;
+    let (null, source) = (null.join(" OR "), printed(&numbered.relation)?);
     let any = |wrong: &str| -> Result<bool, Error> {
         let sql = format!("SELECT 1 FROM (SELECT {wrong} AS wrong FROM {source}) WHERE wrong LIMIT 1");
         Ok(!session.rows(&sql)?.is_empty())

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::expr::Expr;
 use crate::plan::{Plan, TablePlan};
 use crate::report::{Unjudged, Violation};
-use crate::source::Staging;
+use crate::source::{Staging, Texts};
 use crate::sql;
 use crate::stage::{Change, unfilled};
 
@@ -34,6 +34,8 @@ pub struct TableFacts {
     pub joins: BTreeMap<usize, JoinFacts>,
     /// Declarations of joins that do not hold; the table was not made.
     pub broken: Vec<Violation>,
+    /// The texts of the columns that are stored by numbers.
+    pub numbered: Texts,
     /// What checks of the whole table found, by check.
     pub findings: BTreeMap<usize, Finding>,
 }

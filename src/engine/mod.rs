@@ -6,6 +6,7 @@
 mod agreement;
 mod books;
 mod broken_rows;
+mod carried;
 mod engine_types;
 pub mod existing;
 mod findings;

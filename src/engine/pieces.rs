@@ -40,15 +40,31 @@ pub fn arrange(table: &str, by: &str, numbered: &Numbered, session: &Session) ->
     let scattered = pieces.filter(|pieces| !pieces.is_sorted_by_key(|piece| piece.rows));
     let ranges: Vec<(u64, u64)> = match scattered {
         Some(pieces) => pieces.iter().map(|piece| piece.rows).collect(),
-        None if numbered.is_empty() => return Ok(()),
-        None => vec![(0, session.number(&format!("SELECT count(*) FROM {name}"))?)],
+        None => return leave(table, numbered, session),
     };
-    let stored = stored(table);
-    let all: Vec<String> = ranges.iter().map(|rows| part(&numbered.read(), &stored, *rows)).collect();
+    show(table, &ranges, numbered, session)
+}
+
+/// Leaves a table's rows where they lie; its name stands for them with all texts as texts.
+pub fn leave(table: &str, numbered: &Numbered, session: &Session) -> Result<(), Error> {
+    if numbered.is_empty() {
+        return Ok(());
+    }
+    let rows = session.number(&format!("SELECT count(*) FROM {}", quote(table)))?;
+    show(table, &[(0, rows)], numbered, session)
+}
+
+/// Makes a view of a table's pieces.
+fn show(table: &str, ranges: &[(u64, u64)], numbered: &Numbered, session: &Session) -> Result<(), Error> {
+    let (name, stored) = (quote(table), stored(table));
+    let view = match ranges {
+        [_] => format!("SELECT {} FROM {}", numbered.read(), quote(&stored)),
+        _ => ranges.iter().map(|rows| part(&numbered.read(), &stored, *rows)).collect::<Vec<_>>().join(" UNION ALL "),
+    };
     let rows: Vec<String> = ranges.iter().map(|(first, end)| format!("({first}, {end})")).collect();
     session.execute(&format!("CREATE OR REPLACE TABLE {} AS FROM (VALUES {})", quote(&self::ranges(table)), rows.join(", ")))?;
     session.execute(&format!("ALTER TABLE {name} RENAME TO {}", quote(&stored)))?;
-    session.execute(&format!("CREATE VIEW {name} AS {}", all.join(" UNION ALL ")))
+    session.execute(&format!("CREATE VIEW {name} AS {view}"))
 }
 
 /// Queries that give a table's rows in their order, as they are stored, one query after the other, and can be run by several threads; none

@@ -7,14 +7,16 @@ use std::sync::Mutex;
 
 use petgraph::graph::DiGraph;
 
+use super::carried::Stored;
 use super::judge::{self, TableFacts};
 use super::numbered::Numbered;
 use super::order::Order;
 use super::session::{Session, quote};
-use super::{Facts, books, firsts, joins, pieces, quarantine};
+use super::{Facts, books, firsts, joins, lock, pieces, quarantine};
 use crate::error::Error;
 use crate::expr::{Expr, OrderBy};
 use crate::plan::{ExtractPlan, Plan, TablePlan};
+use crate::relation::number_of;
 use crate::source::Staging;
 use crate::sql;
 use crate::stage::Change;
@@ -80,19 +82,21 @@ pub fn stage(
     kept.extend(table.kept_hidden());
     kept.extend(told.values().map(|join| join.matched.clone()));
     let span = table.name.span;
-    let mut relation = firsts::together(table.relation.clone(), session)?;
+    let stored =
+        Stored { plan, tables: lock(facts).tables.iter().map(|(name, known)| (name.clone(), known.numbered.clone())).collect() };
+    let mut carried = stored.carry(&firsts::together(table.relation.clone(), &stored, session)?);
     if *order == Order::Sorted {
-        relation = relation.sort(table.order().iter().map(|c| ascending(Expr::column(c, span))).collect());
+        carried.relation = carried.relation.sort(table.order().iter().map(|c| ascending(Expr::column(c, span))).collect());
     }
-    let relation = relation.project(kept.iter().map(|c| (c.clone(), Expr::column(c, span))).collect());
-    let query = sql::relation::query(&sql::duckdb::DuckDb, &relation).map_err(|u| Error::new("X0301", u.what))?;
-    session.execute(&format!("DROP VIEW IF EXISTS {name}"))?;
     let separated = table.quarantine || !quarantine::parents(plan, table).is_empty();
-    let numbered = match order {
-        Order::Pieces(_) if !separated => Numbered::of(table),
-        _ => Numbered::default(),
-    };
-    let numbered = numbered.create(&name, &query, session)?;
+    let numbered =
+        if separated { Numbered::default() } else { Numbered::of(table, &carried, matches!(order, Order::Pieces(_)))? };
+    let numbers = numbered.texts().into_keys().filter(|c| carried.columns.contains_key(c)).map(|c| number_of(&c));
+    let named = kept.iter().cloned().chain(numbers).map(|c| (c.clone(), Expr::column(c, span))).collect();
+    let query =
+        sql::relation::query(&sql::duckdb::DuckDb, &carried.relation.project(named)).map_err(|u| Error::new("X0301", u.what))?;
+    session.execute(&format!("DROP VIEW IF EXISTS {name}"))?;
+    let numbered = numbered.create(&name, &kept, &query, session)?;
     let (books, broken) = books::count(table, &told, session)?;
     if !broken.is_empty() {
         return Ok(TableFacts { broken, ..TableFacts::default() });
@@ -107,9 +111,11 @@ pub fn stage(
             known.failures = judge::measure(table, session)?.failures;
         }
     }
-    if let Order::Pieces(by) = order {
-        pieces::arrange(&table.name.value, by, &numbered, session)?;
+    match order {
+        Order::Pieces(by) => pieces::arrange(&table.name.value, by, &numbered, session)?,
+        Order::AsTheyCome | Order::Sorted => pieces::leave(&table.name.value, &numbered, session)?,
     }
+    known.numbered = numbered.texts();
     Ok(known)
 }
 

@@ -86,7 +86,7 @@ pub struct TablePlan {
     pub files: Vec<FilePlan>,
     pub views: Vec<ViewPlan>,
     pub quarantine: bool,
-    /// All texts that columns can have, of those of which that is known; NULL aside. Only of what leaves by way of a join.
+    /// All texts that columns can have, of those of which that is known; NULL aside. Only of staged tables.
     pub texts: source::Texts,
     /// Whether the rows are staged as a table; else readers compute them anew from a view.
     pub staged: bool,

@@ -16,9 +16,7 @@ use crate::relation::{JoinKind, Relation};
 use crate::spec::pipeline::TableSpec;
 use crate::spec::yaml::Value;
 use crate::stage::texts::{self, Texts};
-use crate::stage::{
-    Binder, Change, FilePlan, Flow, Lowering, STAGES, TableContext, destinations, innermost, is_loaded, on_failure,
-};
+use crate::stage::{Binder, FilePlan, Flow, Lowering, STAGES, TableContext, destinations, innermost, is_loaded, on_failure};
 use crate::types::DataType;
 
 /// Lowers the tables in `sequence` over the extracts in `relations`; what could not be lowered has its reasons in `out`.
@@ -59,13 +57,12 @@ pub fn lower(
             continue;
         };
         let mut plan = finish(spec, &flow, readers, any);
-        if (!flow.files.is_empty() || !flow.loads.is_empty()) && flow.steps.iter().any(|s| matches!(s.change, Change::Join(_))) {
-            plan.texts = texts::of_all(&flow, &cx);
-        }
         let below = graph::reads(spec).into_iter().filter_map(|read| depths.get(&read.value)).max();
         let depth = below.map_or(1, |below| below + 1);
         plan.staged |= depth > MOST_VIEWS;
-        if !plan.staged {
+        if plan.staged {
+            plan.texts = texts::of_all(&flow, &cx);
+        } else {
             depths.insert(name.clone(), depth);
         }
         relations.insert(name.clone(), flow);

@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, HashSet};
 use super::csv::{quote, quote_text};
 use super::{Staging, Texts};
 use crate::error::Error;
+use crate::relation::number_of;
 
 /// The most values that are told apart.
 const MOST: usize = 64;
@@ -125,13 +126,13 @@ impl Numbered {
         self.columns.into_iter().map(|c| (c.name, c.texts)).collect()
     }
 
-    /// A column's texts again; `None` where they are what is stored.
+    /// A column's texts again, and by their numbers if there are no others; `None` where the texts are what is stored.
     pub fn read(&self, column: &str, others: bool) -> Option<String> {
         let at = self.columns.iter().position(|c| c.name == column)?;
-        let column = quote(column);
+        let (column, number) = (quote(column), number_of(column));
         Some(match others {
             true => format!("coalesce(CAST({column} AS VARCHAR), json_extract_string({OTHERS}, '$[{at}]')) AS {column}"),
-            false => format!("CAST({column} AS VARCHAR) AS {column}"),
+            false => format!("CAST({column} AS VARCHAR) AS {column}, {column} AS {}", quote(&number)),
         })
     }
 }

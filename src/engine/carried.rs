@@ -1,0 +1,226 @@
+//! Carries the texts of few words by their numbers: a number is a byte where a text takes sixteen, so that joins keep and spill less, and
+//! what is stored by numbers in the end need not be looked up row by row.
+//!
+//! In: a relation that is about to be staged. Out: the same columns and rows, with a column `#number.c` more for each column `c` whose text
+//! follows from the number of one text that is stored so. Does not know how tables are stored.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::judge::print;
+use crate::error::Error;
+use crate::expr::{BinaryOp, Expr, ExprKind, Literal, UnaryOp};
+use crate::plan::Plan;
+use crate::relation::{JoinKind, Relation, number_of};
+use crate::source::Texts;
+use crate::types::DataType;
+
+/// Stands for the word that a number means, in an expression that is made of it.
+const WORD: &str = "#word";
+
+/// The tables and what they store by numbers.
+pub struct Stored<'a> {
+    pub plan: &'a Plan,
+    /// The words of staged tables' columns, by table.
+    pub tables: BTreeMap<String, Texts>,
+}
+
+/// A relation that carries numbers.
+pub struct Carried {
+    pub relation: Relation,
+    pub columns: BTreeMap<String, Carry>,
+}
+
+/// A text that follows from the number of a word.
+#[derive(Clone)]
+pub struct Carry {
+    /// In the order of their numbers.
+    words: BTreeSet<String>,
+    /// What is made of [`WORD`]; `None`: the word itself.
+    made: Option<Expr>,
+}
+
+impl Stored<'_> {
+    /// What a name stands for that is no table of the engine's.
+    fn viewed(&self, name: &str) -> Option<&Relation> {
+        match self.plan.table(name) {
+            Some(table) => (!table.staged).then_some(&table.relation),
+            None => self.plan.extracts.iter().find(|e| e.extract.request.name == name)?.pinned.as_ref().map(|p| &p.relation),
+        }
+    }
+
+    fn texts(&self, table: &str) -> Texts {
+        let source = || self.plan.extracts.iter().find(|e| e.extract.request.staged() == table).map(|e| e.source.texts());
+        self.tables.get(table).cloned().or_else(source).unwrap_or_default()
+    }
+
+    /// Makes a relation carry the numbers of its texts as far as they go: to the next grouping, union or query.
+    pub fn carry(&self, relation: &Relation) -> Carried {
+        let whole = |input: &Relation, made: &dyn Fn(Relation, &Carried) -> Relation| {
+            let below = self.carry(input);
+            Carried { relation: made(below.relation.clone(), &below), columns: below.columns }
+        };
+        match relation {
+            Relation::Scan { table } => match self.viewed(table).map(|view| self.carry(view)) {
+                Some(view) if !view.columns.is_empty() => view,
+                Some(_) => Carried::nothing(relation),
+                None => {
+                    let carry = |(name, words)| (name, Carry { words, made: None });
+                    Carried { relation: relation.clone(), columns: self.texts(table).into_iter().map(carry).collect() }
+                }
+            },
+            Relation::Project { input, columns } => self.carry(input).project(columns),
+            Relation::Filter { input, predicate } => whole(input, &|input, below| input.filter(below.by_number(predicate))),
+            Relation::Sort { input, order_by } => whole(input, &|input, below| {
+                let mut order_by = order_by.clone();
+                order_by.iter_mut().for_each(|key| key.expr = below.by_number(&key.expr));
+                input.sort(order_by)
+            }),
+            Relation::Join { left, right, kind, on } => {
+                let (mut left, mut right) = (self.carry(left), self.carry(right));
+                if *kind == JoinKind::Full {
+                    left.keep_words();
+                }
+                if *kind != JoinKind::Inner {
+                    right.keep_words();
+                }
+                let (one, other) = (Box::new(left.relation), Box::new(right.relation));
+                let mut both = Carried { relation: Relation::scan(""), columns: left.columns };
+                both.columns.append(&mut right.columns);
+                both.relation = Relation::Join { left: one, right: other, kind: *kind, on: both.by_number(on) };
+                both
+            }
+            Relation::Unnest { .. }
+            | Relation::Distinct { .. }
+            | Relation::Aggregate { .. }
+            | Relation::Union { .. }
+            | Relation::Unpivot { .. }
+            | Relation::Query { .. } => Carried::nothing(relation),
+        }
+    }
+}
+
+impl Carried {
+    fn nothing(relation: &Relation) -> Carried {
+        Carried { relation: relation.clone(), columns: BTreeMap::new() }
+    }
+
+    /// Leaves what is made of a word: where an outer join finds no partner there is no word, and nothing is made of it either.
+    fn keep_words(&mut self) {
+        self.columns.retain(|_, carry| carry.made.is_none());
+    }
+
+    fn project(self, columns: &[(String, Expr)]) -> Carried {
+        let (mut shown, mut numbers, mut carried) = (vec![], vec![], BTreeMap::new());
+        for (name, expr) in columns {
+            if let Some((column, carry)) = self.follows(expr) {
+                numbers.push((number_of(name), Expr::column(number_of(column), expr.span)));
+                carried.insert(name.clone(), carry);
+            }
+            let picked = matches!(expr.kind, ExprKind::Column(_));
+            shown.push((name.clone(), if picked { expr.clone() } else { self.by_number(expr) }));
+        }
+        shown.append(&mut numbers);
+        Carried { relation: self.relation.project(shown), columns: carried }
+    }
+
+    /// The column whose number an expression's text follows from, and how.
+    fn follows(&self, expr: &Expr) -> Option<(&str, Carry)> {
+        let mut columns = BTreeSet::new();
+        expr.walk(&mut |part| {
+            if let ExprKind::Column(name) = &part.kind {
+                columns.insert(name);
+            }
+        });
+        let mut columns = columns.into_iter();
+        let (Some(column), None) = (columns.next(), columns.next()) else { return None };
+        let (column, carry) = self.columns.get_key_value(column)?;
+        if matches!(expr.kind, ExprKind::Column(_)) {
+            return Some((column, carry.clone()));
+        }
+        let is_text = match &expr.kind {
+            ExprKind::Case { .. } => true,
+            ExprKind::Call(call) => call.function == "coalesce",
+            _ => false,
+        };
+        if !is_text || !is_plain(expr) {
+            return None;
+        }
+        let word = carry.made.clone().unwrap_or_else(|| Expr::column(WORD, expr.span));
+        Some((column, Carry { words: carry.words.clone(), made: Some(with(expr, column, &word)) }))
+    }
+
+    /// The same expression, whose texts are read by their numbers.
+    pub fn by_number(&self, expr: &Expr) -> Expr {
+        let mut read = expr.clone();
+        let mut lambda = false;
+        expr.walk(&mut |part| lambda |= matches!(part.kind, ExprKind::Lambda { .. }));
+        if !lambda {
+            // A name could be that of a parameter.
+            self.read(&mut read);
+        }
+        read
+    }
+
+    fn read(&self, expr: &mut Expr) {
+        if let Some(number) = self.number(expr) {
+            *expr = number.cast(DataType::Text);
+            return;
+        }
+        if let ExprKind::IsNull { operand, .. } = &mut expr.kind
+            && let Some(number) = self.number(operand)
+        {
+            **operand = number;
+            return;
+        }
+        expr.children_mut().into_iter().for_each(|child| self.read(child));
+    }
+
+    /// The number of a column's word.
+    fn number(&self, expr: &Expr) -> Option<Expr> {
+        let ExprKind::Column(name) = &expr.kind else { return None };
+        self.columns.get(name).filter(|carry| carry.made.is_none())?;
+        Some(Expr::column(number_of(name), expr.span))
+    }
+}
+
+impl Carry {
+    /// What makes of a number, quoted, that of the text in a type that numbers all texts which can be made.
+    pub fn stored(&self, number: &str, texts: &BTreeSet<String>, numbering: &str) -> Result<String, Error> {
+        let Some(made) = &self.made else {
+            return Ok(if self.words == *texts { number.to_string() } else { format!("CAST({number} AS {numbering})") });
+        };
+        let words = self.words.iter().map(|word| Expr::text(word, made.span));
+        let all = std::iter::once(Expr::null(made.span)).chain(words);
+        let all = all.map(|word| print(&with(made, WORD, &word))).collect::<Result<Vec<_>, _>>()?.join(", ");
+        // Constants: each is made once, and not once per row.
+        Ok(format!("list_extract(CAST([{all}] AS {numbering}[]), coalesce(enum_code({number}) + 2, 1))"))
+    }
+}
+
+/// Whether an expression is made of nothing but texts and choices between them, which are the same whenever they are made.
+fn is_plain(expr: &Expr) -> bool {
+    let here = match &expr.kind {
+        ExprKind::Column(_) | ExprKind::Case { .. } | ExprKind::IsNull { .. } | ExprKind::InList { .. } => true,
+        ExprKind::Literal(literal) => matches!(literal, Literal::Null | Literal::Text(_)),
+        ExprKind::Binary(_, op, _) => matches!(op, BinaryOp::Equal | BinaryOp::NotEqual | BinaryOp::And | BinaryOp::Or),
+        ExprKind::Unary(op, _) => *op == UnaryOp::Not,
+        ExprKind::Call(call) => call.function == "coalesce" && call.over.is_none() && call.filter.is_none(),
+        _ => false,
+    };
+    here && expr.children().into_iter().all(is_plain)
+}
+
+/// Puts an expression in the place of a column.
+fn with(expr: &Expr, column: &str, by: &Expr) -> Expr {
+    let mut made = expr.clone();
+    put(&mut made, column, by);
+    made
+}
+
+fn put(expr: &mut Expr, column: &str, by: &Expr) {
+    if matches!(&expr.kind, ExprKind::Column(name) if name == column) {
+        *expr = by.clone();
+        return;
+    }
+    expr.children_mut().into_iter().for_each(|child| put(child, column, by));
+}
