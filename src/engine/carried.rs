@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::judge::print;
+use crate::diagnostics::Span;
 use crate::error::Error;
-use crate::expr::{BinaryOp, Expr, ExprKind, Literal, UnaryOp};
+use crate::expr::{BinaryOp, Expr, ExprKind, Literal, OrderBy, UnaryOp};
 use crate::plan::Plan;
 use crate::relation::{JoinKind, Relation, number_of};
 use crate::source::Texts;
@@ -25,6 +26,7 @@ pub struct Stored<'a> {
 }
 
 /// A relation that carries numbers.
+#[derive(Clone)]
 pub struct Carried {
     pub relation: Relation,
     pub columns: BTreeMap<String, Carry>,
@@ -34,9 +36,11 @@ pub struct Carried {
 #[derive(Clone)]
 pub struct Carry {
     /// In the order of their numbers.
-    words: BTreeSet<String>,
+    pub words: BTreeSet<String>,
     /// What is made of [`WORD`]; `None`: the word itself.
     made: Option<Expr>,
+    /// Whether the numbers are counted from one, zero being NULL, and not the values of an enumeration.
+    pub counted: bool,
 }
 
 impl Stored<'_> {
@@ -55,26 +59,18 @@ impl Stored<'_> {
 
     /// Makes a relation carry the numbers of its texts as far as they go: to the next grouping, union or query.
     pub fn carry(&self, relation: &Relation) -> Carried {
-        let whole = |input: &Relation, made: &dyn Fn(Relation, &Carried) -> Relation| {
-            let below = self.carry(input);
-            Carried { relation: made(below.relation.clone(), &below), columns: below.columns }
-        };
         match relation {
             Relation::Scan { table } => match self.viewed(table).map(|view| self.carry(view)) {
                 Some(view) if !view.columns.is_empty() => view,
                 Some(_) => Carried::nothing(relation),
                 None => {
-                    let carry = |(name, words)| (name, Carry { words, made: None });
+                    let carry = |(name, words)| (name, Carry { words, made: None, counted: false });
                     Carried { relation: relation.clone(), columns: self.texts(table).into_iter().map(carry).collect() }
                 }
             },
             Relation::Project { input, columns } => self.carry(input).project(columns),
-            Relation::Filter { input, predicate } => whole(input, &|input, below| input.filter(below.by_number(predicate))),
-            Relation::Sort { input, order_by } => whole(input, &|input, below| {
-                let mut order_by = order_by.clone();
-                order_by.iter_mut().for_each(|key| key.expr = below.by_number(&key.expr));
-                input.sort(order_by)
-            }),
+            Relation::Filter { input, predicate } => self.carry(input).filter(predicate),
+            Relation::Sort { input, order_by } => self.carry(input).sort(order_by),
             Relation::Join { left, right, kind, on } => {
                 let (mut left, mut right) = (self.carry(left), self.carry(right));
                 if *kind == JoinKind::Full {
@@ -105,11 +101,22 @@ impl Carried {
     }
 
     /// Leaves what is made of a word: where an outer join finds no partner there is no word, and nothing is made of it either.
-    fn keep_words(&mut self) {
+    pub fn keep_words(&mut self) {
         self.columns.retain(|_, carry| carry.made.is_none());
     }
 
-    fn project(self, columns: &[(String, Expr)]) -> Carried {
+    pub fn filter(self, predicate: &Expr) -> Carried {
+        let predicate = self.by_number(predicate);
+        Carried { relation: self.relation.filter(predicate), columns: self.columns }
+    }
+
+    pub fn sort(self, order_by: &[OrderBy]) -> Carried {
+        let key = |key: &OrderBy| OrderBy { expr: self.by_number(&key.expr), ..key.clone() };
+        let order_by = order_by.iter().map(key).collect();
+        Carried { relation: self.relation.sort(order_by), columns: self.columns }
+    }
+
+    pub fn project(self, columns: &[(String, Expr)]) -> Carried {
         let (mut shown, mut numbers, mut carried) = (vec![], vec![], BTreeMap::new());
         for (name, expr) in columns {
             if let Some((column, carry)) = self.follows(expr) {
@@ -124,7 +131,7 @@ impl Carried {
     }
 
     /// The column whose number an expression's text follows from, and how.
-    fn follows(&self, expr: &Expr) -> Option<(&str, Carry)> {
+    pub fn follows(&self, expr: &Expr) -> Option<(&str, Carry)> {
         let mut columns = BTreeSet::new();
         expr.walk(&mut |part| {
             if let ExprKind::Column(name) = &part.kind {
@@ -146,7 +153,7 @@ impl Carried {
             return None;
         }
         let word = carry.made.clone().unwrap_or_else(|| Expr::column(WORD, expr.span));
-        Some((column, Carry { words: carry.words.clone(), made: Some(with(expr, column, &word)) }))
+        Some((column, Carry { made: Some(with(expr, column, &word)), ..carry.clone() }))
     }
 
     /// The same expression, whose texts are read by their numbers.
@@ -178,22 +185,28 @@ impl Carried {
     /// The number of a column's word.
     fn number(&self, expr: &Expr) -> Option<Expr> {
         let ExprKind::Column(name) = &expr.kind else { return None };
-        self.columns.get(name).filter(|carry| carry.made.is_none())?;
+        self.columns.get(name).filter(|carry| carry.made.is_none() && !carry.counted)?;
         Some(Expr::column(number_of(name), expr.span))
     }
 }
 
 impl Carry {
+    /// What is made of a word, of which there may be none.
+    pub fn made_of(&self, word: &Expr) -> Expr {
+        self.made.as_ref().map_or(word.clone(), |made| with(made, WORD, word))
+    }
+
     /// What makes of a number, quoted, that of the text in a type that numbers all texts which can be made.
-    pub fn stored(&self, number: &str, texts: &BTreeSet<String>, numbering: &str) -> Result<String, Error> {
-        let Some(made) = &self.made else {
+    pub fn stored(&self, number: &str, texts: &BTreeSet<String>, numbering: &str, span: Span) -> Result<String, Error> {
+        if self.made.is_none() && !self.counted {
             return Ok(if self.words == *texts { number.to_string() } else { format!("CAST({number} AS {numbering})") });
-        };
-        let words = self.words.iter().map(|word| Expr::text(word, made.span));
-        let all = std::iter::once(Expr::null(made.span)).chain(words);
-        let all = all.map(|word| print(&with(made, WORD, &word))).collect::<Result<Vec<_>, _>>()?.join(", ");
+        }
+        let words = std::iter::once(Expr::null(span)).chain(self.words.iter().map(|word| Expr::text(word, span)));
+        let made = words.map(|word| print(&self.made_of(&word))).collect::<Result<Vec<_>, _>>()?.join(", ");
+        let at =
+            if self.counted { format!("{number} + 1") } else { format!("coalesce(CAST(enum_code({number}) AS INTEGER) + 2, 1)") };
         // Constants: each is made once, and not once per row.
-        Ok(format!("list_extract(CAST([{all}] AS {numbering}[]), coalesce(enum_code({number}) + 2, 1))"))
+        Ok(format!("list_extract(CAST([{made}] AS {numbering}[]), {at})"))
     }
 }
 

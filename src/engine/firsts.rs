@@ -7,23 +7,27 @@
 
 use std::collections::BTreeMap;
 
-use super::carried::Stored;
+use super::carried::{Carried, Stored};
 use super::judge::print;
+use super::packed::Packed;
 use super::session::{Session, quote};
+use crate::diagnostics::Span;
 use crate::error::Error;
 use crate::expr::{BinaryOp, Call, Expr, ExprKind};
-use crate::relation::{JoinKind, ROW, Relation};
+use crate::relation::{JoinKind, ROW, Relation, number_of};
 use crate::source::Staging;
 use crate::sql;
 
-/// Rewrites the aggregates of a relation.
-pub fn together(relation: Relation, stored: &Stored, session: &Session) -> Result<Relation, Error> {
+/// Rewrites the aggregates of a relation, which carries the numbers of its texts then.
+pub fn together(relation: &Relation, stored: &Stored, session: &Session) -> Result<Carried, Error> {
     Ok(match relation {
-        Relation::Project { input, columns } => together(*input, stored, session)?.project(columns),
-        Relation::Filter { input, predicate } => together(*input, stored, session)?.filter(predicate),
-        Relation::Sort { input, order_by } => together(*input, stored, session)?.sort(order_by),
-        Relation::Aggregate { input, keys, columns } if cheap(&input) => gathered(&input, keys, columns, stored, session)?,
-        other => other,
+        Relation::Project { input, columns } => together(input, stored, session)?.project(columns),
+        Relation::Filter { input, predicate } => together(input, stored, session)?.filter(predicate),
+        Relation::Sort { input, order_by } => together(input, stored, session)?.sort(order_by),
+        Relation::Aggregate { input, keys, columns } if cheap(input) => {
+            gathered(stored.carry(input), keys.clone(), columns.clone(), session)?
+        }
+        other => stored.carry(other),
     })
 }
 
@@ -36,13 +40,7 @@ fn cheap(relation: &Relation) -> bool {
     }
 }
 
-fn gathered(
-    input: &Relation,
-    keys: Vec<Expr>,
-    mut columns: Vec<(String, Expr)>,
-    stored: &Stored,
-    session: &Session,
-) -> Result<Relation, Error> {
+fn gathered(input: Carried, keys: Vec<Expr>, mut columns: Vec<(String, Expr)>, session: &Session) -> Result<Carried, Error> {
     let shown = columns.iter().map(|(name, e)| (name.clone(), Expr::column(name, e.span)));
     let mut shown: BTreeMap<String, Expr> = shown.collect();
     let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
@@ -53,17 +51,30 @@ fn gathered(
         }
     }
     let mut fetched = vec![];
+    let mut carried = BTreeMap::new();
     for (number, same) in sorts.into_values().filter(|same| same.len() > 1).enumerate() {
         let values: Vec<(String, Expr)> = same.iter().filter_map(|(name, e)| Some((name.clone(), value_of(e)?))).collect();
         let Some((_, mut whole)) = same.first().cloned() else { continue };
-        let Some(in_order) = looked_at(input, &values, &whole, stored, session)? else { continue };
+        let Some(in_order) = looked_at(&input, &values, &whole, session)? else { continue };
         let row = format!("#first.{number}");
         let span = whole.span;
+        let first = Expr::column(&row, span);
         columns.retain(|(name, _)| !same.iter().any(|(n, _)| n == name));
+        if in_order && let Some(packed) = Packed::of(&input, &values, session)? {
+            // The lowest row of all is that of the lowest number.
+            let lowest = columns.extract_if(.., |(_, e)| is_lowest_row(e)).collect::<Vec<_>>();
+            shown.extend(lowest.into_iter().map(|(name, _)| (name, packed.row(&first))));
+            columns.push((row, Expr::call("min", vec![packed.number(span)], span)));
+            for (name, text, number, carry) in packed.values(&first) {
+                shown.insert(name.clone(), text);
+                carried.insert(name, (number, carry));
+            }
+            continue;
+        }
         if in_order {
             columns.push((row.clone(), Expr::call("min", vec![Expr::column(ROW, span)], span)));
             shown.extend(values.iter().map(|(name, e)| (name.clone(), Expr::column(of_row(&row, name), e.span))));
-            fetched.push((row, values));
+            fetched.push((row, span, values));
             continue;
         }
         for (name, value) in &values {
@@ -79,19 +90,41 @@ fn gathered(
     }
     // Each group has a first row, but that of all rows where there are none.
     let kind = if keys.is_empty() { JoinKind::Left } else { JoinKind::Inner };
-    let grouped = Relation::Aggregate { input: Box::new(input.clone()), keys, columns };
-    let whole = fetched.into_iter().fold(grouped, |rows, (row, values)| fetch(rows, input, &row, values, kind));
-    Ok(whole.project(names.into_iter().filter_map(|name| shown.remove_entry(&name)).collect()))
+    let mut whole = Relation::Aggregate { input: Box::new(input.relation.clone()), keys, columns };
+    for (row, span, values) in fetched {
+        let taken = fetch(whole, &input, (&row, span), &values, kind);
+        whole = taken.relation;
+        for (name, value) in values {
+            let column = of_row(&row, &name);
+            if let Some(carry) = taken.columns.get(&column) {
+                carried.insert(name, (Expr::column(number_of(&column), value.span), carry.clone()));
+            }
+        }
+    }
+    let mut all: Vec<(String, Expr)> = names.into_iter().filter_map(|name| shown.remove_entry(&name)).collect();
+    all.extend(carried.iter().map(|(name, (number, _))| (number_of(name), number.clone())));
+    Ok(Carried { relation: whole.project(all), columns: carried.into_iter().map(|(name, (_, carry))| (name, carry)).collect() })
 }
 
 /// Joins the rows of the input that have the numbers of a column.
-fn fetch(rows: Relation, input: &Relation, row: &str, values: Vec<(String, Expr)>, kind: JoinKind) -> Relation {
-    let Some(span) = values.first().map(|(_, value)| value.span) else { return rows };
+fn fetch(rows: Relation, input: &Carried, (row, span): (&str, Span), values: &[(String, Expr)], kind: JoinKind) -> Carried {
     let number = of_row(row, ROW);
     let on = Expr::column(row, span).binary(BinaryOp::Equal, Expr::column(&number, span));
     let mut taken = vec![(number, Expr::column(ROW, span))];
-    taken.extend(values.into_iter().map(|(name, value)| (of_row(row, &name), value)));
-    Relation::Join { left: Box::new(rows), right: Box::new(input.clone().project(taken)), kind, on }
+    taken.extend(values.iter().map(|(name, value)| (of_row(row, name), value.clone())));
+    let mut right = input.clone().project(&taken);
+    if kind == JoinKind::Left {
+        right.keep_words();
+    }
+    let relation = Relation::Join { left: Box::new(rows), right: Box::new(right.relation), kind, on };
+    Carried { relation, columns: right.columns }
+}
+
+/// Whether an expression is the lowest number of a row.
+fn is_lowest_row(expr: &Expr) -> bool {
+    let ExprKind::Call(call) = &expr.kind else { return false };
+    let of_rows = matches!(call.arguments.as_slice(), [Expr { kind: ExprKind::Column(name), .. }] if name == ROW);
+    call.function == "min" && of_rows && call.filter.is_none() && call.over.is_none()
 }
 
 /// The name of a first row's value.
@@ -117,17 +150,10 @@ fn value_of(expr: &Expr) -> Option<Expr> {
 }
 
 /// Whether the rows lie in the order that an `arg_min` looks for; `None` where a value is NULL.
-fn looked_at(
-    input: &Relation,
-    values: &[(String, Expr)],
-    expr: &Expr,
-    stored: &Stored,
-    session: &Session,
-) -> Result<Option<bool>, Error> {
+fn looked_at(input: &Carried, values: &[(String, Expr)], expr: &Expr, session: &Session) -> Result<Option<bool>, Error> {
     // Of numbers the engine often knows without a look that none is NULL.
-    let numbered = stored.carry(input);
-    let null = values.iter().map(|(_, v)| print(&numbered.by_number(&v.clone().is_null()))).collect::<Result<Vec<_>, Error>>()?;
-    let (null, source) = (null.join(" OR "), printed(&numbered.relation)?);
+    let null = values.iter().map(|(_, v)| print(&input.by_number(&v.clone().is_null()))).collect::<Result<Vec<_>, Error>>()?;
+    let (null, source) = (null.join(" OR "), printed(&input.relation)?);
     let any = |wrong: &str| -> Result<bool, Error> {
         let sql = format!("SELECT 1 FROM (SELECT {wrong} AS wrong FROM {source}) WHERE wrong LIMIT 1");
         Ok(!session.rows(&sql)?.is_empty())
@@ -152,7 +178,7 @@ fn backwards(expr: &Expr) -> Result<Option<String>, Error> {
         return Ok(None);
     }
     let (key, row) = (print(key)?, quote(ROW));
-    Ok(Some(format!("{key} IS NULL OR {key} < lag({key}) OVER () OR {row} <= lag({row}) OVER ()")))
+    Ok(Some(format!("{key} IS NULL OR {row} IS NULL OR {key} < lag({key}) OVER () OR {row} <= lag({row}) OVER ()")))
 }
 
 fn printed(relation: &Relation) -> Result<String, Error> {

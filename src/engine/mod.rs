@@ -18,6 +18,7 @@ mod judge;
 mod ledger;
 mod numbered;
 mod order;
+mod packed;
 mod partners;
 mod pieces;
 mod pins;

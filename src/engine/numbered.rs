@@ -49,7 +49,7 @@ impl Numbered {
         let mut columns = vec![];
         for (name, texts) in few {
             let made = match carried.columns.get(name) {
-                Some(carry) => carry.stored(&quote(&number_of(name)), texts, &numbering(texts))?,
+                Some(carry) => carry.stored(&quote(&number_of(name)), texts, &numbering(texts), table.name.span)?,
                 None if all => format!("CAST({} AS {})", quote(name), numbering(texts)),
                 None => continue,
             };

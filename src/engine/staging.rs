@@ -84,7 +84,7 @@ pub fn stage(
     let span = table.name.span;
     let stored =
         Stored { plan, tables: lock(facts).tables.iter().map(|(name, known)| (name.clone(), known.numbered.clone())).collect() };
-    let mut carried = stored.carry(&firsts::together(table.relation.clone(), &stored, session)?);
+    let mut carried = firsts::together(&table.relation, &stored, session)?;
     if *order == Order::Sorted {
         carried.relation = carried.relation.sort(table.order().iter().map(|c| ascending(Expr::column(c, span))).collect());
     }

@@ -99,6 +99,45 @@ const EXPORT: &str = "
     derive: {upside: -id}
     distinct: {on: [upside], order_by: upside}
     load: {file: back.csv}
+  ways:
+    from: orders
+    map: {id: id, customer: customer, channel: {from: channel, values: {c1: one}}, payment: payment, status: status}
+    default: {status: none}
+  beginnings:
+    from: ways
+    group_by: customer
+    map:
+      customer: customer
+      orders: count(*)
+      channel: arg_min(channel, id)
+      payment: arg_min(payment, id)
+      status: arg_min(status, id)
+  known:
+    from: customers
+    map: {customer: customer, region: {from: region, values: {north: up}}}
+    default: {region: nowhere}
+  kept:
+    from: beginnings
+    where: payment <> 'p3' and channel in ('one', 'c2', 'c3', 'c4')
+  wide:
+    from: kept
+    join: {to: known, on: customer, type: full, columns: [region]}
+    map:
+      customer: customer
+      orders: orders
+      channel: channel
+      payment: {from: payment, values: {p1: cash}}
+      status: status
+      region: region
+      seen: coalesce(region, 'unseen')
+      of_channel: \"count(*) over (partition by channel)\"
+    load: {file: wide.csv}
+  whole:
+    from: beginnings
+    join:
+      - {to: known, on: customer, columns: [region]}
+      - {to: firsts, on: customer, columns: [first_status]}
+    load: {file: whole.csv}
 ";
 
 /// Runs the export over files of one format, and returns what each of the files holds that came out.
@@ -122,7 +161,8 @@ fn export(format: &str, orders: &[String], customers: &[String]) -> Vec<String> 
         .and_then(|rows| rows.split("\n\\.\n").next())
         .unwrap_or_else(|| panic!("{script}"))
         .to_string();
-    let files = ["out/p/flat.csv", "out/p/flat.ndjson", "out/p/back.csv", "out/read/read.csv"];
+    let files =
+        ["out/p/flat.csv", "out/p/flat.ndjson", "out/p/back.csv", "out/p/wide.csv", "out/p/whole.csv", "out/read/read.csv"];
     files.into_iter().map(|name| folder.read(name)).chain([rows]).collect()
 }
 
@@ -132,19 +172,32 @@ fn known_texts_leave_as_they_came() {
     let rows = |late: &str| {
         // Enough for several of the engine's pieces, of which the last may hold a text that the first records have not.
         let last = 250_000;
-        let order = |i: usize| (i, i % 3_001, if i == last { late } else { texts(i, &["n", "p", "", "it's", "\u{e9}t\u{e9}"]) });
+        let order = |i: usize| {
+            (
+                i,
+                i % 3_001,
+                if i == last { late } else { texts(i, &["n", "p", "", "it's", "\u{e9}t\u{e9}"]) },
+                i * i % 31,
+                i * i % 13,
+            )
+        };
         let customer = |i: usize| (i, texts(i, &["north", "south", ""]), texts(i + 1, &["A", "b", "B"]));
         let json = |text: &str| if text.is_empty() { "null".to_string() } else { format!("\"{text}\"") };
         let orders: Vec<_> = (0..=last).map(order).collect();
         let customers: Vec<_> = (0..3_000).map(customer).collect();
         let csv = (
-            orders.iter().map(|(i, c, s)| format!("{i},{c},{s}\n")).collect::<Vec<_>>(),
+            orders.iter().map(|(i, c, s, w, p)| format!("{i},{c},{s},c{w},p{p}\n")).collect::<Vec<_>>(),
             customers.iter().map(|(i, r, g)| format!("{i},{r},{g}\n")).collect::<Vec<_>>(),
         );
         let ndjson = (
             orders
                 .iter()
-                .map(|(i, c, s)| format!("{{\"id\": {i}, \"customer\": {c}, \"status\": {}}}\n", json(s)))
+                .map(|(i, c, s, w, p)| {
+                    format!(
+                        "{{\"id\": {i}, \"customer\": {c}, \"status\": {}, \"channel\": \"c{w}\", \"payment\": \"p{p}\"}}\n",
+                        json(s)
+                    )
+                })
                 .collect::<Vec<_>>(),
             customers
                 .iter()
@@ -152,7 +205,7 @@ fn known_texts_leave_as_they_came() {
                 .collect::<Vec<_>>(),
         );
         let with = |head: &str, lines: Vec<String>| std::iter::once(format!("{head}\n")).chain(lines).collect::<Vec<_>>();
-        let numbered = export("csv", &with("id,customer,status", csv.0), &with("customer,region,grade", csv.1));
+        let numbered = export("csv", &with("id,customer,status,channel,payment", csv.0), &with("customer,region,grade", csv.1));
         let plain = export("ndjson", &ndjson.0, &ndjson.1);
         for (a, b) in numbered.iter().zip(&plain) {
             let differs = a.lines().zip(b.lines()).find(|(a, b)| a != b);
