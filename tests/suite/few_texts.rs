@@ -138,6 +138,10 @@ const EXPORT: &str = "
       - {to: known, on: customer, columns: [region]}
       - {to: firsts, on: customer, columns: [first_status]}
     load: {file: whole.csv}
+  turned:
+    from: known
+    join: {to: firsts, on: customer, type: full, columns: [first_status]}
+    load: {file: turned.csv}
 ";
 
 /// Runs the export over files of one format, and returns what each of the files holds that came out.
@@ -161,8 +165,15 @@ fn export(format: &str, orders: &[String], customers: &[String]) -> Vec<String> 
         .and_then(|rows| rows.split("\n\\.\n").next())
         .unwrap_or_else(|| panic!("{script}"))
         .to_string();
-    let files =
-        ["out/p/flat.csv", "out/p/flat.ndjson", "out/p/back.csv", "out/p/wide.csv", "out/p/whole.csv", "out/read/read.csv"];
+    let files = [
+        "out/p/flat.csv",
+        "out/p/flat.ndjson",
+        "out/p/back.csv",
+        "out/p/wide.csv",
+        "out/p/whole.csv",
+        "out/p/turned.csv",
+        "out/read/read.csv",
+    ];
     files.into_iter().map(|name| folder.read(name)).chain([rows]).collect()
 }
 
