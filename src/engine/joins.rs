@@ -9,7 +9,7 @@ use super::session::{Session, number};
 use crate::diagnostics::Severity;
 use crate::error::Error;
 use crate::expr::{Expr, ExprKind};
-use crate::relation::Relation;
+use crate::relation::{JoinKind, Relation};
 use crate::report::{Sample, Violation};
 use crate::source::Staging;
 use crate::sql;
@@ -38,6 +38,17 @@ pub struct JoinFacts {
     pub null_keys: u64,
     /// Left rows without a partner that would have one but for case or spaces.
     pub nearly: u64,
+}
+
+impl JoinFacts {
+    /// The rows after a join that keeps its declaration, where that follows from those before it.
+    pub fn rows_after(&self, join: &Join) -> Option<u64> {
+        join.expect.one_on_the_right().then_some(match join.kind {
+            JoinKind::Left => self.rows_in,
+            JoinKind::Inner => self.rows_in.saturating_sub(self.unmatched_left),
+            JoinKind::Full => self.rows_in + self.unmatched_right,
+        })
+    }
 }
 
 /// Counts a join and judges it.

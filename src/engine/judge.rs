@@ -40,10 +40,10 @@ pub struct TableFacts {
     pub findings: BTreeMap<usize, Finding>,
 }
 
-/// Measures a table.
-pub fn measure(table: &TablePlan, session: &Session) -> Result<TableFacts, Error> {
+/// Measures a table, of which these joins were counted already.
+pub fn measure(table: &TablePlan, joins: BTreeMap<usize, JoinFacts>, session: &Session) -> Result<TableFacts, Error> {
     let name = quote(&table.name.value);
-    let mut facts = TableFacts::default();
+    let mut facts = TableFacts { joins, ..TableFacts::default() };
     let mut select = vec!["count(*)".to_string()];
     let mut uniques = vec![];
     for (i, check) in table.checks.iter().enumerate() {
@@ -66,7 +66,12 @@ pub fn measure(table: &TablePlan, session: &Session) -> Result<TableFacts, Error
     for step in &changing {
         // After a join that keeps all rows there are as many as in the end.
         let last = table.staged && Some(step) == changing.last() || told.contains_key(step);
+        let known = |join| facts.joins.get(step).and_then(|counted| counted.rows_after(join));
         let (after, first) = match &table.steps[*step].change {
+            Change::Join(join) if !last && let Some(rows) = known(join) => {
+                facts.steps.insert(*step, (rows, 0));
+                continue;
+            }
             Change::Expand { after, position, .. } => (after, format!("count(*) FILTER (WHERE {} = 1)", quote(position))),
             Change::Join(join) => (&join.after, "min(0)".to_string()),
             Change::Drop { after, .. } | Change::Merge { after, .. } | Change::Query { after, .. } => {

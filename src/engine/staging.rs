@@ -75,7 +75,7 @@ pub fn stage(
     if !table.staged {
         let query = sql::relation::query(&sql::duckdb::DuckDb, &table.relation).map_err(|u| Error::new("X0301", u.what))?;
         session.execute(&format!("CREATE OR REPLACE VIEW {} AS {query}", quote(&table.name.value)))?;
-        return Ok(TableFacts { joins: joined, ..judge::measure(table, session)? });
+        return judge::measure(table, joined, session);
     }
     let name = quote(&table.name.value);
     let mut kept: Vec<String> = table.columns.iter().map(|c| c.name.clone()).collect();
@@ -102,13 +102,13 @@ pub fn stage(
         return Ok(TableFacts { broken, ..TableFacts::default() });
     }
     joined.extend(books);
-    let mut known = TableFacts { joins: joined, ..judge::measure(table, session)? };
+    let mut known = judge::measure(table, joined, session)?;
     if separated {
         known.quarantined = quarantine::separate(plan, table, &known, session, facts)?;
         known.rows -= known.quarantined.rows;
         if known.quarantined.rows > 0 && !table.quarantine {
             // What was wrong with rows that left, or only beside them, is wrong no more.
-            known.failures = judge::measure(table, session)?.failures;
+            known.failures = judge::measure(table, known.joins.clone(), session)?.failures;
         }
     }
     match order {
