@@ -69,21 +69,23 @@ impl Numbered {
 
     /// Makes a table of these columns of a query's rows.
     pub fn create(self, name: &str, columns: &[String], query: &str, session: &Session) -> Result<Numbered, Error> {
-        let made = |column: &String| match self.0.iter().find(|numbered| numbered.name == *column) {
-            Some(numbered) => format!("{} AS {}", numbered.made, quote(column)),
-            None => quote(column),
+        let create = |made: &dyn Fn(&String) -> String| {
+            let list: Vec<String> = columns.iter().map(made).collect();
+            session.execute(&format!("CREATE TABLE {name} AS SELECT {} FROM ({query})", list.join(", ")))
         };
         if !self.is_empty() {
-            let list: Vec<String> = columns.iter().map(made).collect();
-            match session.execute(&format!("CREATE TABLE {name} AS SELECT {} FROM ({query})", list.join(", "))) {
+            let numbered = create(&|column| match self.0.iter().find(|numbered| numbered.name == *column) {
+                Some(numbered) => format!("{} AS {}", numbered.made, quote(column)),
+                None => quote(column),
+            });
+            match numbered {
                 Ok(()) => return Ok(self),
                 Err(error) if error.is_interrupted() => return Err(error),
                 // Whatever it is, it is told of the rows as they are.
                 Err(_) => {}
             }
         }
-        let list: Vec<String> = columns.iter().map(|column| quote(column)).collect();
-        session.execute(&format!("CREATE TABLE {name} AS SELECT {} FROM ({query})", list.join(", ")))?;
+        create(&|column| quote(column))?;
         Ok(Numbered::default())
     }
 
