@@ -2,7 +2,8 @@
 //!
 //! In: record batches. Out: lines. NULL is an empty field, an empty text is `""`. Does not know about files.
 
-use arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, StringArray, UInt8Array};
+use arrow::datatypes::UInt8Type;
 use arrow::record_batch::RecordBatch;
 
 use super::cells::{Cells, Value};
@@ -24,7 +25,7 @@ pub fn writes(engine_type: &str) -> bool {
         "DATE",
         "TIMESTAMP",
     ];
-    TYPES.contains(&engine_type) || engine_type.starts_with("DECIMAL(")
+    TYPES.contains(&engine_type) || ["DECIMAL(", "ENUM("].iter().any(|start| engine_type.starts_with(start))
 }
 
 /// Appends the line with the names of the columns.
@@ -54,6 +55,11 @@ pub fn rows(batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), usize> {
                     out.extend_from_slice(if value.is_empty() { b"\"\"" } else { value.as_bytes() });
                     continue;
                 }
+                Column::Words(numbers, _) if numbers.is_null(row) => continue,
+                Column::Words(numbers, words) => {
+                    out.extend_from_slice(words.get(usize::from(numbers.value(row))).ok_or(position)?);
+                    continue;
+                }
                 Column::Other(cells) => cells,
             };
             match cells.get(row) {
@@ -77,11 +83,22 @@ pub fn rows(batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), usize> {
 enum Column<'a> {
     /// Texts of which none but the empty ones are quoted: their bytes were all looked at together.
     Plain(&'a StringArray),
+    /// Texts by their numbers, and each as it is written.
+    Words(&'a UInt8Array, Vec<Vec<u8>>),
     Other(Cells<'a>),
 }
 
 impl<'a> Column<'a> {
     fn new(array: &'a ArrayRef) -> Option<Column<'a>> {
+        if let Some(numbered) = array.as_dictionary_opt::<UInt8Type>() {
+            let written = |word: Option<&str>| {
+                let mut out = vec![];
+                text(word?, &mut out);
+                Some(out)
+            };
+            let words = numbered.values().as_string_opt::<i32>()?.iter().map(written).collect::<Option<_>>()?;
+            return Some(Column::Words(numbered.keys(), words));
+        }
         match array.as_string_opt::<i32>() {
             Some(texts) if !is_special(texts.value_data()) => Some(Column::Plain(texts)),
             _ => Cells::new(array).map(Column::Other),
@@ -115,7 +132,7 @@ mod tests {
     use std::sync::Arc;
 
     use arrow::array::{
-        ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int32Array, StringArray, TimestampMicrosecondArray,
+        ArrayRef, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Int32Array, StringArray, TimestampMicrosecondArray,
     };
 
     use super::*;
@@ -133,6 +150,14 @@ mod tests {
         let written = lines(vec![("a, \"b\"", Arc::new(StringArray::from(texts.to_vec())))]);
         let expected = "\"a, \"\"b\"\"\"\nplain ünï\n space \n\"\"\n\"a,b\"\n\"say \"\"hi\"\"\"\n\"two\nlines\"\n\"\r\"\n\"# no comment\"\nit's; a\ttab\n";
         assert_eq!(written, expected);
+    }
+
+    #[test]
+    fn texts_by_their_numbers_are_written_as_texts_are() {
+        let texts = [Some("a,b"), None, Some(""), Some("plain"), Some("say \"hi\""), Some("plain")];
+        let numbered: DictionaryArray<UInt8Type> = texts.into_iter().collect();
+        let same = lines(vec![("t", Arc::new(StringArray::from(texts.to_vec())))]);
+        assert_eq!(lines(vec![("t", Arc::new(numbered))]), same);
     }
 
     #[test]
