@@ -18,6 +18,9 @@ use crate::types::DataType;
 /// Stands for the word that a number means, in an expression that is made of it.
 const WORD: &str = "#word";
 
+/// The most parts of what is made of all words, each by itself: the engine's time to plan grows with them.
+const PARTS: usize = 4_096;
+
 /// The tables and what they store by numbers.
 pub struct Stored<'a> {
     pub plan: &'a Plan,
@@ -57,7 +60,7 @@ impl Stored<'_> {
         self.tables.get(table).cloned().or_else(source).unwrap_or_default()
     }
 
-    /// Makes a relation carry the numbers of its texts as far as they go: to the next grouping, union or query.
+    /// Makes a relation carry the numbers of its texts: they go through joins and choices of rows and columns, and end at all else.
     pub fn carry(&self, relation: &Relation) -> Carried {
         match relation {
             Relation::Scan { table } => match self.viewed(table).map(|view| self.carry(view)) {
@@ -79,11 +82,11 @@ impl Stored<'_> {
                 if *kind != JoinKind::Inner {
                     right.keep_words();
                 }
-                let (one, other) = (Box::new(left.relation), Box::new(right.relation));
-                let mut both = Carried { relation: Relation::scan(""), columns: left.columns };
-                both.columns.append(&mut right.columns);
-                both.relation = Relation::Join { left: one, right: other, kind: *kind, on: both.by_number(on) };
-                both
+                let mut columns = left.columns;
+                columns.append(&mut right.columns);
+                let (left, right) = (Box::new(left.relation), Box::new(right.relation));
+                let relation = Relation::Join { left, right, kind: *kind, on: by_number(on, &columns) };
+                Carried { relation, columns }
             }
             Relation::Unnest { .. }
             | Relation::Distinct { .. }
@@ -153,41 +156,48 @@ impl Carried {
             return None;
         }
         let word = carry.made.clone().unwrap_or_else(|| Expr::column(WORD, expr.span));
-        Some((column, Carry { made: Some(with(expr, column, &word)), ..carry.clone() }))
+        let made = with(expr, column, &word);
+        let mut parts = 0;
+        made.walk(&mut |_| parts += 1);
+        (parts * carry.words.len() <= PARTS).then(|| (column.as_str(), Carry { made: Some(made), ..carry.clone() }))
     }
 
     /// The same expression, whose texts are read by their numbers.
     pub fn by_number(&self, expr: &Expr) -> Expr {
-        let mut read = expr.clone();
-        let mut lambda = false;
-        expr.walk(&mut |part| lambda |= matches!(part.kind, ExprKind::Lambda { .. }));
-        if !lambda {
-            // A name could be that of a parameter.
-            self.read(&mut read);
-        }
-        read
+        by_number(expr, &self.columns)
     }
+}
 
-    fn read(&self, expr: &mut Expr) {
-        if let Some(number) = self.number(expr) {
-            *expr = number.cast(DataType::Text);
-            return;
-        }
-        if let ExprKind::IsNull { operand, .. } = &mut expr.kind
-            && let Some(number) = self.number(operand)
-        {
-            **operand = number;
-            return;
-        }
-        expr.children_mut().into_iter().for_each(|child| self.read(child));
+fn by_number(expr: &Expr, columns: &BTreeMap<String, Carry>) -> Expr {
+    let mut lambda = false;
+    expr.walk(&mut |part| lambda |= matches!(part.kind, ExprKind::Lambda { .. }));
+    let mut numbered = expr.clone();
+    if !lambda {
+        // A name could be that of a parameter.
+        read(&mut numbered, columns);
     }
+    numbered
+}
 
-    /// The number of a column's word.
-    fn number(&self, expr: &Expr) -> Option<Expr> {
-        let ExprKind::Column(name) = &expr.kind else { return None };
-        self.columns.get(name).filter(|carry| carry.made.is_none() && !carry.counted)?;
-        Some(Expr::column(number_of(name), expr.span))
+fn read(expr: &mut Expr, columns: &BTreeMap<String, Carry>) {
+    if let Some(number) = number(expr, columns) {
+        *expr = number.cast(DataType::Text);
+        return;
     }
+    if let ExprKind::IsNull { operand, .. } = &mut expr.kind
+        && let Some(number) = number(operand, columns)
+    {
+        **operand = number;
+        return;
+    }
+    expr.children_mut().into_iter().for_each(|child| read(child, columns));
+}
+
+/// The number of a column's word, which is the column's text itself.
+fn number(expr: &Expr, columns: &BTreeMap<String, Carry>) -> Option<Expr> {
+    let ExprKind::Column(name) = &expr.kind else { return None };
+    columns.get(name).filter(|carry| carry.made.is_none() && !carry.counted)?;
+    Some(Expr::column(number_of(name), expr.span))
 }
 
 impl Carry {
@@ -236,4 +246,38 @@ fn put(expr: &mut Expr, column: &str, by: &Expr) {
         return;
     }
     expr.children_mut().into_iter().for_each(|child| put(child, column, by));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostics::SourceMap;
+
+    /// How a mapping of so many values to others follows from a column of three words.
+    fn mapped(values: usize) -> Option<String> {
+        let span = Span { file: SourceMap::default().add("t", ""), start: 0, end: 0 };
+        let words = ["a", "b", "c"].map(String::from).into();
+        let columns = [("kind".to_string(), Carry { words, made: None, counted: false })].into();
+        let carried = Carried { relation: Relation::scan("t"), columns };
+        let text = |text: String| Expr::text(text, span);
+        let kind = || Some(Box::new(Expr::column("kind", span)));
+        let branches = (0..values).map(|i| (text(format!("w{i}")), text(format!("x{i}")))).collect();
+        let mapping = Expr::new(ExprKind::Case { operand: kind(), branches, otherwise: kind() }, span);
+        let (column, carry) = carried.follows(&mapping)?;
+        assert_eq!(column, "kind");
+        Some(carry.stored("n", &["a".to_string()].into(), "ENUM('a')", span).unwrap())
+    }
+
+    #[test]
+    fn what_is_made_of_words_is_made_once_for_each() {
+        let made = |word| format!("CASE {word} WHEN 'w0' THEN 'x0' ELSE {word} END");
+        let list = ["NULL", "'a'", "'b'", "'c'"].map(made).join(", ");
+        let at = "coalesce(CAST(enum_code(n) AS INTEGER) + 2, 1)";
+        assert_eq!(mapped(1), Some(format!("list_extract(CAST([{list}] AS ENUM('a')[]), {at})")));
+    }
+
+    #[test]
+    fn a_mapping_of_thousands_of_values_is_not_made_again_for_every_word() {
+        assert_eq!(mapped(3_000), None);
+    }
 }

@@ -136,7 +136,7 @@ pub fn build(inputs: &Inputs, mut extracts: Vec<ExtractPlan>, sources: &mut Sour
     let (graph, sequence) = graph::order(inputs.spec, out)?;
     let relations = pins::relations(inputs, &mut extracts);
     let texts = extracts.iter().map(|e| (e.extract.request.staged(), e.source.texts())).collect();
-    let mut tables = tables::lower(inputs, relations, &texts, &sequence, &shared, sources, out);
+    let mut tables = tables::lower(inputs, relations, texts, &sequence, &shared, sources, out);
     mentions::judge(inputs, &extracts, &tables, out);
     rules::apply(inputs, &tables, out);
     select::apply(&inputs.selection, &mut tables, &graph, out);

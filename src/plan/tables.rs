@@ -23,7 +23,7 @@ use crate::types::DataType;
 pub fn lower(
     inputs: &Inputs,
     mut relations: BTreeMap<String, Flow>,
-    texts: &Texts,
+    mut texts: Texts,
     sequence: &[usize],
     shared: &Shared,
     sources: &SourceMap,
@@ -40,7 +40,7 @@ pub fn lower(
             table: context(spec, inputs, shared),
             named_values: &shared.values,
             relations: &relations,
-            texts,
+            texts: &texts,
             templates: inputs.templates,
             binder: inputs.binder,
             target: inputs.dialect,
@@ -62,6 +62,7 @@ pub fn lower(
         plan.staged |= depth > MOST_VIEWS;
         if plan.staged {
             plan.texts = texts::of_all(&flow, &cx);
+            texts.insert(name.clone(), plan.texts.clone());
         } else {
             depths.insert(name.clone(), depth);
         }

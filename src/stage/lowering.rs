@@ -56,7 +56,7 @@ pub struct Lowering<'a> {
     pub named_values: &'a PerColumn,
     /// The tables and extracts that are already lowered.
     pub relations: &'a BTreeMap<String, Flow>,
-    /// The texts that columns of sources have, where they are few.
+    /// The texts that columns of sources and staged tables have, where they are few.
     pub texts: &'a Texts,
     pub templates: &'a Templates,
     pub binder: &'a dyn Binder,

@@ -10,7 +10,7 @@ use crate::expr::{Expr, ExprKind, Literal};
 use crate::relation::Relation;
 use crate::types::DataType;
 
-/// The texts of columns, by staged source and column.
+/// The texts of columns, by staged source or table and column.
 pub type Texts = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
 /// Aggregates that give one of their first argument's values, with the number of arguments: with one more they give a list.
