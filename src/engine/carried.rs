@@ -169,38 +169,51 @@ impl Carried {
 }
 
 fn by_number(expr: &Expr, columns: &BTreeMap<String, Carry>) -> Expr {
-    let mut lambda = false;
-    expr.walk(&mut |part| lambda |= matches!(part.kind, ExprKind::Lambda { .. }));
     let mut numbered = expr.clone();
-    if !lambda {
-        // A name could be that of a parameter.
-        read(&mut numbered, columns);
-    }
+    read(&mut numbered, &|name: &str| columns.get(name).is_some_and(Carry::is_word) && times(expr, name) <= 1);
     numbered
 }
 
-fn read(expr: &mut Expr, columns: &BTreeMap<String, Carry>) {
-    if let Some(number) = number(expr, columns) {
+fn read(expr: &mut Expr, is_numbered: &dyn Fn(&str) -> bool) {
+    let number = |expr: &Expr| match &expr.kind {
+        ExprKind::Column(name) if is_numbered(name) => Some(Expr::column(number_of(name), expr.span)),
+        _ => None,
+    };
+    if let Some(number) = number(expr) {
         *expr = number.cast(DataType::Text);
         return;
     }
     if let ExprKind::IsNull { operand, .. } = &mut expr.kind
-        && let Some(number) = number(operand, columns)
+        && let Some(number) = number(operand)
     {
         **operand = number;
         return;
     }
-    expr.children_mut().into_iter().for_each(|child| read(child, columns));
+    expr.children_mut().into_iter().for_each(|child| read(child, is_numbered));
 }
 
-/// The number of a column's word, which is the column's text itself.
-fn number(expr: &Expr, columns: &BTreeMap<String, Carry>) -> Option<Expr> {
-    let ExprKind::Column(name) = &expr.kind else { return None };
-    columns.get(name).filter(|carry| carry.made.is_none() && !carry.counted)?;
-    Some(Expr::column(number_of(name), expr.span))
+/// How often the engine would make a column's text from its number for an expression: it compares again for each branch, value and bound.
+fn times(expr: &Expr, column: &str) -> usize {
+    let of = |expr: &Expr| times(expr, column);
+    let all: usize = expr.children().into_iter().map(of).sum();
+    match &expr.kind {
+        ExprKind::Column(name) => usize::from(name == column),
+        ExprKind::IsNull { operand, .. } if matches!(operand.kind, ExprKind::Column(_)) => 0,
+        ExprKind::Case { operand: Some(operand), branches, .. } => all + of(operand) * branches.len(),
+        ExprKind::InList { operand, list, .. } => all + of(operand) * list.len(),
+        ExprKind::Between { operand, .. } => all + of(operand),
+        // The name could be that of a parameter.
+        ExprKind::Lambda { .. } => all * 2,
+        _ => all,
+    }
 }
 
 impl Carry {
+    /// Whether the text is the word itself, which the engine can make of the number.
+    fn is_word(&self) -> bool {
+        self.made.is_none() && !self.counted
+    }
+
     /// What is made of a word, of which there may be none.
     pub fn made_of(&self, word: &Expr) -> Expr {
         self.made.as_ref().map_or(word.clone(), |made| with(made, WORD, word))
@@ -208,7 +221,7 @@ impl Carry {
 
     /// What makes of a number, quoted, that of the text in a type that numbers all texts which can be made.
     pub fn stored(&self, number: &str, texts: &BTreeSet<String>, numbering: &str, span: Span) -> Result<String, Error> {
-        if self.made.is_none() && !self.counted {
+        if self.is_word() {
             return Ok(if self.words == *texts { number.to_string() } else { format!("CAST({number} AS {numbering})") });
         }
         let words = std::iter::once(Expr::null(span)).chain(self.words.iter().map(|word| Expr::text(word, span)));
@@ -253,16 +266,29 @@ mod tests {
     use super::*;
     use crate::diagnostics::SourceMap;
 
-    /// How a mapping of so many values to others follows from a column of three words.
-    fn mapped(values: usize) -> Option<String> {
-        let span = Span { file: SourceMap::default().add("t", ""), start: 0, end: 0 };
+    fn span() -> Span {
+        Span { file: SourceMap::default().add("t", ""), start: 0, end: 0 }
+    }
+
+    /// A relation with a column `kind` of three words.
+    fn carried() -> Carried {
         let words = ["a", "b", "c"].map(String::from).into();
         let columns = [("kind".to_string(), Carry { words, made: None, counted: false })].into();
-        let carried = Carried { relation: Relation::scan("t"), columns };
-        let text = |text: String| Expr::text(text, span);
-        let kind = || Some(Box::new(Expr::column("kind", span)));
+        Carried { relation: Relation::scan("t"), columns }
+    }
+
+    /// A mapping of so many values of `kind` to others.
+    fn mapping(values: usize) -> Expr {
+        let text = |text: String| Expr::text(text, span());
+        let kind = || Some(Box::new(Expr::column("kind", span())));
         let branches = (0..values).map(|i| (text(format!("w{i}")), text(format!("x{i}")))).collect();
-        let mapping = Expr::new(ExprKind::Case { operand: kind(), branches, otherwise: kind() }, span);
+        Expr::new(ExprKind::Case { operand: kind(), branches, otherwise: kind() }, span())
+    }
+
+    /// How a mapping of so many values follows from the words.
+    fn mapped(values: usize) -> Option<String> {
+        let (carried, span) = (carried(), span());
+        let mapping = mapping(values);
         let (column, carry) = carried.follows(&mapping)?;
         assert_eq!(column, "kind");
         Some(carry.stored("n", &["a".to_string()].into(), "ENUM('a')", span).unwrap())
@@ -279,5 +305,25 @@ mod tests {
     #[test]
     fn a_mapping_of_thousands_of_values_is_not_made_again_for_every_word() {
         assert_eq!(mapped(3_000), None);
+    }
+
+    #[test]
+    fn a_text_is_made_of_its_number_where_that_is_done_once() {
+        let read = |expr: &Expr| print(&carried().by_number(expr)).unwrap();
+        let kind = Expr::column("kind", span());
+        let same = kind.clone().binary(BinaryOp::Equal, Expr::text("a", span()));
+        assert_eq!(read(&same), "CAST(\"#number.kind\" AS VARCHAR) = 'a'");
+        assert_eq!(
+            read(&kind.clone().is_null().or(same.clone())),
+            "\"#number.kind\" IS NULL OR CAST(\"#number.kind\" AS VARCHAR) = 'a'"
+        );
+        assert_eq!(read(&same.clone().or(same.clone())), "\"kind\" = 'a' OR \"kind\" = 'a'");
+        assert_eq!(read(&mapping(1)), "CASE \"kind\" WHEN 'w0' THEN 'x0' ELSE \"kind\" END");
+        let list = ExprKind::InList {
+            operand: Box::new(kind),
+            list: vec![Expr::text("a", span()), Expr::text("b", span())],
+            negated: false,
+        };
+        assert_eq!(read(&Expr::new(list, span())), "\"kind\" IN ('a', 'b')");
     }
 }
