@@ -1,8 +1,9 @@
 //! Takes several values of the first row of a group at once.
 //!
 //! In: a relation that is about to be staged. Out: the same rows, where `arg_min(a, key), arg_min(b, key)` looks for that row once instead
-//! of once per value; and where the rows lie in the order of the key, as most data does, the first one is that with the lowest number. An
-//! `arg_min` passes over rows whose value is NULL, so both are done only where the data has none.
+//! of once per value; and where the rows lie in the order of the key, as most data does, the first one is that with the lowest number, which
+//! brings its words along (see [`super::packed`]) or is joined. An `arg_min` passes over rows whose value is NULL, so all of this is done
+//! only where the data has none.
 //! Does not know about tables or their checks.
 
 use std::collections::BTreeMap;
@@ -25,7 +26,7 @@ pub fn together(relation: &Relation, stored: &Stored, session: &Session) -> Resu
         Relation::Filter { input, predicate } => together(input, stored, session)?.filter(predicate),
         Relation::Sort { input, order_by } => together(input, stored, session)?.sort(order_by),
         Relation::Aggregate { input, keys, columns } if cheap(input) => {
-            gathered(stored.carry(input), keys.clone(), columns.clone(), session)?
+            gathered(&stored.carry(input), keys.clone(), columns.clone(), session)?
         }
         other => stored.carry(other),
     })
@@ -40,7 +41,25 @@ fn cheap(relation: &Relation) -> bool {
     }
 }
 
-fn gathered(input: Carried, keys: Vec<Expr>, mut columns: Vec<(String, Expr)>, session: &Session) -> Result<Carried, Error> {
+/// The column of a group's first row, however that is told.
+#[derive(Clone)]
+struct First {
+    name: String,
+    span: Span,
+}
+
+impl First {
+    fn column(&self) -> Expr {
+        Expr::column(&self.name, self.span)
+    }
+
+    /// The name of a value of that row.
+    fn value(&self, name: &str) -> String {
+        format!("{}.{name}", self.name)
+    }
+}
+
+fn gathered(input: &Carried, keys: Vec<Expr>, mut columns: Vec<(String, Expr)>, session: &Session) -> Result<Carried, Error> {
     let shown = columns.iter().map(|(name, e)| (name.clone(), Expr::column(name, e.span)));
     let mut shown: BTreeMap<String, Expr> = shown.collect();
     let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
@@ -50,68 +69,63 @@ fn gathered(input: Carried, keys: Vec<Expr>, mut columns: Vec<(String, Expr)>, s
             sorts.entry(sort).or_default().push((name.clone(), expr.clone()));
         }
     }
+    // The numbers that texts follow from, by column.
+    let mut numbers = BTreeMap::new();
     let mut fetched = vec![];
-    let mut carried = BTreeMap::new();
     for (number, same) in sorts.into_values().filter(|same| same.len() > 1).enumerate() {
         let values: Vec<(String, Expr)> = same.iter().filter_map(|(name, e)| Some((name.clone(), value_of(e)?))).collect();
-        let Some((_, mut whole)) = same.first().cloned() else { continue };
-        let Some(in_order) = looked_at(&input, &values, &whole, session)? else { continue };
-        let row = format!("#first.{number}");
-        let span = whole.span;
-        let first = Expr::column(&row, span);
+        let Some((_, whole)) = same.first() else { continue };
+        let Some(in_order) = looked_at(input, &values, whole, session)? else { continue };
+        let first = First { name: format!("#first.{number}"), span: whole.span };
         columns.retain(|(name, _)| !same.iter().any(|(n, _)| n == name));
-        if in_order && let Some(packed) = Packed::of(&input, &values, session)? {
+        let packed = if in_order { Packed::of(input, &values, session)? } else { None };
+        let found = if let Some(packed) = packed {
             // The lowest row of all is that of the lowest number.
             let lowest = columns.extract_if(.., |(_, e)| is_lowest_row(e)).collect::<Vec<_>>();
-            shown.extend(lowest.into_iter().map(|(name, _)| (name, packed.row(&first))));
-            columns.push((row, Expr::call("min", vec![packed.number(span)], span)));
-            for (name, text, number, carry) in packed.values(&first) {
+            shown.extend(lowest.into_iter().map(|(name, _)| (name, packed.row(&first.column()))));
+            for (name, text, number, carry) in packed.values(&first.column()) {
                 shown.insert(name.clone(), text);
-                carried.insert(name, (number, carry));
+                numbers.insert(name, (number, carry));
             }
-            continue;
-        }
-        if in_order {
-            columns.push((row.clone(), Expr::call("min", vec![Expr::column(ROW, span)], span)));
-            shown.extend(values.iter().map(|(name, e)| (name.clone(), Expr::column(of_row(&row, name), e.span))));
-            fetched.push((row, span, values));
-            continue;
-        }
-        for (name, value) in &values {
-            let taken = ExprKind::Field(Box::new(Expr::column(&row, value.span)), name.clone());
-            shown.insert(name.clone(), Expr::new(taken, value.span));
-        }
-        if let ExprKind::Call(Call { arguments, .. }) = &mut whole.kind
-            && let Some(value) = arguments.first_mut()
-        {
-            *value = Expr::new(ExprKind::Struct(values), span);
-        }
-        columns.push((row, whole));
+            lowest_of(packed.number(whole.span))
+        } else if in_order {
+            shown.extend(values.iter().map(|(name, e)| (name.clone(), Expr::column(first.value(name), e.span))));
+            fetched.push((first.clone(), values));
+            lowest_of(Expr::column(ROW, whole.span))
+        } else {
+            for (name, value) in &values {
+                let taken = ExprKind::Field(Box::new(first.column()), name.clone());
+                shown.insert(name.clone(), Expr::new(taken, value.span));
+            }
+            of_structs(whole, values)
+        };
+        columns.push((first.name, found));
     }
     // Each group has a first row, but that of all rows where there are none.
     let kind = if keys.is_empty() { JoinKind::Left } else { JoinKind::Inner };
     let mut whole = Relation::Aggregate { input: Box::new(input.relation.clone()), keys, columns };
-    for (row, span, values) in fetched {
-        let taken = fetch(whole, &input, (&row, span), &values, kind);
+    for (first, values) in fetched {
+        let taken = fetch(whole, input, &first, &values, kind);
         whole = taken.relation;
         for (name, value) in values {
-            let column = of_row(&row, &name);
+            let column = first.value(&name);
             if let Some(carry) = taken.columns.get(&column) {
-                carried.insert(name, (Expr::column(number_of(&column), value.span), carry.clone()));
+                numbers.insert(name, (Expr::column(number_of(&column), value.span), carry.clone()));
             }
         }
     }
     let mut all: Vec<(String, Expr)> = names.into_iter().filter_map(|name| shown.remove_entry(&name)).collect();
-    all.extend(carried.iter().map(|(name, (number, _))| (number_of(name), number.clone())));
-    Ok(Carried { relation: whole.project(all), columns: carried.into_iter().map(|(name, (_, carry))| (name, carry)).collect() })
+    all.extend(numbers.iter().map(|(name, (number, _))| (number_of(name), number.clone())));
+    let carried = numbers.into_iter().map(|(name, (_, carry))| (name, carry)).collect();
+    Ok(Carried { relation: whole.project(all), columns: carried })
 }
 
 /// Joins the rows of the input that have the numbers of a column.
-fn fetch(rows: Relation, input: &Carried, (row, span): (&str, Span), values: &[(String, Expr)], kind: JoinKind) -> Carried {
-    let number = of_row(row, ROW);
-    let on = Expr::column(row, span).binary(BinaryOp::Equal, Expr::column(&number, span));
-    let mut taken = vec![(number, Expr::column(ROW, span))];
-    taken.extend(values.iter().map(|(name, value)| (of_row(row, name), value.clone())));
+fn fetch(rows: Relation, input: &Carried, first: &First, values: &[(String, Expr)], kind: JoinKind) -> Carried {
+    let number = first.value(ROW);
+    let on = first.column().binary(BinaryOp::Equal, Expr::column(&number, first.span));
+    let mut taken = vec![(number, Expr::column(ROW, first.span))];
+    taken.extend(values.iter().map(|(name, value)| (first.value(name), value.clone())));
     let mut right = input.clone().project(&taken);
     if kind == JoinKind::Left {
         right.keep_words();
@@ -120,16 +134,27 @@ fn fetch(rows: Relation, input: &Carried, (row, span): (&str, Span), values: &[(
     Carried { relation, columns: right.columns }
 }
 
+fn lowest_of(number: Expr) -> Expr {
+    let span = number.span;
+    Expr::call("min", vec![number], span)
+}
+
+/// An `arg_min` of one value that takes several at once.
+fn of_structs(one: &Expr, values: Vec<(String, Expr)>) -> Expr {
+    let mut all = one.clone();
+    if let ExprKind::Call(Call { arguments, .. }) = &mut all.kind
+        && let Some(value) = arguments.first_mut()
+    {
+        *value = Expr::new(ExprKind::Struct(values), one.span);
+    }
+    all
+}
+
 /// Whether an expression is the lowest number of a row.
 fn is_lowest_row(expr: &Expr) -> bool {
     let ExprKind::Call(call) = &expr.kind else { return false };
     let of_rows = matches!(call.arguments.as_slice(), [Expr { kind: ExprKind::Column(name), .. }] if name == ROW);
     call.function == "min" && of_rows && call.filter.is_none() && call.over.is_none()
-}
-
-/// The name of a first row's value.
-fn of_row(row: &str, name: &str) -> String {
-    format!("{row}.{name}")
 }
 
 /// Tells what an `arg_min` or `arg_max` of one value looks for, as text; none for other expressions.
