@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures what writing the scripts costs, against DuckDB's own COPY of the same rows to CSV.
 
-    .bench/venv/bin/python emission.py --pipe ../../target/release/pipe ROWS.csv [--runs 3]
+    .bench/venv/bin/python emission.py --pipe ../../target/release/pipe ROWS.csv [--runs 8]
 
 ROWS.csv is any wide file, such as W1's result. Each pipeline reads and stages it; one loads nothing, the others write a CSV file, a script
 for Postgres, a script for T-SQL. The processor time above the first one's is the writing. The engine's COPY is measured alone, in the
@@ -58,7 +58,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("rows", type=pathlib.Path)
     arguments.add_argument("--pipe", type=pathlib.Path, required=True)
-    arguments.add_argument("--runs", type=int, default=3)
+    arguments.add_argument("--runs", type=int, default=8)
     options = arguments.parse_args()
     rows, pipe = options.rows.resolve(), str(options.pipe.resolve())
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as temporary:
