@@ -2,8 +2,7 @@
 //!
 //! In: record batches. Out: lines. NULL is an empty field, an empty text is `""`. Does not know about files.
 
-use arrow::array::{Array, ArrayRef, AsArray, StringArray, UInt8Array};
-use arrow::datatypes::UInt8Type;
+use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::record_batch::RecordBatch;
 
 use super::cells::{Cells, Value};
@@ -55,9 +54,10 @@ pub fn rows(batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), usize> {
                     out.extend_from_slice(if value.is_empty() { b"\"\"" } else { value.as_bytes() });
                     continue;
                 }
-                Column::Words(numbers, _) if numbers.is_null(row) => continue,
-                Column::Words(numbers, words) => {
-                    out.extend_from_slice(words.get(usize::from(numbers.value(row))).ok_or(position)?);
+                Column::Words { keys, .. } if keys.is_null(row) => continue,
+                Column::Words { numbers, words, .. } => {
+                    let word = numbers.get(row).and_then(|number| words.get(*number));
+                    out.extend_from_slice(word.ok_or(position)?);
                     continue;
                 }
                 Column::Other(cells) => cells,
@@ -84,20 +84,25 @@ enum Column<'a> {
     /// Texts of which none but the empty ones are quoted: their bytes were all looked at together.
     Plain(&'a StringArray),
     /// Texts by their numbers, and each as it is written.
-    Words(&'a UInt8Array, Vec<Vec<u8>>),
+    Words {
+        keys: &'a dyn Array,
+        numbers: Vec<usize>,
+        words: Vec<Vec<u8>>,
+    },
     Other(Cells<'a>),
 }
 
 impl<'a> Column<'a> {
     fn new(array: &'a ArrayRef) -> Option<Column<'a>> {
-        if let Some(numbered) = array.as_dictionary_opt::<UInt8Type>() {
+        // The numbers of no words at all cannot be normalized.
+        if let Some(numbered) = array.as_any_dictionary_opt().filter(|numbered| !numbered.values().is_empty()) {
             let written = |word: Option<&str>| {
                 let mut out = vec![];
                 text(word?, &mut out);
                 Some(out)
             };
             let words = numbered.values().as_string_opt::<i32>()?.iter().map(written).collect::<Option<_>>()?;
-            return Some(Column::Words(numbered.keys(), words));
+            return Some(Column::Words { keys: numbered.keys(), numbers: numbered.normalized_keys(), words });
         }
         match array.as_string_opt::<i32>() {
             Some(texts) if !is_special(texts.value_data()) => Some(Column::Plain(texts)),
@@ -135,6 +140,8 @@ mod tests {
         ArrayRef, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Int32Array, StringArray, TimestampMicrosecondArray,
     };
 
+    use arrow::datatypes::{UInt8Type, UInt16Type};
+
     use super::*;
 
     fn lines(columns: Vec<(&str, ArrayRef)>) -> String {
@@ -156,8 +163,10 @@ mod tests {
     fn texts_by_their_numbers_are_written_as_texts_are() {
         let texts = [Some("a,b"), None, Some(""), Some("plain"), Some("say \"hi\""), Some("plain")];
         let numbered: DictionaryArray<UInt8Type> = texts.into_iter().collect();
+        let widely: DictionaryArray<UInt16Type> = texts.into_iter().collect();
         let same = lines(vec![("t", Arc::new(StringArray::from(texts.to_vec())))]);
         assert_eq!(lines(vec![("t", Arc::new(numbered))]), same);
+        assert_eq!(lines(vec![("t", Arc::new(widely))]), same);
     }
 
     #[test]

@@ -5,12 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::judge;
 use super::samples::SAMPLES;
 use super::session::{Session, quote};
 use crate::error::Error;
 use crate::plan::TablePlan;
 use crate::source::Staging;
-use crate::sql;
 
 /// How many checks are picked for in one scan: the engine's time to plan grows faster than their number.
 const AT_ONCE: usize = 64;
@@ -44,7 +44,7 @@ pub fn first(table: &TablePlan, checks: &[usize], session: &Session) -> Result<B
     let order = order(table);
     let same: Vec<String> = order.iter().enumerate().map(|(i, c)| format!("rows.{c} IS NOT DISTINCT FROM picked.o{i}")).collect();
     let by: Vec<String> = order.iter().map(|c| format!("rows.{c}")).collect();
-    let rows = sql::relation::source(&sql::duckdb::DuckDb, &table.relation).map_err(|u| Error::new("X0301", u.what))?;
+    let rows = judge::source(&table.relation)?;
     let sql = format!(
         "SELECT {} FROM (SELECT * FROM {rows}) AS rows SEMI JOIN {picked} AS picked ON {} ORDER BY {} LIMIT {MOST}",
         select.join(", "),

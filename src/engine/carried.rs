@@ -5,8 +5,10 @@
 //! follows from the number of one text that is stored so. Does not know how tables are stored.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 
 use super::judge::print;
+use super::{Facts, lock};
 use crate::diagnostics::Span;
 use crate::error::Error;
 use crate::expr::{BinaryOp, Expr, ExprKind, Literal, OrderBy, UnaryOp};
@@ -24,8 +26,7 @@ const PARTS: usize = 4_096;
 /// The tables and what they store by numbers.
 pub struct Stored<'a> {
     pub plan: &'a Plan,
-    /// The words of staged tables' columns, by table.
-    pub tables: BTreeMap<String, Texts>,
+    pub facts: &'a Mutex<Facts>,
 }
 
 /// A relation that carries numbers.
@@ -57,7 +58,8 @@ impl Stored<'_> {
 
     fn texts(&self, table: &str) -> Texts {
         let source = || self.plan.extracts.iter().find(|e| e.extract.request.staged() == table).map(|e| e.source.texts());
-        self.tables.get(table).cloned().or_else(source).unwrap_or_default()
+        let staged = lock(self.facts).tables.get(table).map(|known| known.numbered.clone());
+        staged.or_else(source).unwrap_or_default()
     }
 
     /// Makes a relation carry the numbers of its texts: they go through joins and choices of rows and columns, and end at all else.
@@ -246,19 +248,11 @@ fn is_plain(expr: &Expr) -> bool {
     here && expr.children().into_iter().all(is_plain)
 }
 
-/// Puts an expression in the place of a column.
+/// The expression with another in the place of a column.
 fn with(expr: &Expr, column: &str, by: &Expr) -> Expr {
     let mut made = expr.clone();
-    put(&mut made, column, by);
+    made.put(column, by);
     made
-}
-
-fn put(expr: &mut Expr, column: &str, by: &Expr) {
-    if matches!(&expr.kind, ExprKind::Column(name) if name == column) {
-        *expr = by.clone();
-        return;
-    }
-    expr.children_mut().into_iter().for_each(|child| put(child, column, by));
 }
 
 #[cfg(test)]

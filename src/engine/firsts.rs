@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use super::carried::{Carried, Stored};
-use super::judge::print;
+use super::judge::{print, source};
 use super::packed::Packed;
 use super::session::{Session, quote};
 use crate::diagnostics::Span;
@@ -17,7 +17,6 @@ use crate::error::Error;
 use crate::expr::{BinaryOp, Call, Expr, ExprKind};
 use crate::relation::{JoinKind, ROW, Relation, number_of};
 use crate::source::Staging;
-use crate::sql;
 
 /// Rewrites the aggregates of a relation, which carries the numbers of its texts then.
 pub fn together(relation: &Relation, stored: &Stored, session: &Session) -> Result<Carried, Error> {
@@ -78,7 +77,8 @@ fn gathered(input: &Carried, keys: Vec<Expr>, mut columns: Vec<(String, Expr)>, 
         let Some(in_order) = looked_at(input, &values, whole, session)? else { continue };
         let first = First { name: format!("#first.{number}"), span: whole.span };
         columns.retain(|(name, _)| !same.iter().any(|(n, _)| n == name));
-        let packed = if in_order { Packed::of(input, &values, session)? } else { None };
+        // Where no row is at all, nothing may be made of the words that it has not.
+        let packed = if in_order && !keys.is_empty() { Packed::of(input, &values, session)? } else { None };
         let found = if let Some(packed) = packed {
             // The lowest row of all is that of the lowest number.
             let lowest = columns.extract_if(.., |(_, e)| is_lowest_row(e)).collect::<Vec<_>>();
@@ -178,9 +178,9 @@ fn value_of(expr: &Expr) -> Option<Expr> {
 fn looked_at(input: &Carried, values: &[(String, Expr)], expr: &Expr, session: &Session) -> Result<Option<bool>, Error> {
     // Of numbers the engine often knows without a look that none is NULL.
     let null = values.iter().map(|(_, v)| print(&input.by_number(&v.clone().is_null()))).collect::<Result<Vec<_>, Error>>()?;
-    let (null, source) = (null.join(" OR "), printed(&input.relation)?);
+    let (null, rows) = (null.join(" OR "), source(&input.relation)?);
     let any = |wrong: &str| -> Result<bool, Error> {
-        let sql = format!("SELECT 1 FROM (SELECT {wrong} AS wrong FROM {source}) WHERE wrong LIMIT 1");
+        let sql = format!("SELECT 1 FROM (SELECT {wrong} AS wrong FROM {rows}) WHERE wrong LIMIT 1");
         Ok(!session.rows(&sql)?.is_empty())
     };
     let back = backwards(expr)?;
@@ -204,8 +204,4 @@ fn backwards(expr: &Expr) -> Result<Option<String>, Error> {
     }
     let (key, row) = (print(key)?, quote(ROW));
     Ok(Some(format!("{key} IS NULL OR {row} IS NULL OR {key} < lag({key}) OVER () OR {row} <= lag({row}) OVER ()")))
-}
-
-fn printed(relation: &Relation) -> Result<String, Error> {
-    sql::relation::source(&sql::duckdb::DuckDb, relation).map_err(|u| Error::new("X0301", u.what))
 }

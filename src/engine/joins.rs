@@ -3,16 +3,15 @@
 //! In: a planned join. Out: its books, or the [`Broken`] declaration with the measured answer: rows in and out, the factor, the repeated
 //! keys and the YAML that would fix it. Where the plan proved a key unique, nothing is counted.
 
-use super::judge::print;
+use super::judge::{print, source};
 use super::partners;
 use super::session::{Session, number};
 use crate::diagnostics::Severity;
 use crate::error::Error;
 use crate::expr::{Expr, ExprKind};
-use crate::relation::{JoinKind, Relation};
+use crate::relation::JoinKind;
 use crate::report::{Sample, Violation};
 use crate::source::Staging;
-use crate::sql;
 use crate::stage::{Join, Unmatched, bare};
 
 /// How many repeated keys are shown.
@@ -114,8 +113,6 @@ pub struct Sides {
 
 impl Sides {
     pub fn new(join: &Join) -> Result<Sides, Error> {
-        let source =
-            |relation: &Relation| sql::relation::source(&sql::duckdb::DuckDb, relation).map_err(|u| Error::new("X0301", u.what));
         Ok(Sides {
             left: source(&join.left)?,
             right: source(&join.right)?,

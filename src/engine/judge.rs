@@ -14,6 +14,7 @@ use crate::check::{Measure, UniqueKey};
 use crate::error::Error;
 use crate::expr::Expr;
 use crate::plan::{Plan, TablePlan};
+use crate::relation::Relation;
 use crate::report::{Unjudged, Violation};
 use crate::source::{Staging, Texts};
 use crate::sql;
@@ -83,7 +84,7 @@ pub fn measure(table: &TablePlan, joins: BTreeMap<usize, JoinFacts>, session: &S
             select.push(first);
             tallies.push((*step, "0".to_string(), select.len() - 1));
         } else {
-            let source = sql::relation::source(&sql::duckdb::DuckDb, after).map_err(|u| Error::new("X0301", u.what))?;
+            let source = source(after)?;
             select.push(format!("(SELECT {first} FROM {source})"));
             select.push(format!("(SELECT count(*) FROM {source})"));
             tallies.push((*step, "1".to_string(), select.len() - 2));
@@ -212,6 +213,11 @@ pub fn unjudged(plan: &Plan, facts: &Facts) -> Vec<Unjudged> {
 /// Prints an expression for the engine.
 pub fn print(expr: &Expr) -> Result<String, Error> {
     sql::expression(&sql::duckdb::DuckDb, expr).map_err(|u| Error::new("X0301", u.what))
+}
+
+/// Prints a relation for the engine, as what stands behind FROM.
+pub fn source(relation: &Relation) -> Result<String, Error> {
+    sql::relation::source(&sql::duckdb::DuckDb, relation).map_err(|u| Error::new("X0301", u.what))
 }
 
 fn printed(exprs: &[Expr]) -> Result<String, Error> {

@@ -7,12 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::carried::{Carried, Carry};
+use super::judge::source;
 use super::session::{Session, quote};
 use crate::diagnostics::Span;
 use crate::error::Error;
 use crate::expr::{BinaryOp, Expr, ExprKind};
 use crate::relation::{ROW, number_of};
-use crate::sql;
 use crate::types::DataType;
 
 /// The most combinations of words: what a number has besides the row.
@@ -53,8 +53,7 @@ impl Packed {
             carry.counted = true;
             packed.values.push((name.clone(), column.to_string(), carry));
         }
-        let rows = sql::relation::source(&sql::duckdb::DuckDb, &input.relation).map_err(|u| Error::new("X0301", u.what))?;
-        let last = session.number(&format!("SELECT max({}) FROM {rows}", quote(ROW)))?;
+        let last = session.number(&format!("SELECT max({}) FROM {}", quote(ROW), source(&input.relation)?))?;
         Ok((last < ROOM / packed.combinations - 1).then_some(packed))
     }
 

@@ -3,6 +3,7 @@
 //! A table that begins with the extract reports by itself, and may put such rows into quarantine; all other readers would meet a NULL
 //! that nobody wrote.
 
+use super::judge;
 use super::places::Places;
 use super::samples::{SAMPLES, broken};
 use super::session::{Session, number, quote};
@@ -13,7 +14,6 @@ use crate::plan::{ExtractPlan, Pinned, Plan};
 use crate::relation::ROW;
 use crate::report::{Sample, Violation};
 use crate::source::Staging;
-use crate::sql;
 
 /// Returns a violation for each pinned column with a value that does not cast.
 pub fn violations(plan: &Plan, session: &Session) -> Result<Vec<Violation>, Error> {
@@ -26,7 +26,7 @@ pub fn violations(plan: &Plan, session: &Session) -> Result<Vec<Violation>, Erro
 }
 
 fn judge(extract: &ExtractPlan, pinned: &Pinned, session: &Session) -> Result<Vec<Violation>, Error> {
-    let rows = sql::relation::source(&sql::duckdb::DuckDb, &pinned.relation).map_err(|u| Error::new("X0301", u.what))?;
+    let rows = judge::source(&pinned.relation)?;
     let fails = |column: &String| quote(&format!("#pinned.{column}"));
     let counts: Vec<String> = pinned.unsure.iter().map(|c| format!("count(*) FILTER ({})", fails(c))).collect();
     let counted = session.rows(&format!("SELECT count(*), {} FROM {rows}", counts.join(", ")))?;

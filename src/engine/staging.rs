@@ -12,7 +12,7 @@ use super::judge::{self, TableFacts};
 use super::numbered::Numbered;
 use super::order::Order;
 use super::session::{Session, quote};
-use super::{Facts, books, firsts, joins, lock, pieces, quarantine};
+use super::{Facts, books, firsts, joins, pieces, quarantine};
 use crate::error::Error;
 use crate::expr::{Expr, OrderBy};
 use crate::plan::{ExtractPlan, Plan, TablePlan};
@@ -82,8 +82,7 @@ pub fn stage(
     kept.extend(table.kept_hidden());
     kept.extend(told.values().map(|join| join.matched.clone()));
     let span = table.name.span;
-    let stored =
-        Stored { plan, tables: lock(facts).tables.iter().map(|(name, known)| (name.clone(), known.numbered.clone())).collect() };
+    let stored = Stored { plan, facts };
     let mut carried = firsts::together(&table.relation, &stored, session)?;
     if *order == Order::Sorted {
         carried.relation = carried.relation.sort(table.order().iter().map(|c| ascending(Expr::column(c, span))).collect());

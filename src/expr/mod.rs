@@ -317,6 +317,14 @@ impl Expr {
         }
     }
 
+    /// Puts another expression in the place of a column.
+    pub fn put(&mut self, column: &str, by: &Expr) {
+        match &self.kind {
+            ExprKind::Column(name) if name == column => self.kind = by.kind.clone(),
+            _ => self.children_mut().into_iter().for_each(|child| child.put(column, by)),
+        }
+    }
+
     /// Calls `visit` on this expression and all below it, parents first.
     pub fn walk<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
         visit(self);

@@ -33,7 +33,8 @@ pub fn fate(declared: &Declared, contract: &Contract, filled: &dyn Fn(&str) -> b
         Measure::Row(mut condition) => {
             for (column, value) in left.into_iter().zip(values) {
                 let Some(value) = value else { return Fate::Unjudged };
-                put(&mut condition, column, &value);
+                let value = Expr::new(ExprKind::Literal(value), condition.span);
+                condition.put(column, &value);
             }
             Fate::Judged(Box::new(Measure::Row(condition)))
         }
@@ -80,16 +81,6 @@ fn fresh(contract: &Contract, name: &str) -> bool {
         let default = c.default.as_deref().unwrap_or_default().to_lowercase();
         matches!(c.generated, Generated::ByDefault | Generated::Always) || FRESH.iter().any(|f| default.contains(f))
     })
-}
-
-/// Puts a constant in the place of a column.
-fn put(expr: &mut Expr, column: &str, value: &Literal) {
-    if matches!(&expr.kind, ExprKind::Column(name) if name == column) {
-        expr.kind = ExprKind::Literal(value.clone());
-    }
-    for part in expr.children_mut() {
-        put(part, column, value);
-    }
 }
 
 /// Lists the constraints of a contract that only the target can judge because it fills their columns.

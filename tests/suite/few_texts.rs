@@ -226,3 +226,33 @@ fn known_texts_leave_as_they_came() {
     rows("n");
     rows("never seen before");
 }
+
+/// Runs a pipeline over 5,000 rows of two columns of few texts, and returns its file.
+fn written(tables: &str) -> String {
+    let text = format!("target: {{dialect: postgres}}\nextract: {{raw: {{file: raw.csv}}}}\ntables:\n{tables}");
+    let rows: String = (0..5_000).map(|i| format!("{i},{},{}\n", ["x", "y", "z"][i % 3], ["p", "q"][i % 2])).collect();
+    let folder = Folder::with(&[("p.yaml", &text), ("raw.csv", &format!("id,a,b\n{rows}"))]);
+    let ran = folder.pipe(&["run", "p.yaml"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    folder.read("out/p/t.csv")
+}
+
+#[test]
+fn nothing_is_made_of_the_words_of_no_rows() {
+    for check in ["", "    validate: [unique: a]\n"] {
+        let tables = format!(
+            "  none: {{from: raw, map: {{id: id, a: a, b: b}}, default: {{a: unknown}}, where: id < 0}}\n  t:\n    from: none\n    \
+             group_by: []\n    map: {{n: count(*), a: \"arg_min(a, id)\", b: \"arg_min(b, id)\"}}\n{check}    load: {{file: t.csv}}\n"
+        );
+        assert_eq!(written(&tables), "n,a,b\n0,,\n");
+    }
+}
+
+#[test]
+fn an_enumeration_of_an_authors_own_may_have_more_words_than_a_byte() {
+    let words: Vec<String> = (0..300).map(|i| format!("'w{i}'")).collect();
+    let sql = format!("select id, ('w' || id % 300)::enum({}) as w from raw", words.join(", "));
+    let found = written(&format!("  t: {{sql: \"{sql}\", load: {{file: t.csv}}}}\n"));
+    let expected: String = (0..5_000).map(|i| format!("{i},w{}\n", i % 300)).collect();
+    assert_eq!(found, format!("id,w\n{expected}"));
+}
